@@ -1,0 +1,191 @@
+import type { Static, TSchema } from 'typebox'
+import type { LocalAccounts } from './local-accounts.ts'
+import type { Log } from './ports.ts'
+
+/** A user name and a password, as they were typed; both are free of control characters and U+FFFD. */
+export interface PasswordCredentials {
+  readonly kind: 'password'
+  readonly username: string
+  readonly password: string
+}
+
+/** A token from elsewhere, with its type (RFC 8693 section 3). */
+export interface TokenCredentials {
+  readonly kind: 'token'
+  readonly token: string
+  readonly tokenType: string
+}
+
+/** The headers of a request, names in lower case, as often as they came, and the address of the socket's other end. */
+export interface HeaderCredentials {
+  readonly kind: 'header'
+  readonly headers: ReadonlyArray<readonly [name: string, value: string]>
+  readonly peer: string
+}
+
+/** What a caller presents. */
+export type Credentials = PasswordCredentials | TokenCredentials | HeaderCredentials
+
+/** A value of a user's field; dates are ISO 8601 strings. */
+export type AttributeValue = string | number | boolean
+
+/** A user's fields by their names (`firstName`, `lastName`, `displayName`, `initials`, `employeeNumber`, and one's own). */
+export type Attributes = Readonly<Record<string, AttributeValue>>
+
+/** The account as one backend knows it. */
+export interface Identity {
+  /** The backend's immutable id for the account, compared as bytes, at most 255 of them. */
+  readonly subject: string
+  /** The canonical login name, as the source writes it. */
+  readonly username: string
+  /** The addresses of the first e-mail attribute that has any, as the source writes them. Several that tie are refused. */
+  readonly emails: readonly string[]
+  /** What the source itself says of the address (OpenID Connect's `email_verified`). */
+  readonly emailVerified?: boolean
+  readonly attributes: Attributes
+  /** This source makes the user a superuser, for as long as this identity says so. */
+  readonly isSuperuser?: boolean
+  /** The source's own single-valued attributes, for templates such as `email.fallback`. */
+  readonly source?: Readonly<Record<string, string>>
+  /** Set by a backend over our own table alone: the user that this identity is, whatever the e-mail. */
+  readonly userId?: string
+  /** The backend's own handle (an entry, a row), given back to its `permissions` within the same login. */
+  readonly native?: unknown
+}
+
+/** Why credentials were rejected, for the log; the caller never learns it. */
+export type RejectedReason =
+  | 'wrong-password'
+  | 'empty-password'
+  | 'ambiguous'
+  | 'not-required'
+  | 'expired'
+  | 'malformed'
+
+/** Why an account is refused although it exists, for the log. */
+export type DeniedReason =
+  | 'disabled'
+  | 'locked'
+  | 'expired'
+  | 'password-expired'
+  | 'must-change-password'
+  | 'not-allowed'
+
+/** What a backend answers to credentials. That it could not tell is thrown: `BackendUnavailable`. */
+export type Verdict =
+  | { readonly outcome: 'accepted'; readonly identity: Identity }
+  | { readonly outcome: 'rejected'; readonly reason: RejectedReason }
+  | { readonly outcome: 'unknown' }
+  | { readonly outcome: 'denied'; readonly reason: DeniedReason }
+
+/** What a backend answers when it is asked for an account again: at a refresh, by a subject that it gave. */
+export type IdentityAnswer =
+  | { readonly state: 'present'; readonly identity: Identity }
+  | { readonly state: 'gone' }
+  | { readonly state: 'disabled'; readonly reason: DeniedReason }
+
+/** An object that a permission may be held on. */
+export interface PermissionObject {
+  readonly type: string
+  readonly id: string
+}
+
+/** The question for somebody's permissions. */
+export interface PermissionRequest {
+  /** The backend's subject, or `null` for the anonymous user. */
+  readonly subject: string | null
+  /** The identity, where this backend gave it within the same login: saves a look-up. */
+  readonly identity?: Identity
+  readonly object?: PermissionObject
+}
+
+/** A permission, and what it comes from in plain words: `group cn=editors,ou=groups,dc=example,dc=com`. */
+export interface Grant {
+  readonly permission: string
+  readonly origin: string
+}
+
+/** What a backend says of somebody's permissions. */
+export interface PermissionAnswer {
+  readonly grants: readonly Grant[]
+  /** Patterns of permissions that this backend vetoes: a veto wins within the backend and over all later ones. */
+  readonly vetoes?: readonly Grant[]
+  /** Names of the groups that the account is in. */
+  readonly groups?: readonly string[]
+}
+
+/** What goes along with each question to a backend. */
+export interface BackendContext {
+  /** Aborted when the backend's share of the time is used up; the chain waits no longer then. */
+  readonly signal: AbortSignal
+  /** Milliseconds that are left of that share. */
+  remainingMs(): number
+  readonly log: Log
+  /** The id of the client that asks, and the end user's address. */
+  readonly clientId: string
+  readonly ip: string
+}
+
+/** What goes along with credentials. */
+export interface AuthenticateContext extends BackendContext {
+  /**
+   * To be called between finding the account and trying its password; throws `SlowDown` while the account is locked.
+   * The error passes through the backend.
+   */
+  found(subject: string): Promise<void>
+  /** Verifies a password against a stored hash, in its turn, and remembers that this login has paid for a hash. */
+  verifyPassword(hash: string, password: string): Promise<boolean>
+}
+
+/** One configured source of identities. `open` makes it without I/O: a source that is down is met at the first question. */
+export interface Backend {
+  /** The kinds of credentials that it takes; for all others the chain skips it. */
+  readonly takes: ReadonlyArray<Credentials['kind']>
+  /** @throws {BackendUnavailable} where it could not tell. */
+  authenticate(credentials: Credentials, context: AuthenticateContext): Promise<Verdict>
+  /** Django's get_user, past any cache. Absent: the source can't be asked. @throws {BackendUnavailable} */
+  identity?(subject: string, context: BackendContext): Promise<IdentityAnswer>
+  /** Absent: the source knows no permissions. @throws {BackendUnavailable} */
+  permissions?(request: PermissionRequest, context: BackendContext): Promise<PermissionAnswer>
+  /** Asks the source whether it answers, for `check` and `/status`. @throws {BackendUnavailable} */
+  probe?(context: BackendContext): Promise<void>
+  close?(): Promise<void>
+}
+
+/** A mistake in a backend's options, at a path below them such as `/servers/0`. */
+export interface OptionMistake {
+  readonly path: string
+  readonly message: string
+}
+
+/** What a backend is given when it is opened. */
+export interface BackendTools {
+  readonly log: Log
+  /** The service's own accounts, for the backend over our own table. */
+  readonly accounts: LocalAccounts
+  /** Hashes a password with the service's own parameters. */
+  hashPassword(password: string): Promise<string>
+  /** Whether a stored hash was made with weaker parameters than today's. */
+  needsRehash(hash: string): boolean
+  /** The folder that relative file names in the configuration start from. */
+  readonly baseFolder: string
+}
+
+/** A type of backend: its options' schema beside the function that opens one. */
+export interface BackendDefinition<Options extends TSchema = TSchema> {
+  /** The options of this type; those that all backends share are added by the configuration. */
+  readonly options: Options
+  /**
+   * For which addresses it vouches (they may join a user who is there): `always`; those in `email.domains` (default);
+   * or those in `email.domains` that the source also calls verified.
+   */
+  readonly vouches?: 'always' | 'by-domain' | 'by-domain-if-verified'
+  /** Contradictions and dangers that no schema can say; found at start, reported with all others. */
+  readonly mistakes?: (options: Static<Options>) => readonly OptionMistake[]
+  readonly open: (id: string, options: Static<Options>, tools: BackendTools) => Backend
+}
+
+/** Ties a backend's options to their schema; the default export of a backend of one's own. */
+export const defineBackend = <const Options extends TSchema>(
+  definition: BackendDefinition<Options>
+): BackendDefinition<Options> => definition

@@ -1,0 +1,42 @@
+/** A structured log; pino fits. Values that a stranger typed stand in the object, never in the message. */
+export interface Log {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** Password hashing with a bounded queue. All three throw `TemporarilyUnavailable` when the queue is full or too slow. */
+export interface Passwords {
+  hash(password: string): Promise<string>
+  /** False for a wrong password, for no hash of a kind we know, and for parameters above the ceiling. */
+  verify(hash: string, password: string): Promise<boolean>
+  /** Costs what `verify` costs, and tells nothing: for accounts that nobody knows. */
+  verifyDecoy(password: string): Promise<void>
+  /** Whether the hash was made with weaker parameters than today's. */
+  needsRehash(hash: string): boolean
+}
+
+/** One try at guessing, over all accounts that it touches. Exactly one of the last three is called, once. */
+export interface Attempt {
+  /** Waits for its turn at this account. @throws {SlowDown} while the account is locked */
+  claim(account: string): Promise<void>
+  /** Nobody accepted: counts against the accounts claimed; `only` limits that to some of them. */
+  failed(only?: (account: string) => boolean): void
+  /** Accepted: the accounts claimed are forgiven for this address. */
+  succeeded(): void
+  /** It came to no answer: counts for nothing. */
+  released(): void
+}
+
+/** Counts failed logins by account and address. */
+export interface Limits {
+  /** @param ip the end user's address */
+  begin(ip: string): Attempt
+}
+
+/** What the chain and the login report for `/metrics`. Durations in seconds. */
+export interface LoginMetrics {
+  backendAnswered(backend: string, outcome: string, seconds: number): void
+  loginEnded(backend: string, outcome: string, seconds: number): void
+}

@@ -1,0 +1,111 @@
+import type { Attributes, Grant } from './backend.ts'
+
+/** One of a user's identities as it was last seen. */
+export interface UserIdentity {
+  readonly backend: string
+  readonly subject: string
+  readonly username: string
+  /** The values that this backend gave, before any other backend's go before them. */
+  readonly attributes: Attributes
+  readonly isSuperuser: boolean
+  /** Epoch milliseconds, as all times here. */
+  readonly lastSeenAt: number
+}
+
+/** The person in our table. */
+export interface User {
+  /** UUIDv7, lower case. */
+  readonly id: string
+  /** Canonical: see `canonicalEmail`. */
+  readonly email: string
+  /** The backend that brought the address vouched for it. */
+  readonly emailVouched: boolean
+  /** The merged attributes: each from its owner. */
+  readonly attributes: Attributes
+  /** The values that belong to our own table, set by an administrator or at the command line. */
+  readonly ownAttributes: Attributes
+  readonly isActive: boolean
+  /** Our own flag or that of any identity. */
+  readonly isSuperuser: boolean
+  /** Our own flag alone. */
+  readonly ownSuperuser: boolean
+  readonly hasPassword: boolean
+  readonly identities: readonly UserIdentity[]
+  readonly createdAt: number
+  readonly updatedAt: number
+  readonly lastLoginAt: number | null
+}
+
+/** A user to be created. The id is made by the store. */
+export interface NewUser {
+  readonly email: string
+  readonly emailVouched: boolean
+  readonly attributes: Attributes
+  readonly ownAttributes: Attributes
+  readonly isSuperuser: boolean
+  /** PHC string or null. */
+  readonly passwordHash: string | null
+  readonly lastLoginAt: number | null
+  readonly at: number
+}
+
+/** What a login changes of a user and of the identity that logged in. */
+export interface LoginRecord {
+  readonly userId: string
+  readonly identity: UserIdentity
+  /** Absent: the same as before. */
+  readonly email?: { readonly value: string; readonly vouched: boolean }
+  /** Absent: the same as before. */
+  readonly attributes?: Attributes
+  readonly at: number
+}
+
+/** The permissions that are stored with us for one user, direct and by groups, and the names of these groups. */
+export interface StoredPermissions {
+  readonly grants: readonly Grant[]
+  readonly groups: readonly string[]
+}
+
+/** A page of users, in the order of their ids. */
+export interface UserPage {
+  readonly items: readonly User[]
+  /** The cursor of the next page, or null. */
+  readonly next: string | null
+}
+
+/**
+ * The users in the database. Two that act at once never both win: a write that meets a unique key answers `taken` and
+ * has changed nothing. Every method throws `TemporarilyUnavailable` where the database can't answer.
+ */
+export interface UserStore {
+  byId(id: string): Promise<User | undefined>
+  /** @param email canonical */
+  byEmail(email: string): Promise<User | undefined>
+  byIdentity(backend: string, subject: string): Promise<User | undefined>
+  /** Creates the user and, in the same transaction, the identity; `taken` where the e-mail or the identity is there already. */
+  create(user: NewUser, identity?: UserIdentity): Promise<User | 'taken'>
+  /** Adds an identity to a user who is there; `taken` where somebody has that identity already. */
+  link(userId: string, identity: UserIdentity): Promise<'linked' | 'taken'>
+  /** Writes down a login; `taken`, with nothing written, where the new e-mail belongs to somebody else. */
+  recordLogin(record: LoginRecord): Promise<'recorded' | 'taken'>
+  storedPermissions(userId: string): Promise<StoredPermissions>
+
+  /** @param options.search prefix of e-mail, canonical; @param options.limit 1 to 1000 */
+  list(options: { search?: string; cursor?: string; limit: number }): Promise<UserPage>
+  /** @param passwordHash null makes every password fail. Answers whether the user is there, as the next two do. */
+  setPasswordHash(userId: string, passwordHash: string | null, at: number): Promise<boolean>
+  setActive(userId: string, isActive: boolean, at: number): Promise<boolean>
+  /** Grants permissions to the user directly; declares those that nobody did. */
+  grantPermissions(userId: string, permissions: readonly string[]): Promise<boolean>
+  /** Puts the user into groups by name; answers the names of those that don't exist, and then changes nothing. */
+  joinGroups(userId: string, groups: readonly string[]): Promise<readonly string[]>
+  count(): Promise<number>
+}
+
+/** The registry of permissions: what a superuser holds. */
+export interface PermissionStore {
+  /** Creates what is new and updates descriptions; what vanished from the configuration is kept, and marked. */
+  declare(permissions: Readonly<Record<string, string>>): Promise<void>
+  /** All names, sorted. */
+  registered(): Promise<readonly string[]>
+}

@@ -1,0 +1,154 @@
+/** What an error of the catalogue carries beside its code: how it reaches the caller. */
+export interface RefusalOptions {
+  /** RFC 6749 5.2: text for a developer; never holds a cause, a host name or a user's data. */
+  readonly description: string
+  readonly statusCode: number
+  /** Whole seconds for the header Retry-After (RFC 9110 10.2.3). */
+  readonly retryAfterSeconds?: number
+  /** Value of the header WWW-Authenticate (RFC 9110 11.6.1). */
+  readonly challenge?: string
+  /** What happened, for the log only. */
+  readonly cause?: unknown
+}
+
+/**
+ * An error that a caller may see: its code, its status and its description, and nothing else.
+ * Everything that is thrown and is no Refusal becomes 500 `server_error` without detail.
+ */
+export class Refusal extends Error {
+  readonly code: string
+  readonly statusCode: number
+  readonly description: string
+  readonly retryAfterSeconds: number | undefined
+  readonly challenge: string | undefined
+
+  constructor(code: string, { description, statusCode, retryAfterSeconds, challenge, cause }: RefusalOptions) {
+    super(description, { cause })
+    this.name = new.target.name
+    this.code = code
+    this.statusCode = statusCode
+    this.description = description
+    this.retryAfterSeconds = retryAfterSeconds
+    this.challenge = challenge
+  }
+}
+
+/** RFC 6749 5.2: the request is malformed, or a parameter is missing, unknown or doubled. */
+export class InvalidRequest extends Refusal {
+  constructor(description: string, cause?: unknown) {
+    super('invalid_request', { description, statusCode: 400, cause })
+  }
+}
+
+/** RFC 6749 5.2: the credentials are not accepted; one text for every cause, which only the log learns. */
+export class InvalidGrant extends Refusal {
+  constructor(cause?: unknown) {
+    super('invalid_grant', { description: 'The credentials were not accepted', statusCode: 400, cause })
+  }
+}
+
+/** RFC 6749 5.2: the client is unknown, or did not authenticate; `scheme` is the one that it used, if it used any. */
+export class InvalidClient extends Refusal {
+  constructor(scheme?: string) {
+    super('invalid_client', {
+      description: 'Client authentication failed',
+      statusCode: 401,
+      ...(scheme === undefined ? {} : { challenge: `${scheme} realm="latchkey"` })
+    })
+  }
+}
+
+/** RFC 6749 5.2: this client may not use this grant. */
+export class UnauthorizedClient extends Refusal {
+  constructor() {
+    super('unauthorized_client', { description: 'The client may not use this grant', statusCode: 400 })
+  }
+}
+
+/** RFC 6749 5.2: the grant is not one of ours. */
+export class UnsupportedGrantType extends Refusal {
+  constructor() {
+    super('unsupported_grant_type', { description: 'This grant_type is not supported', statusCode: 400 })
+  }
+}
+
+/** RFC 6749 5.2: the scope is malformed. */
+export class InvalidScope extends Refusal {
+  constructor() {
+    super('invalid_scope', { description: 'The scope is malformed', statusCode: 400 })
+  }
+}
+
+/** RFC 8707 2: the audience is unknown or not allowed, or there are several. */
+export class InvalidTarget extends Refusal {
+  constructor(description = 'The audience is unknown or not allowed') {
+    super('invalid_target', { description, statusCode: 400 })
+  }
+}
+
+/** RFC 6750 3.1: the bearer token is malformed, foreign, expired or revoked. Without a token (`none`), no error code (3). */
+export class InvalidToken extends Refusal {
+  constructor(cause?: unknown, options: { none?: boolean } = {}) {
+    super('invalid_token', {
+      description: options.none ? 'A bearer token is needed' : 'The access token is not valid',
+      statusCode: 401,
+      challenge: options.none ? 'Bearer realm="latchkey"' : 'Bearer realm="latchkey", error="invalid_token"',
+      cause
+    })
+  }
+}
+
+/** RFC 6750 3.1: the bearer token is ours, but does not carry the permission that is needed. */
+export class InsufficientScope extends Refusal {
+  constructor() {
+    super('insufficient_scope', {
+      description: 'The access token does not carry the permission that is needed',
+      statusCode: 403,
+      challenge: 'Bearer realm="latchkey", error="insufficient_scope"'
+    })
+  }
+}
+
+/** Too many requests or failures; the same for a known account, an unknown one and an address. */
+export class SlowDown extends Refusal {
+  constructor(retryAfterSeconds: number) {
+    super('slow_down', {
+      description: 'Too many attempts',
+      statusCode: 429,
+      retryAfterSeconds: Math.max(1, Math.ceil(retryAfterSeconds))
+    })
+  }
+}
+
+/** RFC 6749 4.1.2.1's word at the token endpoint: a backend, the database or the hash queue could not answer now. */
+export class TemporarilyUnavailable extends Refusal {
+  constructor(cause?: unknown, retryAfterSeconds = 5) {
+    super('temporarily_unavailable', {
+      description: 'The service cannot answer at the moment',
+      statusCode: 503,
+      retryAfterSeconds,
+      cause
+    })
+  }
+}
+
+/** No such path, or a method that the path does not have; the URL is not echoed. */
+export class NotFound extends Refusal {
+  constructor() {
+    super('not_found', { description: 'There is nothing here', statusCode: 404 })
+  }
+}
+
+/** Thrown by a backend that could not tell: the directory is down, too slow, or answered nonsense. The chain remembers it. */
+export class BackendUnavailable extends Error {
+  readonly backend: string
+  /** A short stable word for logs, `/status` and metrics: `timeout`, `connect`, `tls`, `bind`, `protocol`, `breaker-open` … */
+  readonly reason: string
+
+  constructor(backend: string, options: { reason: string; cause?: unknown }) {
+    super(`backend ${backend} is unavailable: ${options.reason}`, { cause: options.cause })
+    this.name = 'BackendUnavailable'
+    this.backend = backend
+    this.reason = options.reason
+  }
+}
