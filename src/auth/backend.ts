@@ -108,6 +108,8 @@ export interface Grant {
 /** What a backend says of somebody's permissions. */
 export interface PermissionAnswer {
   readonly grants: readonly Grant[]
+  /** False where the account is gone or disabled there: what the configuration grants to everyone it knows is left out. */
+  readonly known?: boolean
   /** Patterns of permissions that this backend vetoes: a veto wins within the backend and over all later ones. */
   readonly vetoes?: readonly Grant[]
   /** Names of the groups that the account is in. */
@@ -141,6 +143,8 @@ export interface AuthenticateContext extends BackendContext {
 export interface Backend {
   /** The kinds of credentials that it takes; for all others the chain skips it. */
   readonly takes: ReadonlyArray<Credentials['kind']>
+  /** Whether it lets users in whom an administrator made inactive (Django's AllowAllUsersModelBackend). */
+  readonly allowsInactive?: boolean
   /** @throws {BackendUnavailable} where it could not tell. */
   authenticate(credentials: Credentials, context: AuthenticateContext): Promise<Verdict>
   /** Django's get_user, past any cache. Absent: the source can't be asked. @throws {BackendUnavailable} */

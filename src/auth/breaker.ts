@@ -1,0 +1,58 @@
+/** What a breaker knows of a backend, for `/status`. */
+export interface BreakerStatus {
+  /** `closed`: asked as usual; `open`: taken for dead, not asked; `half-open`: one question is on its way to find out. */
+  readonly state: 'closed' | 'open' | 'half-open'
+  /** The class of the last failure, such as `timeout`, or null where none was met. */
+  readonly lastError: string | null
+  /** Epoch milliseconds of the last change between working and failing, or null before the first answer. */
+  readonly since: number | null
+}
+
+/** Remembers a backend that can't answer, so that the next logins don't wait for it. */
+export interface Breaker {
+  /** Whether the backend may be asked now; a true answer is to be followed by `succeeded`, `failed` or `abandoned`. */
+  admit(): boolean
+  succeeded(): void
+  failed(reason: string): void
+  /** The question came to no end that tells anything of the backend. */
+  abandoned(): void
+  status(): BreakerStatus
+}
+
+/** @param options.failures in a row that open it; @param options.cooldownMs after which one question tries again */
+export function createBreaker(options: { failures?: number; cooldownMs?: number; now?: () => number } = {}): Breaker {
+  const { failures: limit = 3, cooldownMs = 2000, now = Date.now } = options
+  let failures = 0
+  let openUntil = 0
+  let trying = false
+  let lastError: string | null = null
+  let since: number | null = null
+
+  return {
+    admit() {
+      if (failures < limit) return true
+      if (trying || now() < openUntil) return false
+      trying = true
+      return true
+    },
+    succeeded() {
+      if (since === null || failures > 0) since = now()
+      failures = 0
+      trying = false
+    },
+    failed(reason) {
+      if (since === null || failures === 0) since = now()
+      failures++
+      lastError = reason
+      trying = false
+      if (failures >= limit) openUntil = now() + cooldownMs
+    },
+    abandoned() {
+      trying = false
+    },
+    status() {
+      const state = failures < limit ? 'closed' : trying || now() >= openUntil ? 'half-open' : 'open'
+      return { state, lastError, since }
+    }
+  }
+}

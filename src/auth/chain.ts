@@ -1,0 +1,144 @@
+import { BackendUnavailable, InvalidGrant, InvalidRequest, TemporarilyUnavailable } from '../errors.ts'
+import type { AuthenticateContext, BackendContext, Credentials, Identity, Verdict } from './backend.ts'
+import type { Chain, Link } from './link.ts'
+import type { Attempt, Limits, LoginMetrics, Passwords } from './ports.ts'
+import { ask, type RequestContext } from './question.ts'
+
+/** What the chain needs beside its backends. */
+export interface ChainTools {
+  readonly passwords: Passwords
+  readonly limits: Limits
+  readonly metrics: LoginMetrics
+}
+
+/** The backend that accepted, and who it was. */
+export interface Accepted {
+  readonly backend: Link
+  readonly identity: Identity
+}
+
+/**
+ * Asks the backends in their order until one accepts or ends it (Django's authenticate, with failover). Every failed try
+ * at a password costs one hash and counts against the account, known or not; an outage counts for nothing.
+ * @throws {InvalidGrant} nobody accepted
+ * @throws {TemporarilyUnavailable} nobody accepted, and somebody could not tell
+ * @throws {SlowDown} the account is locked
+ */
+export async function authenticate(
+  chain: Chain,
+  credentials: Credentials,
+  request: RequestContext,
+  tools: ChainTools
+): Promise<Accepted> {
+  const login = beginLogin(request, tools)
+  try {
+    if (credentials.kind === 'password') await login.attempt.claim(accountOfName(credentials.username))
+    const accepted = await askInOrder(chain, credentials, request, tools, login)
+    login.attempt.succeeded()
+    return accepted
+  } catch (error) {
+    settle(login, error)
+    throw error
+  }
+}
+
+/** The chain without the backends that this request is not for. @throws {InvalidRequest} there is no such backend */
+export function chosenFrom(chain: Chain, backend: string | undefined): Chain {
+  if (backend === undefined) return chain
+  const chosen = chain.filter(({ id }) => id === backend)
+  if (chosen.length === 0) throw new InvalidRequest('There is no such backend')
+  return chosen
+}
+
+interface LoginState {
+  readonly attempt: Attempt
+  /** Accounts that were found and did not open: these were guesses, whatever another backend's outage was. */
+  readonly guessed: Set<string>
+  hashed: boolean
+}
+
+function beginLogin(request: RequestContext, tools: ChainTools): LoginState {
+  return { attempt: tools.limits.begin(request.ip), guessed: new Set(), hashed: false }
+}
+
+async function askInOrder(
+  chain: Chain,
+  credentials: Credentials,
+  request: RequestContext,
+  tools: ChainTools,
+  login: LoginState
+): Promise<Accepted> {
+  const unavailable: BackendUnavailable[] = []
+  const outcomes: Record<string, string> = {}
+  for (const link of chain) {
+    if (!link.backend.takes.includes(credentials.kind)) continue
+    const verdict = await verdictOf(link, credentials, request, tools, login)
+    outcomes[link.id] = describe(verdict)
+    if (verdict instanceof BackendUnavailable) {
+      request.log.warn({ err: verdict, backend: link.id }, 'backend unavailable')
+      unavailable.push(verdict)
+      if (link.onUnavailable === 'stop') break
+    } else if (verdict.outcome === 'accepted') {
+      return { backend: link, identity: verdict.identity }
+    } else if (verdict.outcome === 'denied') {
+      unavailable.length = 0
+      break
+    } else if (verdict.outcome === 'rejected' && link.onRejected === 'stop') {
+      break
+    }
+  }
+  if (credentials.kind === 'password' && !login.hashed) await tools.passwords.verifyDecoy(credentials.password)
+  throw unavailable.length > 0 ? new TemporarilyUnavailable(outcomes) : new InvalidGrant(outcomes)
+}
+
+async function verdictOf(
+  link: Link,
+  credentials: Credentials,
+  request: RequestContext,
+  tools: ChainTools,
+  login: LoginState
+): Promise<Verdict | BackendUnavailable> {
+  const began = performance.now()
+  const found: string[] = []
+  const extend = (context: BackendContext): AuthenticateContext => ({
+    ...context,
+    async found(subject) {
+      const account = `${link.id}:${subject}`
+      await login.attempt.claim(account)
+      found.push(account)
+    },
+    verifyPassword(hash, password) {
+      login.hashed = true
+      return tools.passwords.verify(hash, password)
+    }
+  })
+  let outcome = 'error'
+  try {
+    const verdict = await ask(link, request, extend, (context) => link.backend.authenticate(credentials, context))
+    outcome = verdict.outcome
+    if (outcome === 'rejected') for (const account of found) login.guessed.add(account)
+    return verdict
+  } catch (error) {
+    if (!(error instanceof BackendUnavailable)) throw error
+    outcome = 'unavailable'
+    return error
+  } finally {
+    tools.metrics.backendAnswered(link.id, outcome, (performance.now() - began) / 1000)
+  }
+}
+
+function settle({ attempt, guessed }: LoginState, error: unknown): void {
+  if (error instanceof InvalidGrant) attempt.failed()
+  else if (error instanceof TemporarilyUnavailable) attempt.failed((account) => guessed.has(account))
+  else attempt.released()
+}
+
+function describe(verdict: Verdict | BackendUnavailable): string {
+  if (verdict instanceof BackendUnavailable) return `unavailable: ${verdict.reason}`
+  return 'reason' in verdict ? `${verdict.outcome}: ${verdict.reason}` : verdict.outcome
+}
+
+/** One account for all spellings of a name that differ in case, width or outer space only. */
+function accountOfName(username: string): string {
+  return `name:${username.normalize('NFKC').trim().toLowerCase()}`
+}

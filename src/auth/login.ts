@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { InvalidGrant, Refusal } from '../errors.ts'
+import type { Credentials, Identity } from './backend.ts'
+import { type Accepted, authenticate, type ChainTools, chosenFrom } from './chain.ts'
+import { emailOf } from './email.ts'
+import type { Chain, Link } from './link.ts'
+import { isOwnPermission, isSuperuser, type Permissions, type PermissionTools, permissionsOf } from './permissions.ts'
+import type { RequestContext } from './question.ts'
+import type { User, UserStore } from './user-store.ts'
+import { recordLogin } from './users.ts'
+
+/** What a login needs: the chain, our own tables and the limits of time. */
+export interface LoginTools extends ChainTools {
+  readonly chain: Chain
+  readonly store: UserStore
+  readonly permissions: PermissionTools
+  /** One deadline for all backends together. */
+  readonly timeoutMs: number
+  /** No failed login is answered before. */
+  readonly failureFloorMs: number
+  /** See `UserTools.checked`. */
+  checked(identity: Identity, backend: Link): Identity
+  /** Epoch milliseconds. */
+  now(): number
+}
+
+/** Who asks, and whom. */
+export interface LoginRequest extends Omit<RequestContext, 'deadline'> {
+  /** The only backend to be asked. */
+  readonly backend?: string
+}
+
+/** Somebody who is logged in: what a token is issued for. */
+export interface LoggedIn {
+  readonly user: User
+  /** The backend that authenticated. */
+  readonly backend: Link
+  readonly permissions: Permissions
+  /** Epoch milliseconds. */
+  readonly at: number
+}
+
+/**
+ * Credentials in, one person with their permissions out.
+ * @throws {InvalidGrant} for every reason why not, no sooner than the failure floor
+ * @throws {TemporarilyUnavailable} {SlowDown} {InvalidRequest} as `authenticate` does
+ */
+export async function login(credentials: Credentials, asked: LoginRequest, tools: LoginTools): Promise<LoggedIn> {
+  const began = performance.now()
+  const request = { ...asked, deadline: began + tools.timeoutMs }
+  let by = ''
+  try {
+    const { backend, identity } = await authenticate(
+      chosenFrom(tools.chain, asked.backend),
+      credentials,
+      request,
+      tools
+    )
+    by = backend.id
+    const loggedIn = await admit({ backend, identity }, request, tools)
+    tools.metrics.loginEnded(by, 'accepted', (performance.now() - began) / 1000)
+    request.log.info({ event: 'login', backend: by, user: loggedIn.user.id, client: asked.clientId }, 'login')
+    return loggedIn
+  } catch (error) {
+    const outcome = error instanceof Refusal ? error.code : 'server_error'
+    tools.metrics.loginEnded(by, outcome, (performance.now() - began) / 1000)
+    if (error instanceof Refusal) {
+      const fields = { event: 'login_failed', outcome, client: asked.clientId, ip: asked.ip, reason: error.cause }
+      request.log.info(fields, 'login failed')
+    }
+    if (error instanceof InvalidGrant) await sleep(Math.max(0, began + tools.failureFloorMs - performance.now()))
+    throw error
+  }
+}
+
+async function admit({ backend, identity }: Accepted, request: RequestContext, tools: LoginTools): Promise<LoggedIn> {
+  const at = tools.now()
+  const email = emailOf(identity, backend)
+  const privileged = async (user: User): Promise<boolean> =>
+    isSuperuser(tools.chain, user) ||
+    (await permissionsOf(tools.chain, { ...user, isActive: true }, request, tools.permissions)).names.some(
+      isOwnPermission
+    )
+  const { store, chain, checked } = tools
+  const user = await recordLogin(
+    { email, identity, backend, at },
+    { store, chain, checked, privileged, log: request.log }
+  )
+  const options = { identity: { backend: backend.id, identity } }
+  const permissions = await permissionsOf(chain, user, request, tools.permissions, options)
+  return { user, backend, permissions, at }
+}

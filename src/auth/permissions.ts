@@ -1,0 +1,171 @@
+import { BackendUnavailable, TemporarilyUnavailable } from '../errors.ts'
+import type { Grant, Identity, PermissionAnswer, PermissionObject } from './backend.ts'
+import type { Chain, Link } from './link.ts'
+import { matchesPattern } from './pattern.ts'
+import { ask, type RequestContext } from './question.ts'
+import type { PermissionStore, User, UserStore } from './user-store.ts'
+
+/** Where a permission comes from, or what vetoes it. */
+export interface Origin {
+  /** A backend's id; `stored` for our own tables, `superuser`, or `configuration` for the anonymous user. */
+  readonly source: string
+  readonly because: string
+}
+
+/** How it was decided on one permission. */
+export interface PermissionDecision {
+  readonly granted: boolean
+  /** All that grant it; where it is vetoed, the veto comes last. */
+  readonly origins: readonly Origin[]
+}
+
+/** Somebody's permissions over all sources. */
+export interface Permissions {
+  /** The names that are held, sorted by code unit. */
+  readonly names: readonly string[]
+  /** Every permission that any source spoke of. */
+  readonly decisions: ReadonlyMap<string, PermissionDecision>
+  /** Names of groups, sorted. */
+  readonly groups: readonly string[]
+}
+
+/** What the gathering needs beside the backends. */
+export interface PermissionTools {
+  readonly users: Pick<UserStore, 'storedPermissions'>
+  readonly registry: Pick<PermissionStore, 'registered'>
+  /** What anybody holds who did not log in. */
+  readonly anonymous: readonly string[]
+}
+
+/** Options of one gathering. */
+export interface PermissionOptions {
+  /** The identity of this very login, so that its backend need not look it up again. */
+  readonly identity?: { readonly backend: string; readonly identity: Identity }
+  readonly object?: PermissionObject
+}
+
+interface Source {
+  readonly name: string
+  readonly answer: PermissionAnswer
+}
+
+/**
+ * The superset over every backend where the user has an identity, in chain order, then our own tables, for the user whoever
+ * authenticated them; `null` is the anonymous user. For each permission the first source that grants or vetoes it decides,
+ * and within one source the veto wins. Inactive: none. Active superuser: every registered permission, no veto.
+ * @throws {TemporarilyUnavailable} a backend could not tell, and does not say `permissionsOnUnavailable: skip`
+ */
+export async function permissionsOf(
+  chain: Chain,
+  user: User | null,
+  request: RequestContext,
+  tools: PermissionTools,
+  options: PermissionOptions = {}
+): Promise<Permissions> {
+  if (user !== null && !user.isActive) return decide([])
+  const [asked, own] = await Promise.all([
+    Promise.all(questions(chain, user, options).map((question) => answerOf(question, request, options.object))),
+    ownSource(user, tools)
+  ])
+  const sources = [...asked.filter((source) => source !== undefined), own]
+  if (user === null || !isSuperuser(chain, user)) return decide(sources)
+  const everything = (await tools.registry.registered()).map((permission) => ({ permission, origin: 'superuser' }))
+  const withoutVetoes = sources.map(({ name, answer }) => ({ name, answer: { ...answer, vetoes: [] } }))
+  return decide([...withoutVetoes, { name: 'superuser', answer: { grants: everything } }])
+}
+
+/** Whether our own flag or an identity at a backend that is still configured makes the user a superuser. */
+export function isSuperuser(chain: Chain, user: User): boolean {
+  const configured = new Set(chain.map(({ id }) => id))
+  return (
+    user.ownSuperuser || user.identities.some((identity) => identity.isSuperuser && configured.has(identity.backend))
+  )
+}
+
+/** Whether a name is one of the service's own permissions, which open its administration. */
+export const isOwnPermission = (name: string): boolean => name.startsWith('latchkey.')
+
+interface Question {
+  readonly link: Link
+  readonly subject: string | null
+  readonly identity?: Identity
+}
+
+function questions(chain: Chain, user: User | null, { identity: given }: PermissionOptions): Question[] {
+  if (user === null) return chain.filter(({ backend }) => backend.permissions).map((link) => ({ link, subject: null }))
+  return chain.flatMap((link) =>
+    user.identities
+      .filter(({ backend }) => backend === link.id)
+      .map(({ subject }) => {
+        const same = given?.backend === link.id && given.identity.subject === subject
+        return { link, subject, ...(same ? { identity: given.identity } : {}) }
+      })
+  )
+}
+
+async function answerOf(
+  { link, subject, identity }: Question,
+  request: RequestContext,
+  object: PermissionObject | undefined
+): Promise<Source | undefined> {
+  try {
+    const answer = await askForPermissions(link, subject, identity, request, object)
+    if (subject === null || answer.known === false) return { name: link.id, answer }
+    const grants = link.grants.map((permission) => ({ permission, origin: 'everyone whom the backend knows' }))
+    const vetoes = link.veto.map((permission) => ({ permission, origin: 'veto of the backend' }))
+    return {
+      name: link.id,
+      answer: { ...answer, grants: [...answer.grants, ...grants], vetoes: [...(answer.vetoes ?? []), ...vetoes] }
+    }
+  } catch (error) {
+    if (!(error instanceof BackendUnavailable)) throw error
+    request.log.warn({ err: error, backend: link.id }, 'permissions unavailable')
+    if (link.permissionsOnUnavailable === 'skip') return undefined
+    throw new TemporarilyUnavailable(error)
+  }
+}
+
+function askForPermissions(
+  link: Link,
+  subject: string | null,
+  identity: Identity | undefined,
+  request: RequestContext,
+  object: PermissionObject | undefined
+): Promise<PermissionAnswer> {
+  const { backend } = link
+  if (backend.permissions === undefined) return Promise.resolve({ grants: [] })
+  const question = { subject, ...(identity && { identity }), ...(object && { object }) }
+  return ask(
+    link,
+    request,
+    (context) => context,
+    async (context) => (await backend.permissions?.(question, context)) ?? { grants: [] }
+  )
+}
+
+async function ownSource(user: User | null, { users, anonymous }: PermissionTools): Promise<Source> {
+  if (user !== null) return { name: 'stored', answer: await users.storedPermissions(user.id) }
+  const grants = anonymous.map((permission) => ({ permission, origin: 'permissions.anonymous' }))
+  return { name: 'configuration', answer: { grants } }
+}
+
+function decide(sources: readonly Source[]): Permissions {
+  const decisions = new Map<string, { granted: boolean; origins: Origin[] }>()
+  const vetoes: Array<{ source: string; veto: Grant }> = []
+  const groups = new Set<string>()
+  for (const { name, answer } of sources) {
+    for (const group of answer.groups ?? []) groups.add(group)
+    for (const veto of answer.vetoes ?? []) vetoes.push({ source: name, veto })
+    for (const { permission, origin } of answer.grants) {
+      const known = decisions.get(permission)
+      if (known?.granted) known.origins.push({ source: name, because: origin })
+      if (known) continue
+      const veto = vetoes.find((entry) => matchesPattern(entry.veto.permission, permission))
+      const because = { source: name, because: origin }
+      const origins = veto ? [because, { source: veto.source, because: veto.veto.origin }] : [because]
+      decisions.set(permission, { granted: veto === undefined, origins })
+    }
+  }
+  const names = [...decisions].filter(([, { granted }]) => granted).map(([name]) => name)
+  return { names: names.sort(), decisions, groups: [...groups].sort() }
+}

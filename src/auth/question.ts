@@ -1,0 +1,60 @@
+import { BackendUnavailable } from '../errors.ts'
+import type { BackendContext } from './backend.ts'
+import type { Link } from './link.ts'
+import type { Log } from './ports.ts'
+
+/** What goes along with a request from the door to the last backend. */
+export interface RequestContext {
+  readonly log: Log
+  readonly clientId: string
+  /** The end user's address. */
+  readonly ip: string
+  /** When the request must be answered, in milliseconds of `performance.now()`. */
+  readonly deadline: number
+}
+
+/**
+ * Asks one backend within its share of the time that is left, and not at all while its breaker is open. The answer is
+ * waited for no longer than that, even where the backend pays no heed to the signal.
+ * @throws {BackendUnavailable} where it could not tell in time; what else it throws passes through
+ */
+export async function ask<Answer, Context extends BackendContext>(
+  link: Link,
+  request: RequestContext,
+  extend: (context: BackendContext) => Context,
+  question: (context: Context) => Promise<Answer>
+): Promise<Answer> {
+  const shareMs = Math.min(link.timeoutMs, request.deadline - performance.now())
+  if (shareMs <= 0) throw new BackendUnavailable(link.id, { reason: 'deadline' })
+  if (!link.breaker.admit()) throw new BackendUnavailable(link.id, { reason: 'breaker-open' })
+  const ends = performance.now() + shareMs
+  const abort = new AbortController()
+  const context = extend({
+    signal: abort.signal,
+    remainingMs: () => Math.max(0, ends - performance.now()),
+    log: request.log,
+    clientId: request.clientId,
+    ip: request.ip
+  })
+  try {
+    const answer = await within(shareMs, link.id, abort, question(context))
+    link.breaker.succeeded()
+    return answer
+  } catch (error) {
+    const hadItsShare = shareMs === link.timeoutMs || !abort.signal.aborted
+    if (error instanceof BackendUnavailable && hadItsShare) link.breaker.failed(error.reason)
+    else link.breaker.abandoned()
+    throw error
+  }
+}
+
+function within<Answer>(ms: number, backend: string, abort: AbortController, answer: Promise<Answer>): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      const error = new BackendUnavailable(backend, { reason: 'timeout' })
+      reject(error)
+      abort.abort(error)
+    }, ms)
+    answer.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}

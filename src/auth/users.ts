@@ -1,0 +1,161 @@
+import { InvalidGrant, TemporarilyUnavailable } from '../errors.ts'
+import { mergeAttributes, ownsEmail } from './attributes.ts'
+import type { Identity } from './backend.ts'
+import type { VouchedEmail } from './email.ts'
+import { joinRefusal } from './joining.ts'
+import type { Chain, Link } from './link.ts'
+import type { Log } from './ports.ts'
+import type { LoginRecord, User, UserIdentity, UserStore } from './user-store.ts'
+
+/** A login to be written down: who it was at which backend, and when (epoch milliseconds). */
+export interface Login {
+  readonly email: VouchedEmail
+  readonly identity: Identity
+  readonly backend: Link
+  readonly at: number
+}
+
+/** What finding the person behind an identity needs. */
+export interface UserTools {
+  readonly store: UserStore
+  readonly chain: Chain
+  readonly log: Log
+  /** Whether a user is a superuser or holds a permission `latchkey.*`, over all backends. */
+  privileged(user: User): Promise<boolean>
+  /** Removes values that the configuration of `users.attributes` does not allow, and says so in the log. */
+  checked(identity: Identity, backend: Link): Identity
+}
+
+const tries = 5
+
+/**
+ * Turns an identity into the one person whom it belongs to: whoever has it, else whoever may be joined by the e-mail, else a
+ * new user; brings the attributes and the e-mail up to date. Two first logins at once end at one user.
+ * @throws {InvalidGrant} a join is refused, `create: false` forbids a new user, or the user is inactive
+ */
+export async function recordLogin(login: Login, tools: UserTools): Promise<User> {
+  const checked = { ...login, identity: tools.checked(login.identity, login.backend) }
+  for (let round = 0; round < tries; round++) {
+    const user = await userOf(checked, tools)
+    if (user !== 'raced') return user
+  }
+  throw new TemporarilyUnavailable('a user could not be written for others that write the same')
+}
+
+async function userOf(login: Login, tools: UserTools): Promise<User | 'raced'> {
+  const { identity, backend, email } = login
+  const known = await tools.store.byIdentity(backend.id, identity.subject)
+  if (known) return update(known, login, tools)
+  const own = identity.userId === undefined ? undefined : await tools.store.byId(identity.userId)
+  if (own) return join(own, login, tools)
+  const holder = await tools.store.byEmail(email.value)
+  if (!holder) return create(login, tools)
+  const refusal = joinRefusal({
+    email,
+    backend: backend.id,
+    user: holder,
+    privileged: await tools.privileged(holder)
+  })
+  if (refusal === undefined) return join(holder, login, tools)
+  logConflict(tools.log, login, holder.id, refusal)
+  throw new InvalidGrant(`identity_conflict: ${refusal}`)
+}
+
+async function create(login: Login, { store, chain }: UserTools): Promise<User | 'raced'> {
+  const { email, identity, backend, at } = login
+  if (!backend.create) throw new InvalidGrant(`backend ${backend.id} creates no users`)
+  const seen = identityAt(login)
+  const user = {
+    email: email.value,
+    emailVouched: email.vouched,
+    attributes: mergeAttributes(chain, [seen], {}),
+    ownAttributes: {},
+    isSuperuser: false,
+    passwordHash: null,
+    lastLoginAt: at,
+    at
+  }
+  const created = await store.create(user, seen)
+  return created === 'taken' ? 'raced' : { ...created, isSuperuser: identity.isSuperuser === true }
+}
+
+async function join(user: User, login: Login, tools: UserTools): Promise<User | 'raced'> {
+  refuseInactive(user, login.backend)
+  const identity = identityAt(login)
+  const linked = await tools.store.link(user.id, identity)
+  if (linked === 'taken') return 'raced'
+  tools.log.info({ event: 'identity_joined', user: user.id, backend: login.backend.id }, 'identity joined a user')
+  return update({ ...user, identities: [...user.identities, identity] }, login, tools)
+}
+
+async function update(user: User, login: Login, tools: UserTools): Promise<User> {
+  refuseInactive(user, login.backend)
+  const record = recordOf(user, login, tools.chain)
+  const recorded = await tools.store.recordLogin(record)
+  if (recorded === 'recorded') return after(user, record)
+  logConflict(tools.log, login, user.id, 'email-taken')
+  const { email: _taken, ...withoutEmail } = record
+  await tools.store.recordLogin(withoutEmail)
+  return after(user, withoutEmail)
+}
+
+function recordOf(user: User, login: Login, chain: Chain): LoginRecord {
+  const { backend, email, at } = login
+  const before = user.identities.find((seen) => isSame(seen, login))
+  const follows = backend.updateAttributes === 'always'
+  const identity = { ...identityAt(login), ...(follows || !before ? {} : { attributes: before.attributes }) }
+  const identities = [...user.identities.filter((seen) => !isSame(seen, login)), identity]
+  const attributes = mergeAttributes(chain, identities, user.ownAttributes)
+  const emailChanged = email.value !== user.email || email.vouched !== user.emailVouched
+  const takesEmail = follows && emailChanged && ownsEmail(chain, backend.id, user.identities)
+  return {
+    userId: user.id,
+    identity,
+    at,
+    ...(takesEmail ? { email } : {}),
+    ...(sameAttributes(attributes, user.attributes) ? {} : { attributes })
+  }
+}
+
+function after(user: User, { identity, email, attributes, at }: LoginRecord): User {
+  const others = user.identities.filter(
+    (seen) => seen.backend !== identity.backend || seen.subject !== identity.subject
+  )
+  const identities = [...others, identity]
+  return {
+    ...user,
+    ...(email ? { email: email.value, emailVouched: email.vouched } : {}),
+    attributes: attributes ?? user.attributes,
+    identities,
+    isSuperuser: user.ownSuperuser || identities.some(({ isSuperuser }) => isSuperuser),
+    lastLoginAt: at
+  }
+}
+
+function refuseInactive(user: User, backend: Link): void {
+  if (!user.isActive && !backend.backend.allowsInactive) throw new InvalidGrant('the user is inactive')
+}
+
+const isSame = (seen: UserIdentity, { backend, identity }: Login): boolean =>
+  seen.backend === backend.id && seen.subject === identity.subject
+
+const identityAt = ({ backend, identity, at }: Login): UserIdentity => ({
+  backend: backend.id,
+  subject: identity.subject,
+  username: identity.username,
+  attributes: identity.attributes,
+  isSuperuser: identity.isSuperuser === true,
+  lastSeenAt: at
+})
+
+function sameAttributes(a: Identity['attributes'], b: Identity['attributes']): boolean {
+  const names = Object.keys(a)
+  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name])
+}
+
+function logConflict(log: Log, { backend, identity }: Login, user: string, reason: string): void {
+  log.warn(
+    { event: 'identity_conflict', backend: backend.id, subject: identity.subject, user, reason },
+    'identity conflict'
+  )
+}

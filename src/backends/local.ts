@@ -1,0 +1,57 @@
+import Type from 'typebox'
+import { type AuthenticateContext, defineBackend, type Identity, type Verdict } from '../auth/backend.ts'
+import { canonicalEmail } from '../auth/email.ts'
+import type { LocalAccount } from '../auth/local-accounts.ts'
+
+/** The service's own users: their login name is their e-mail, in any spelling that normalises to it. */
+export const localBackend = defineBackend({
+  vouches: 'always',
+  options: Type.Object(
+    { allowInactive: Type.Optional(Type.Boolean({ default: false, description: 'Lets inactive users in' })) },
+    { additionalProperties: false }
+  ),
+  open(_id, { allowInactive = false }, { accounts, hashPassword, needsRehash, log }) {
+    const strengthen = async (account: LocalAccount, hash: string, password: string): Promise<void> => {
+      try {
+        await accounts.replaceHash(account.id, hash, await hashPassword(password))
+      } catch (err) {
+        log.warn({ err, user: account.id }, 'password could not be rehashed')
+      }
+    }
+
+    const verify = async (account: LocalAccount, password: string, context: AuthenticateContext): Promise<Verdict> => {
+      const hash = account.passwordHash
+      if (hash === null) return { outcome: 'unknown' }
+      await context.found(account.id)
+      if (!(await context.verifyPassword(hash, password))) return { outcome: 'rejected', reason: 'wrong-password' }
+      if (!account.isActive && !allowInactive) return { outcome: 'denied', reason: 'disabled' }
+      if (needsRehash(hash)) await strengthen(account, hash, password)
+      return { outcome: 'accepted', identity: identityOf(account) }
+    }
+
+    return {
+      takes: ['password'],
+      allowsInactive: allowInactive,
+      async authenticate(credentials, context) {
+        const email = credentials.kind === 'password' ? canonicalEmail(credentials.username) : undefined
+        if (credentials.kind !== 'password' || email === undefined) return { outcome: 'unknown' }
+        const account = await accounts.byEmail(email)
+        return account ? verify(account, credentials.password, context) : { outcome: 'unknown' }
+      },
+      async identity(subject) {
+        const account = await accounts.byId(subject)
+        if (!account) return { state: 'gone' }
+        if (!account.isActive && !allowInactive) return { state: 'disabled', reason: 'disabled' }
+        return { state: 'present', identity: identityOf(account) }
+      }
+    }
+  }
+})
+
+const identityOf = ({ id, email, attributes }: LocalAccount): Identity => ({
+  subject: id,
+  username: email,
+  emails: [email],
+  attributes,
+  userId: id
+})

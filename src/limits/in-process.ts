@@ -1,0 +1,147 @@
+import type { Attempt, Limits } from '../auth/ports.ts'
+import { SlowDown } from '../errors.ts'
+
+/** When an account is locked. */
+export interface AccountLimits {
+  /** Failures from one address, after which each further one has to wait. */
+  readonly failures: number
+  /** Failures from all addresses together, after which the account waits whoever asks. */
+  readonly totalFailures: number
+  /** Failures are forgotten so long after the last; no wait is longer. Milliseconds. */
+  readonly windowMs: number
+}
+
+/** Failures that are remembered at once; the oldest go first, so that a flood of names can't fill the memory. */
+const maxCounters = 100_000
+const firstWaitMs = 10_000
+/** How long a try waits for the outcome of others at the same account. */
+const maxTurnMs = 2000
+
+interface Counter {
+  failures: number
+  /** Epoch milliseconds. */
+  lastFailureAt: number
+  pending: number
+  readonly waiting: Array<() => void>
+}
+
+/**
+ * Failures in the memory of this process, per account and address, and per account over all addresses. What is tried at
+ * once is let through no wider than failures are left: the rest waits for the outcome. From the limit on, the wait
+ * doubles with each failure.
+ */
+export function createInProcessLimits(limits: AccountLimits | false, now: () => number = Date.now): Limits {
+  if (limits === false) return { begin: () => unlimited }
+  const counters = new Map<string, Counter>()
+
+  const counterOf = (key: string): Counter => {
+    const known = counters.get(key)
+    if (known) counters.delete(key)
+    const counter = known ?? { failures: 0, lastFailureAt: 0, pending: 0, waiting: [] }
+    if (counter.failures > 0 && now() - counter.lastFailureAt >= limits.windowMs) counter.failures = 0
+    counters.set(key, counter)
+    if (counters.size > maxCounters) forgetOldest(counters)
+    return counter
+  }
+
+  const take = async (key: string, limit: number): Promise<void> => {
+    const patientUntil = now() + maxTurnMs
+    for (;;) {
+      const counter = counterOf(key)
+      const waitMs = waitOf(counter, limit, limits.windowMs, now())
+      if (waitMs > 0) throw new SlowDown(waitMs / 1000)
+      if (counter.pending < Math.max(1, limit - counter.failures)) {
+        counter.pending++
+        return
+      }
+      if (now() >= patientUntil) throw new SlowDown(1)
+      await turnAt(counter, patientUntil - now())
+    }
+  }
+
+  const give = (key: string, settle: (counter: Counter) => void): void => {
+    const counter = counters.get(key)
+    if (!counter) return
+    counter.pending = Math.max(0, counter.pending - 1)
+    settle(counter)
+    for (const wake of counter.waiting.splice(0)) wake()
+    if (counter.pending === 0 && counter.failures === 0) counters.delete(key)
+  }
+
+  const count = (counter: Counter): void => {
+    counter.failures++
+    counter.lastFailureAt = now()
+  }
+
+  return { begin: (ip) => createAttempt(ip, limits, { take, give, count }) }
+}
+
+function turnAt(counter: Counter, patienceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, patienceMs)
+    counter.waiting.push(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}
+
+interface Book {
+  take(key: string, limit: number): Promise<void>
+  give(key: string, settle: (counter: Counter) => void): void
+  count(counter: Counter): void
+}
+
+function createAttempt(ip: string, limits: AccountLimits, book: Book): Attempt {
+  const claimed: Array<{ readonly account: string; readonly key: string; readonly mine: boolean }> = []
+  let ended = false
+
+  const claimOne = async (account: string, key: string, limit: number, mine: boolean): Promise<void> => {
+    await book.take(key, limit)
+    if (ended) book.give(key, nothing)
+    else claimed.push({ account, key, mine })
+  }
+  const settle = (each: (account: string, mine: boolean) => (counter: Counter) => void): void => {
+    ended = true
+    for (const { account, key, mine } of claimed.splice(0)) book.give(key, each(account, mine))
+  }
+
+  return {
+    async claim(account) {
+      if (claimed.some((claim) => claim.account === account)) return
+      await claimOne(account, `${ip} ${account}`, limits.failures, true)
+      await claimOne(account, `* ${account}`, limits.totalFailures, false)
+    },
+    failed(only = () => true) {
+      settle((account) => (only(account) ? book.count : nothing))
+    },
+    succeeded() {
+      settle((_account, mine) => (mine ? forgive : nothing))
+    },
+    released() {
+      settle(() => nothing)
+    }
+  }
+}
+
+const nothing = (): void => {}
+
+const forgive = (counter: Counter): void => {
+  counter.failures = 0
+}
+
+function waitOf({ failures, lastFailureAt }: Counter, limit: number, windowMs: number, at: number): number {
+  if (failures < limit) return 0
+  const waitMs = Math.min(windowMs, firstWaitMs * 2 ** Math.min(30, failures - limit))
+  return lastFailureAt + waitMs - at
+}
+
+function forgetOldest(counters: Map<string, Counter>): void {
+  for (const [key, counter] of counters) {
+    if (counter.pending > 0) continue
+    counters.delete(key)
+    return
+  }
+}
+
+const unlimited: Attempt = { claim: async () => {}, failed() {}, succeeded() {}, released() {} }

@@ -1,0 +1,70 @@
+import { TemporarilyUnavailable } from '../errors.ts'
+
+/** What the queue is doing, for `/metrics`. */
+export interface QueueStatus {
+  readonly running: number
+  readonly waiting: number
+}
+
+/** Lets so many works run at once, and so many wait for so long. */
+export interface Queue {
+  /** @throws {TemporarilyUnavailable} when too many wait already, or its turn did not come in time */
+  run<Result>(work: () => Promise<Result>): Promise<Result>
+  status(): QueueStatus
+}
+
+interface Waiting {
+  start(): void
+}
+
+/**
+ * A permit belongs to the work and not to who asked for it: a caller who is gone has not freed a thread.
+ * @param options.permits works at once; @param options.maxWaiting the queue's bound; @param options.maxWaitMs its deadline
+ */
+export function createQueue(options: { permits: number; maxWaiting: number; maxWaitMs: number }): Queue {
+  const waiting = new Set<Waiting>()
+  let running = 0
+
+  const release = (): void => {
+    const [next] = waiting
+    if (next === undefined) {
+      running--
+      return
+    }
+    waiting.delete(next)
+    next.start()
+  }
+
+  const turn = (): Promise<void> => {
+    if (running < options.permits) {
+      running++
+      return Promise.resolve()
+    }
+    if (waiting.size >= options.maxWaiting) return Promise.reject(new TemporarilyUnavailable('the hash queue is full'))
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        waiting.delete(entry)
+        reject(new TemporarilyUnavailable('the hash queue is too slow'))
+      }, options.maxWaitMs)
+      const entry: Waiting = {
+        start() {
+          clearTimeout(timer)
+          resolve()
+        }
+      }
+      waiting.add(entry)
+    })
+  }
+
+  return {
+    async run(work) {
+      await turn()
+      try {
+        return await work()
+      } finally {
+        release()
+      }
+    },
+    status: () => ({ running, waiting: waiting.size })
+  }
+}
