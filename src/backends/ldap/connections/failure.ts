@@ -1,0 +1,61 @@
+/** Why the directory gave no usable answer; becomes `BackendUnavailable`'s reason, so these words are stable. */
+export type FailureReason =
+  | 'connect'
+  | 'tls'
+  | 'timeout'
+  | 'closed'
+  | 'busy'
+  | 'bind'
+  | 'protocol'
+  | 'size-limit'
+  | 'time-limit'
+  | 'no-such-object'
+  | 'referral'
+  | 'refused'
+  | 'server-unavailable'
+
+/** The directory could not tell. Holds no credentials: a reason, what the server or Node said, and nothing that was sent. */
+export class LdapFailure extends Error {
+  readonly reason: FailureReason
+
+  constructor(reason: FailureReason, message: string, options: { cause?: unknown } = {}) {
+    super(message, options)
+    this.name = 'LdapFailure'
+    this.reason = reason
+  }
+}
+
+/** Failures after which another server may know better: nothing was answered, or the server itself says that it can't. */
+const elsewhere: ReadonlySet<FailureReason> = new Set([
+  'connect',
+  'tls',
+  'timeout',
+  'closed',
+  'busy',
+  'bind',
+  'server-unavailable'
+])
+
+/** Whether the same question may be asked of another server. */
+export const isWorthAnotherServer = (failure: unknown): failure is LdapFailure =>
+  failure instanceof LdapFailure && elsewhere.has(failure.reason)
+
+/** Whether the failure says something about the server, not only about one connection or our own queue. */
+export const isServerDown = (failure: LdapFailure): boolean => failure.reason !== 'closed' && failure.reason !== 'busy'
+
+const reasonByCode = new Map<number, FailureReason>([
+  [3, 'time-limit'],
+  [4, 'size-limit'],
+  [10, 'referral'],
+  [11, 'size-limit'],
+  [32, 'no-such-object'],
+  [51, 'server-unavailable'],
+  [52, 'server-unavailable']
+])
+
+/** A result code (RFC 4511 4.1.9) that is no answer to what was asked. */
+export const failedResult = (operation: string, result: { code: number; diagnostic: string }): LdapFailure =>
+  new LdapFailure(
+    reasonByCode.get(result.code) ?? 'refused',
+    `${operation}: LDAP result ${result.code} ${result.diagnostic.slice(0, 200)}`.trimEnd()
+  )

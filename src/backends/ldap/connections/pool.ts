@@ -1,0 +1,165 @@
+import { atMost, type Deadline, watch } from './deadline.ts'
+import { LdapFailure } from './failure.ts'
+import type { Session } from './session.ts'
+
+/** Limits of a pool of sessions to one server. */
+export interface PoolLimits {
+  readonly max: number
+  /** How many may wait for a session; more are refused at once. */
+  readonly maxWaiting: number
+  readonly waitMs: number
+  /** Below the server's own idle limit, so that it is us who end a session. */
+  readonly idleMs: number
+  readonly maxAgeMs: number
+}
+
+/** Sessions to one server, each used by one question at a time. */
+export interface Pool {
+  /** Lends a session. It is ended when `work` throws, else kept for the next. */
+  use<T>(work: (session: Session, reused: boolean) => Promise<T>, deadline: Deadline): Promise<T>
+  /** Ends the sessions that nobody uses: after a sign that the server has forgotten them. */
+  dropIdle(): void
+  /** Sends away those who wait, to ask another server. */
+  refuseWaiting(): void
+  close(): void
+}
+
+interface Lease {
+  readonly session: Session
+  readonly openedAt: number
+  usedAt: number
+}
+
+interface Waiter {
+  give(lease: Lease | undefined): void
+  refuse(failure: LdapFailure): void
+}
+
+/** @param open makes a session, ready for work, and reports its end */
+export const createPool = (
+  open: (deadline: Deadline, onEnd: () => void) => Promise<Session>,
+  { max, maxWaiting, waitMs, idleMs, maxAgeMs }: PoolLimits
+): Pool => {
+  const idle: Lease[] = []
+  const waiting = new Set<Waiter>()
+  let places = max
+  let closed = false
+
+  const isFresh = ({ session, openedAt, usedAt }: Lease): boolean => {
+    const now = performance.now()
+    return session.alive && now - usedAt < idleMs && now - openedAt < maxAgeMs
+  }
+  const freePlace = (): void => {
+    const [next] = waiting
+    if (next) next.give(undefined)
+    else places += 1
+  }
+  const drop = ({ session }: Lease): void => {
+    session.end()
+    freePlace()
+  }
+  const takeIdle = (): Lease | undefined => {
+    for (let lease = idle.pop(); lease; lease = idle.pop()) {
+      if (isFresh(lease)) return lease
+      drop(lease)
+    }
+    return undefined
+  }
+  const sweep = setInterval(
+    () => {
+      for (const lease of idle.splice(0)) {
+        if (isFresh(lease)) idle.push(lease)
+        else drop(lease)
+      }
+    },
+    Math.max(1000, idleMs / 2)
+  ).unref()
+
+  const openLease = async (deadline: Deadline): Promise<Lease> => {
+    try {
+      const forget = () => {
+        const at = idle.findIndex((lease) => !lease.session.alive)
+        const [gone] = at < 0 ? [] : idle.splice(at, 1)
+        if (gone) freePlace()
+      }
+      const session = await open(deadline, forget)
+      const now = performance.now()
+      return { session, openedAt: now, usedAt: now }
+    } catch (error) {
+      freePlace()
+      throw error
+    }
+  }
+
+  /** A lease of another, or `undefined`: a free place to open one's own. */
+  const waitForTurn = (deadline: Deadline): Promise<Lease | undefined> =>
+    new Promise((resolve, reject) => {
+      if (waiting.size >= maxWaiting) return reject(new LdapFailure('busy', 'too many wait for a connection'))
+      const leave = () => {
+        unwatch()
+        waiting.delete(waiter)
+      }
+      const waiter: Waiter = {
+        give(lease) {
+          leave()
+          resolve(lease)
+        },
+        refuse(failure) {
+          leave()
+          reject(failure)
+        }
+      }
+      const unwatch = watch(atMost(deadline, waitMs), () =>
+        waiter.refuse(new LdapFailure('busy', 'no connection became free in time'))
+      )
+      waiting.add(waiter)
+      return undefined
+    })
+
+  const acquire = async (deadline: Deadline): Promise<{ lease: Lease; reused: boolean }> => {
+    if (closed) throw new LdapFailure('closed', 'the backend was closed')
+    const reused = takeIdle()
+    if (reused) return { lease: reused, reused: true }
+    if (places > 0) places -= 1
+    else {
+      const handed = await waitForTurn(deadline)
+      if (handed) return { lease: handed, reused: true }
+    }
+    return { lease: await openLease(deadline), reused: false }
+  }
+
+  const release = (lease: Lease): void => {
+    lease.usedAt = performance.now()
+    const [next] = waiting
+    if (closed || !isFresh(lease)) drop(lease)
+    else if (next) next.give(lease)
+    else idle.push(lease)
+  }
+
+  const dropIdle = (): void => idle.splice(0).forEach(drop)
+  const refuseWaiting = (): void => {
+    for (const waiter of [...waiting]) waiter.refuse(new LdapFailure('closed', 'the server is not asked for now'))
+  }
+
+  return {
+    async use(work, deadline) {
+      const { lease, reused } = await acquire(deadline)
+      try {
+        const answer = await work(lease.session, reused)
+        release(lease)
+        return answer
+      } catch (error) {
+        drop(lease)
+        throw error
+      }
+    },
+    dropIdle,
+    refuseWaiting,
+    close() {
+      closed = true
+      clearInterval(sweep)
+      refuseWaiting()
+      dropIdle()
+    }
+  }
+}

@@ -1,0 +1,33 @@
+import { PresenceFilter } from 'ldapts'
+import { textsOf } from '../entry.ts'
+import type { Deadline } from './deadline.ts'
+import type { Session } from './session.ts'
+
+/** What a server says of itself (RFC 4512 5.1), as far as we ask. */
+export interface RootDse {
+  readonly isActiveDirectory: boolean
+  readonly canPage: boolean
+}
+
+const activeDirectoryCapability = '1.2.840.113556.1.4.800'
+const pagedResults = '1.2.840.113556.1.4.319'
+
+/** Reads a server's root DSE. One that hides it is taken for a plain LDAP server. */
+export const readRootDse = async (session: Session, deadline: Deadline): Promise<RootDse> => {
+  const answer = await session.search(
+    {
+      base: '',
+      scope: 'base',
+      filter: new PresenceFilter({ attribute: 'objectClass' }),
+      attributes: ['supportedControl', 'supportedCapabilities'],
+      sizeLimit: 1
+    },
+    deadline
+  )
+  const [entry] = answer.entries
+  return {
+    isActiveDirectory:
+      entry !== undefined && textsOf(entry, 'supportedCapabilities').includes(activeDirectoryCapability),
+    canPage: entry !== undefined && textsOf(entry, 'supportedControl').includes(pagedResults)
+  }
+}

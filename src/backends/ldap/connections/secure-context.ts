@@ -1,0 +1,40 @@
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { createSecureContext, type SecureContext, type SecureVersion } from 'node:tls'
+import { LdapFailure } from './failure.ts'
+
+/** Files and limits of TLS, as in the options. */
+export interface TlsFiles {
+  readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
+  readonly minVersion?: SecureVersion
+}
+
+const freshMs = 60_000
+
+/** The TLS settings for new connections; the files are read again after a minute, or at once after a mistake in them. */
+export const secureContextReader = (files: TlsFiles, baseFolder: string): (() => Promise<SecureContext>) => {
+  let current: { readonly context: Promise<SecureContext>; readonly since: number } | undefined
+  const file = async (name: string | undefined) =>
+    name === undefined ? undefined : readFile(resolve(baseFolder, name))
+  const read = async (): Promise<SecureContext> => {
+    try {
+      const [ca, cert, key] = await Promise.all([file(files.ca), file(files.cert), file(files.key)])
+      return createSecureContext({
+        minVersion: files.minVersion ?? 'TLSv1.2',
+        ...(ca && { ca }),
+        ...(cert && { cert }),
+        ...(key && { key })
+      })
+    } catch (cause) {
+      current = undefined
+      throw new LdapFailure('tls', 'the certificate files cannot be used', { cause })
+    }
+  }
+  return () => {
+    const now = performance.now()
+    if (current === undefined || now - current.since > freshMs) current = { context: read(), since: now }
+    return current.context
+  }
+}

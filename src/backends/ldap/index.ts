@@ -1,0 +1,10 @@
+import { defineBackend } from '../../auth/backend.ts'
+import { ldapMistakes } from './mistakes.ts'
+import { openLdap } from './open.ts'
+import { LdapOptions } from './options.ts'
+
+/**
+ * An LDAP directory or Active Directory: finds the account by search, verifies the password by a bind as that account,
+ * and gives the permissions of its groups.
+ */
+export const ldapBackend = defineBackend({ options: LdapOptions, mistakes: ldapMistakes, open: openLdap })

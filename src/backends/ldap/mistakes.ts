@@ -1,0 +1,116 @@
+import type { OptionMistake } from '../../auth/backend.ts'
+import { parseServerUrl } from './connections/server-url.ts'
+import { dnKey } from './dn.ts'
+import { parseFilter, parseFilterTemplate } from './filter.ts'
+import type { LdapOptions } from './options.ts'
+
+/** One path of a JSON pointer (RFC 6901), where a key may hold anything. */
+const pointer = (...parts: (string | number)[]): string =>
+  parts.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+
+/** What is wrong with a value that only parsing shows. */
+const parseMistake = (path: string, what: string, parse: () => unknown): OptionMistake[] => {
+  try {
+    parse()
+    return []
+  } catch (error) {
+    return [{ path, message: `${what}: ${error instanceof Error ? error.message : error}` }]
+  }
+}
+
+const schemeOf = (url: string): string => url.slice(0, Math.max(0, url.indexOf('://')))
+
+const serverMistakes = ({ servers, startTls, insecure }: LdapOptions): OptionMistake[] => {
+  if (servers.length === 0) return [{ path: '/servers', message: 'name at least one server' }]
+  return servers.flatMap((url, at) => {
+    const path = pointer('servers', at)
+    const unreadable = parseMistake(path, 'not the URL of an LDAP server', () => parseServerUrl(url))
+    if (unreadable.length > 0) return unreadable
+    const scheme = schemeOf(url)
+    if (startTls && scheme !== 'ldap') {
+      return [
+        { path, message: `startTls is for ldap:// servers only: drop it, or write ldap:// instead of ${scheme}://` }
+      ]
+    }
+    if (scheme === 'ldap' && !startTls && !insecure) {
+      return [
+        {
+          path,
+          message:
+            'passwords would be sent in clear: use ldaps://, or set startTls: true, or allow it by insecure: true'
+        }
+      ]
+    }
+    return []
+  })
+}
+
+const tlsMistakes = ({ servers, startTls, insecure, tls }: LdapOptions): OptionMistake[] => {
+  const mistakes: OptionMistake[] = []
+  const usesTls = startTls || servers.some((url) => schemeOf(url) === 'ldaps')
+  if (insecure && startTls) mistakes.push({ path: '/insecure', message: 'contradicts startTls: drop one of them' })
+  if (tls && !usesTls) mistakes.push({ path: '/tls', message: 'no server uses TLS: use ldaps:// or startTls: true' })
+  if (tls?.key !== undefined && tls.cert === undefined)
+    mistakes.push({ path: '/tls/key', message: 'needs tls.cert beside it' })
+  if (tls?.cert !== undefined && tls.key === undefined)
+    mistakes.push({ path: '/tls/cert', message: 'needs tls.key beside it' })
+  return mistakes
+}
+
+const userMistakes = ({ users }: LdapOptions): OptionMistake[] =>
+  users.flatMap(({ base, filter }, at) => [
+    ...parseMistake(pointer('users', at, 'base'), 'not a DN', () => dnKey(base)),
+    ...parseMistake(pointer('users', at, 'filter'), 'not a usable filter', () => parseFilterTemplate(filter))
+  ])
+
+const bindMistakes = ({ bind }: LdapOptions): OptionMistake[] => {
+  if (bind === undefined) return []
+  const mistakes = parseMistake('/bind/dn', 'not a DN', () => dnKey(bind.dn))
+  if (bind.dn.trim() === '')
+    mistakes.push({ path: '/bind/dn', message: 'is empty: for an anonymous search leave bind out' })
+  if (bind.password === '' || bind.password.includes('\0')) {
+    mistakes.push({
+      path: '/bind/password',
+      message: 'is empty or has a NUL in it: for an anonymous search leave bind out'
+    })
+  }
+  return mistakes
+}
+
+const groupMistakes = ({ groups }: LdapOptions): OptionMistake[] => {
+  if (groups === undefined) return []
+  const mistakes = parseMistake('/groups/base', 'not a DN', () => dnKey(groups.base))
+  const { filter } = groups
+  if (filter !== undefined) {
+    mistakes.push(...parseMistake('/groups/filter', 'not a usable filter', () => parseFilter(filter)))
+    if (filter.includes('{'))
+      mistakes.push({ path: '/groups/filter', message: 'takes no placeholders: members are found by groups.type' })
+  }
+  if (groups.nested && groups.type === 'posixGroup') {
+    mistakes.push({ path: '/groups/nested', message: 'a posixGroup holds no groups: drop it' })
+  }
+  return mistakes
+}
+
+const permissionMistakes = ({ groups, permissions = {} }: LdapOptions): OptionMistake[] => {
+  const dns = Object.keys(permissions)
+  if (dns.length > 0 && groups === undefined) {
+    return [{ path: '/permissions', message: 'needs groups: where and how are the groups found?' }]
+  }
+  const seen = new Map<string, string>()
+  return dns.flatMap((dn) => {
+    const path = pointer('permissions', dn)
+    const unreadable = parseMistake(path, 'not a DN', () => dnKey(dn))
+    if (unreadable.length > 0) return unreadable
+    const key = dnKey(dn)
+    const other = seen.get(key)
+    seen.set(key, dn)
+    return other === undefined ? [] : [{ path, message: `is the same group as ${other}: write them together` }]
+  })
+}
+
+/** Contradictions and dangers in the options that their schema can't say. */
+export const ldapMistakes = (options: LdapOptions): readonly OptionMistake[] =>
+  [serverMistakes, tlsMistakes, bindMistakes, userMistakes, groupMistakes, permissionMistakes].flatMap((mistakesOf) =>
+    mistakesOf(options)
+  )

@@ -1,0 +1,92 @@
+import { AndFilter, type Filter, OrFilter } from 'ldapts'
+import type { Deadline } from './connections/deadline.ts'
+import type { Directory } from './connections/directory.ts'
+import { failedResult } from './connections/failure.ts'
+import type { RootDse } from './connections/root-dse.ts'
+import { codes, type SearchQuery } from './connections/session.ts'
+import type { Entry } from './entry.ts'
+import { type FilterTemplate, parseFilterTemplate } from './filter.ts'
+import { subjectRule } from './subject.ts'
+
+/** Where and how an account is looked for. */
+export interface UserSearch {
+  readonly base: string
+  readonly scope: 'base' | 'one' | 'sub'
+  readonly filter: FilterTemplate
+}
+
+/** What a look-up gave: an entry and the kind of server that it came from, or why there is none. */
+export type Lookup =
+  | { readonly found: 'one'; readonly entry: Entry; readonly rootDse: RootDse }
+  | { readonly found: 'none' }
+  | { readonly found: 'several' }
+
+/** Looks accounts up by login name and by subject. An error in one search is an error: no later one hides it. */
+export interface Users {
+  readonly loginAttributes: readonly string[]
+  byUsername(username: string, deadline: Deadline): Promise<Lookup>
+  bySubject(subject: string, deadline: Deadline): Promise<Lookup>
+}
+
+interface Options {
+  readonly searches: readonly UserSearch[]
+  readonly subject: string | undefined
+  readonly attributes: readonly string[]
+}
+
+/** The searches as configured, with their filters parsed. */
+export const userSearches = (
+  users: readonly { base: string; filter: string; scope?: UserSearch['scope'] }[]
+): readonly UserSearch[] =>
+  users.map(({ base, filter, scope = 'sub' }) => ({ base, scope, filter: parseFilterTemplate(filter) }))
+
+export const createUsers = (directory: Directory, { searches, subject, attributes }: Options): Users => {
+  const lookup = async (query: Pick<SearchQuery, 'base' | 'scope' | 'filter'>, deadline: Deadline): Promise<Lookup> => {
+    const { base, scope, filter } = query
+    const answer = await directory.search({ base, scope, filter, attributes, sizeLimit: 2 }, deadline)
+    const { result, entries, rootDse } = answer
+    if (result.code === codes.sizeLimitExceeded) return { found: 'several' }
+    if (result.code !== codes.success) throw failedResult('search', result)
+    const [entry] = entries
+    if (entry === undefined) return { found: 'none' }
+    return entries.length > 1 ? { found: 'several' } : { found: 'one', entry, rootDse }
+  }
+
+  const places = Map.groupBy(searches, ({ base, scope }) => JSON.stringify([base, scope]))
+  const anybodyAt = [...places.values()].map((group) => {
+    const filters = group.map(({ filter }) => filter.forAnybody)
+    return { base: group[0]?.base ?? '', scope: group[0]?.scope ?? 'sub', anybody: new OrFilter({ filters }) }
+  })
+
+  const firstFound = async (queries: Iterable<Parameters<typeof lookup>[0]>, deadline: Deadline): Promise<Lookup> => {
+    for (const query of queries) {
+      const answer = await lookup(query, deadline)
+      if (answer.found !== 'none') return answer
+    }
+    return { found: 'none' }
+  }
+
+  return {
+    loginAttributes: [...new Set(searches.flatMap(({ filter }) => filter.loginAttributes))],
+    byUsername: (username, deadline) =>
+      firstFound(
+        searches.map(({ base, scope, filter }) => ({ base, scope, filter: filter.forUsername(username) })),
+        deadline
+      ),
+    async bySubject(value, deadline) {
+      const rule = subjectRule(subject, await directory.rootDse(deadline))
+      const bySubject: Filter | undefined = rule.filter(value)
+      if (bySubject === undefined) return { found: 'none' }
+      const answer = await firstFound(
+        anybodyAt.map(({ base, scope, anybody }) => ({
+          base,
+          scope,
+          filter: new AndFilter({ filters: [bySubject, anybody] })
+        })),
+        deadline
+      )
+      // A directory compares without case, we compare bytes: `ALICE` is not the subject `alice`.
+      return answer.found === 'one' && rule.read(answer.entry) !== value ? { found: 'none' } : answer
+    }
+  }
+}
