@@ -58,10 +58,10 @@ export class InvalidClient extends Refusal {
   }
 }
 
-/** RFC 6749 5.2: this client may not use this grant. */
+/** RFC 6749 5.2: this client may not ask for this. */
 export class UnauthorizedClient extends Refusal {
-  constructor() {
-    super('unauthorized_client', { description: 'The client may not use this grant', statusCode: 400 })
+  constructor(description = 'The client may not use this grant') {
+    super('unauthorized_client', { description, statusCode: 400 })
   }
 }
 
@@ -129,6 +129,13 @@ export class TemporarilyUnavailable extends Refusal {
       retryAfterSeconds,
       cause
     })
+  }
+}
+
+/** Operators only: the address is neither loopback nor in `ops.from`. */
+export class AccessDenied extends Refusal {
+  constructor() {
+    super('access_denied', { description: 'This is for operators only', statusCode: 403 })
   }
 }
 

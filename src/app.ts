@@ -1,0 +1,41 @@
+import helmet from '@fastify/helmet'
+import rateLimit from '@fastify/rate-limit'
+import { SlowDown } from './errors.ts'
+import { acceptBearers } from './http/bearer.ts'
+import { acceptBodies } from './http/bodies.ts'
+import { discoveryRoutes } from './http/discovery.ts'
+import { collectDocument, documentRoutes } from './http/document.ts'
+import { answerErrors } from './http/errors.ts'
+import { operationRoutes } from './http/operations.ts'
+import type { AppParts } from './http/parts.ts'
+import { logRequests } from './http/request-log.ts'
+import { type App, createServer } from './http/server.ts'
+import { tokenRoute } from './http/token.ts'
+import { userinfoRoute } from './http/userinfo.ts'
+
+/** The whole service as plugins and routes in reading order; it listens on nothing. */
+export async function createApp(parts: AppParts): Promise<App> {
+  const app = createServer(parts)
+  answerErrors(app)
+  acceptBodies(app)
+  logRequests(app, parts)
+  await app.register(helmet, { contentSecurityPolicy: { directives: { defaultSrc: ["'none'"] }, useDefaults: false } })
+  await app.register(rateLimit, {
+    global: false,
+    addHeaders: noHeaders,
+    addHeadersOnExceeding: noHeaders,
+    errorResponseBuilder: (_request, { ttl }) => new SlowDown(ttl / 1000)
+  })
+  await acceptBearers(app, parts)
+  await collectDocument(app, parts)
+  await app.register(async (routes: App) => {
+    tokenRoute(routes, parts)
+    userinfoRoute(routes, parts)
+    discoveryRoutes(routes, parts)
+    operationRoutes(routes, parts)
+  })
+  await documentRoutes(app)
+  return app
+}
+
+const noHeaders = { 'x-ratelimit-limit': false, 'x-ratelimit-remaining': false, 'x-ratelimit-reset': false } as const

@@ -1,0 +1,8 @@
+import { isIPv4, isIPv6 } from 'node:net'
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyRequest } from 'fastify'
+
+/** The end user's address as it is counted and logged: IPv4 as it is, IPv6 by its /64, which one subscriber has whole. */
+export function addressOf({ ip }: Pick<FastifyRequest, 'ip'>): string {
+  return isIPv4(ip) || !isIPv6(ip) ? ip : rateLimit.normalizeIP(ip, 64)
+}

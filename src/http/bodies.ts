@@ -1,0 +1,88 @@
+import { parse as parseQuery } from 'node:querystring'
+import { InvalidRequest } from '../errors.ts'
+import type { App } from './server.ts'
+
+const maxParameters = 50
+
+/**
+ * The two kinds of body that are taken: forms (RFC 6749 appendix B) and JSON, both in UTF-8 and without doubled parameters.
+ * A doubled form parameter becomes an array, which no schema of a single value lets pass.
+ */
+export function acceptBodies(app: App): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(
+    /^application\/x-www-form-urlencoded(;|$)/i,
+    { parseAs: 'buffer' },
+    (request, body, done) => {
+      parsed(request.headers['content-type'], body, parseForm, done)
+    }
+  )
+  app.addContentTypeParser(/^application\/json(;|$)/i, { parseAs: 'buffer' }, (request, body, done) => {
+    parsed(request.headers['content-type'], body, parseJson, done)
+  })
+}
+
+function parsed(
+  contentType: string | undefined,
+  body: string | Buffer,
+  parse: (text: string) => unknown,
+  done: (error: Error | null, value?: unknown) => void
+): void {
+  try {
+    if (!isUtf8(contentType)) throw new InvalidRequest('The charset must be UTF-8')
+    done(null, parse(decode(body)))
+  } catch (error) {
+    done(error instanceof Error ? error : new InvalidRequest('The body is malformed'))
+  }
+}
+
+function isUtf8(contentType = ''): boolean {
+  const [, charset] = /;\s*charset\s*=\s*"?([^";\s]+)"?/i.exec(contentType) ?? []
+  return charset === undefined || charset.toLowerCase() === 'utf-8'
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+function decode(body: string | Buffer): string {
+  try {
+    return typeof body === 'string' ? body : utf8.decode(body)
+  } catch (error) {
+    throw new InvalidRequest('The body is not UTF-8', error)
+  }
+}
+
+function parseForm(text: string): unknown {
+  const fields = parseQuery(text, '&', '=', { maxKeys: 0 })
+  if (text.split('&', maxParameters + 2).length > maxParameters) throw new InvalidRequest('Too many parameters')
+  return { ...fields }
+}
+
+function parseJson(text: string): unknown {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new InvalidRequest('The body is not JSON', error)
+  }
+  if (membersIn(text) !== membersOf(value)) throw new InvalidRequest('The body has a member twice')
+  return value
+}
+
+/** Counts the members as they are written: JSON.parse keeps the last of two in silence. */
+function membersIn(text: string): number {
+  let count = 0
+  for (const [, colon] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:)?/g)) if (colon !== undefined) count++
+  return count
+}
+
+function membersOf(value: unknown): number {
+  let count = 0
+  const left = [value]
+  for (let next = left.pop(); left.length > 0 || next !== undefined; next = left.pop()) {
+    if (typeof next !== 'object' || next === null) continue
+    const inner = Object.values(next)
+    if (!Array.isArray(next)) count += inner.length
+    left.push(...inner.filter((entry) => typeof entry === 'object' && entry !== null))
+  }
+  return count
+}

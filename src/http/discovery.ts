@@ -1,0 +1,64 @@
+import Type from 'typebox'
+import type { AppParts } from './parts.ts'
+import { errors, KeySet, ref } from './schemas.ts'
+import type { App } from './server.ts'
+import { grantTypes } from './token.ts'
+
+const Metadata = Type.Object({ issuer: Type.String() }, { additionalProperties: true })
+
+/** The key set (RFC 7517) and both discovery documents (OpenID Connect discovery 3, RFC 8414 2): only what really works. */
+export function discoveryRoutes(app: App, parts: AppParts): void {
+  const metadata = metadataOf(parts)
+  const document = (operationId: string, summary: string): object => ({
+    schema: { operationId, summary, tags: ['discovery'], security: [], response: { 200: Metadata, ...errors(500) } }
+  })
+  app.get(
+    '/.well-known/openid-configuration',
+    document('openidConfiguration', 'OpenID Connect discovery'),
+    async () => metadata
+  )
+  app.get(
+    '/.well-known/oauth-authorization-server',
+    document('oauthMetadata', 'OAuth 2.0 metadata'),
+    async () => metadata
+  )
+  app.get(
+    '/.well-known/jwks.json',
+    {
+      schema: {
+        operationId: 'jwks',
+        summary: 'The public keys that tokens are verified with',
+        tags: ['discovery'],
+        security: [],
+        response: { 200: ref(KeySet), ...errors(500) }
+      }
+    },
+    async (_request, reply) => {
+      reply.header('cache-control', 'public, max-age=300')
+      return { keys: [...parts.tokens.keys.jwks().keys] }
+    }
+  )
+}
+
+function metadataOf({
+  tokens: { issuer },
+  audiences,
+  publicClient
+}: AppParts): { issuer: string } & Record<string, unknown> {
+  return {
+    issuer,
+    token_endpoint: `${issuer}/token`,
+    userinfo_endpoint: `${issuer}/userinfo`,
+    jwks_uri: `${issuer}/.well-known/jwks.json`,
+    grant_types_supported: grantTypes,
+    response_types_supported: [],
+    token_endpoint_auth_methods_supported: publicClient ? ['none'] : [],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: [...new Set(audiences.map(({ algorithm }) => algorithm))],
+    claims_supported: [
+      ...['iss', 'sub', 'aud', 'exp', 'iat', 'jti', 'sid', 'client_id', 'auth_time', 'amr', 'scope'],
+      ...['email', 'email_verified', 'name', 'backend', 'permissions', 'permissions_digest', 'groups']
+    ],
+    service_documentation: `${issuer}/docs`
+  }
+}

@@ -1,0 +1,61 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { InvalidRequest, NotFound, Refusal, TemporarilyUnavailable } from '../errors.ts'
+import type { App } from './server.ts'
+
+/**
+ * The one place where an error becomes an answer: what is in the catalogue passes, what a schema refused names its field,
+ * and all else is logged and becomes 500 without detail.
+ */
+export function answerErrors(app: App): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => answer(refusalOf(error, request), request, reply))
+  app.setNotFoundHandler((request, reply) => answer(new NotFound(), request, reply))
+}
+
+function answer(refusal: Refusal | undefined, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
+  if (refusal === undefined) {
+    return reply.code(500).send({ error: 'server_error', error_description: 'The service failed' })
+  }
+  if (refusal instanceof TemporarilyUnavailable) request.log.warn({ err: refusal }, 'temporarily unavailable')
+  if (refusal.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds)
+  if (refusal.challenge !== undefined) reply.header('www-authenticate', refusal.challenge)
+  return reply.code(refusal.statusCode).send({ error: refusal.code, error_description: refusal.description })
+}
+
+function refusalOf(error: FastifyError, request: FastifyRequest): Refusal | undefined {
+  if (error instanceof Refusal) return error
+  if (error.validation) return new InvalidRequest(describe(error), error)
+  const status = error.statusCode ?? 500
+  if (status >= 400 && status < 500) {
+    return new Refusal('invalid_request', {
+      description: texts[status] ?? 'The request is malformed',
+      statusCode: status
+    })
+  }
+  request.log.error({ err: error }, 'request failed')
+  return undefined
+}
+
+const texts: Readonly<Record<number, string>> = {
+  408: 'The request took too long',
+  413: 'The body is too large',
+  414: 'The address is too long',
+  415: 'The content type must be application/x-www-form-urlencoded or application/json'
+}
+
+/** Names the field and what was expected of it; never the value. */
+function describe({ validation, validationContext: where = 'body' }: FastifyError): string {
+  const [first] = validation ?? []
+  if (first === undefined) return 'The request is malformed'
+  const { instancePath, keyword, params, message } = first
+  const field = instancePath.slice(1).replaceAll('/', '.')
+  if (keyword === 'additionalProperties') return `${where}: unknown parameter ${quoted(params.additionalProperty)}`
+  if (keyword === 'required') return `${where}: ${quoted(params.missingProperty)} is missing`
+  return `${where}${field === '' ? '' : `: ${quoted(field)}`} ${message ?? 'is malformed'}`
+}
+
+/** A name that the caller chose may hold anything: RFC 6749 5.2 allows few characters in error_description. */
+const quoted = (name: unknown): string =>
+  `'${String(name)
+    .replace(/[^\w.-]/g, '?')
+    .slice(0, 60)}'`

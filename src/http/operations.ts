@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyRequest } from 'fastify'
+import Type, { type Static } from 'typebox'
+import { AccessDenied, TemporarilyUnavailable } from '../errors.ts'
+import type { AppParts } from './parts.ts'
+import { errors, Health, ref, StatusAnswer } from './schemas.ts'
+import type { App } from './server.ts'
+
+const pingTimeoutMs = 2000
+
+/** `/livez`, `/readyz`, `/status`, `/metrics`: for orchestrators, alarms and people. A dead directory ends none of them. */
+export function operationRoutes(app: App, parts: AppParts): void {
+  const probe = { tags: ['operations'], security: [], response: { 200: ref(Health), ...errors(500, 503) } }
+  app.get('/livez', { schema: { operationId: 'livez', summary: 'The process answers', ...probe } }, async () => ({
+    status: 'ok' as const
+  }))
+  app.get('/readyz', { schema: { operationId: 'readyz', summary: 'The database answers', ...probe } }, async () => {
+    if (parts.isDraining() || !(await databaseAnswers(parts))) throw new TemporarilyUnavailable('not ready')
+    return { status: 'ok' as const }
+  })
+
+  const operators = { onRequest: async (request: FastifyRequest) => admitOperator(request, parts) }
+  app.get(
+    '/status',
+    {
+      ...operators,
+      schema: {
+        operationId: 'status',
+        summary: 'The state of the database and of each backend',
+        tags: ['operations'],
+        security: [],
+        response: { 200: ref(StatusAnswer), ...errors(403, 500) }
+      }
+    },
+    async () => statusOf(parts)
+  )
+  app.get(
+    '/metrics',
+    {
+      ...operators,
+      schema: {
+        operationId: 'metrics',
+        summary: 'Figures for Prometheus',
+        tags: ['operations'],
+        security: [],
+        produces: ['text/plain'],
+        response: { 200: Type.String(), ...errors(403, 500) }
+      }
+    },
+    async (_request, reply) => reply.type(parts.metrics.contentType).send(await parts.metrics.text())
+  )
+}
+
+/** A forwarded request has the proxy's address: where no proxy is trusted, it is nobody's. */
+function admitOperator(request: FastifyRequest, parts: AppParts): void {
+  const { headers } = request
+  const forwarded = headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined
+  if (forwarded && parts.trustedProxies.length === 0) throw new AccessDenied()
+  if (!parts.isOperator(request.ip)) throw new AccessDenied()
+}
+
+async function databaseAnswers({ pingDatabase }: AppParts): Promise<boolean> {
+  const abort = new AbortController()
+  const timeout = sleep(pingTimeoutMs, false, { signal: abort.signal }).catch(() => false)
+  const answered = await Promise.race([
+    pingDatabase().then(
+      () => true,
+      () => false
+    ),
+    timeout
+  ])
+  abort.abort()
+  return answered
+}
+
+async function statusOf(parts: AppParts): Promise<Static<typeof StatusAnswer>> {
+  const database = (await databaseAnswers(parts)) ? ('ok' as const) : ('unavailable' as const)
+  const backends = parts.login.chain.map(({ id, type, breaker }) => {
+    const { state, lastError, since } = breaker.status()
+    return { id, type, state, last_error: lastError, since: since === null ? null : new Date(since).toISOString() }
+  })
+  const healthy = database === 'ok' && backends.every(({ state }) => state === 'closed')
+  return { status: healthy ? 'ok' : 'degraded', version: parts.version, database, backends }
+}

@@ -1,0 +1,149 @@
+import Type, { type Static, type TSchema } from 'typebox'
+
+/** A reference to a schema that the application has been given by its $id. */
+export const ref = <Schema extends TSchema>(schema: Schema): ReturnType<typeof Type.Unsafe<Static<Schema>>> =>
+  Type.Unsafe<Static<Schema>>(Type.Ref(`${(schema as { $id?: string }).$id ?? ''}#`))
+
+const closed = { additionalProperties: false } as const
+
+/** RFC 6749 5.2. */
+export const ErrorBody = Type.Object(
+  {
+    error: Type.String({ description: 'A stable code' }),
+    error_description: Type.String({ description: 'For the developer who reads it; never the cause' })
+  },
+  { $id: 'Error', examples: [{ error: 'invalid_grant', error_description: 'The credentials were not accepted' }] }
+)
+
+/** Text that a person typed: no control characters, no lone surrogates, and no U+FFFD, which stands where bytes were not UTF-8. */
+const typed = '^[^\\u0000-\\u001f\\u007f-\\u009f\\ufffd\\ud800-\\udfff]*$'
+
+const OneOrMore = (description: string): ReturnType<typeof Type.Unsafe<string | string[]>> =>
+  Type.Unsafe<string | string[]>({
+    description,
+    anyOf: [
+      { type: 'string', minLength: 1, maxLength: 1024 },
+      { type: 'array', items: { type: 'string', minLength: 1, maxLength: 1024 }, maxItems: 10 }
+    ]
+  })
+
+/** RFC 6749 4.3.2, with RFC 8707 and RFC 8693 for the audience. */
+export const PasswordGrant = Type.Object(
+  {
+    grant_type: Type.Literal('password'),
+    username: Type.String({ minLength: 1, maxLength: 320, pattern: typed }),
+    password: Type.String({ minLength: 1, maxLength: 1024, pattern: typed, format: 'password' }),
+    scope: Type.Optional(
+      Type.String({ maxLength: 4096, description: 'Names or patterns that narrow the permissions' })
+    ),
+    audience: Type.Optional(OneOrMore('The audience of the token; several are refused')),
+    resource: Type.Optional(OneOrMore('The same as a URI (RFC 8707)')),
+    backend: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Ask this backend only' })),
+    client_id: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+    client_secret: Type.Optional(Type.String({ minLength: 1, maxLength: 1024, format: 'password' }))
+  },
+  {
+    $id: 'PasswordGrant',
+    ...closed,
+    examples: [{ grant_type: 'password', username: 'alice@example.com', password: 'correct horse battery staple' }]
+  }
+)
+
+/** RFC 6749 5.1. */
+export const TokenAnswer = Type.Object(
+  {
+    access_token: Type.String({ description: 'A JWT as RFC 9068 has it' }),
+    token_type: Type.Literal('Bearer'),
+    expires_in: Type.Integer({ description: 'Seconds' }),
+    scope: Type.Optional(Type.String())
+  },
+  {
+    $id: 'TokenAnswer',
+    examples: [{ access_token: 'eyJhbGciOiJFUzI1NiIs…', token_type: 'Bearer', expires_in: 600 }]
+  }
+)
+
+/** OpenID Connect core 5.3.2, and the permissions that the token's audience may see. */
+export const UserInfo = Type.Object(
+  {
+    sub: Type.String({ description: "The user's UUID" }),
+    email: Type.String(),
+    email_verified: Type.Optional(Type.Boolean()),
+    name: Type.Optional(Type.String()),
+    given_name: Type.Optional(Type.String()),
+    family_name: Type.Optional(Type.String()),
+    initials: Type.Optional(Type.String()),
+    employee_number: Type.Optional(Type.String()),
+    updated_at: Type.Integer({ description: 'Epoch seconds' }),
+    backend: Type.String({ description: 'The backend that authenticated' }),
+    permissions: Type.Array(Type.String()),
+    groups: Type.Array(Type.String())
+  },
+  {
+    $id: 'UserInfo',
+    additionalProperties: true,
+    examples: [
+      {
+        sub: '019a9c5e-7d1c-7c3a-9a51-5f6f4f1f0b11',
+        email: 'alice@example.com',
+        email_verified: true,
+        name: 'Alice Example',
+        given_name: 'Alice',
+        family_name: 'Example',
+        updated_at: 1760000000,
+        backend: 'corp',
+        permissions: ['blog.change_post'],
+        groups: ['editors']
+      }
+    ]
+  }
+)
+
+/** RFC 7517 5. */
+export const KeySet = Type.Object(
+  {
+    keys: Type.Array(
+      Type.Object(
+        { kid: Type.String(), kty: Type.String(), alg: Type.String(), use: Type.Literal('sig') },
+        { additionalProperties: true }
+      )
+    )
+  },
+  { $id: 'KeySet' }
+)
+
+/** What a probe answers. */
+export const Health = Type.Object(
+  { status: Type.Enum(['ok', 'unavailable']) },
+  { $id: 'Health', examples: [{ status: 'ok' }] }
+)
+
+/** The state of each backend, for people and for alarms. */
+export const StatusAnswer = Type.Object(
+  {
+    status: Type.Enum(['ok', 'degraded']),
+    version: Type.String(),
+    database: Type.Enum(['ok', 'unavailable']),
+    backends: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        type: Type.String(),
+        state: Type.Enum(['closed', 'open', 'half-open']),
+        last_error: Type.Union([Type.String(), Type.Null()]),
+        since: Type.Union([Type.String({ format: 'date-time' }), Type.Null()])
+      })
+    )
+  },
+  { $id: 'Status' }
+)
+
+export const shared = [ErrorBody, PasswordGrant, TokenAnswer, UserInfo, KeySet, Health, StatusAnswer] as const
+
+/** The error answers of a route, by status, as the document lists them. */
+export const errors = <const Status extends number>(
+  ...statuses: Status[]
+): Record<Status, ReturnType<typeof ref<typeof ErrorBody>>> =>
+  Object.fromEntries(statuses.map((status) => [status, ref(ErrorBody)])) as Record<
+    Status,
+    ReturnType<typeof ref<typeof ErrorBody>>
+  >

@@ -1,0 +1,115 @@
+import { createHash, randomUUID } from 'node:crypto'
+import type { AttributeValue } from '../auth/backend.ts'
+import type { LoggedIn } from '../auth/login.ts'
+import type { Log } from '../auth/ports.ts'
+import type { User } from '../auth/user-store.ts'
+import { type Audience, permissionsFor } from './audience.ts'
+import type { KeyRing } from './key-ring.ts'
+
+/** What a token is issued for. */
+export interface IssueRequest {
+  readonly loggedIn: LoggedIn
+  readonly clientId: string
+  readonly audience: Audience
+  /** Names and patterns that narrow the permissions. */
+  readonly scope: readonly string[] | undefined
+  /** RFC 8176: how the user was authenticated. */
+  readonly amr: readonly string[]
+  readonly log: Log
+}
+
+/** A successful answer of the token endpoint (RFC 6749 5.1). */
+export interface IssuedToken {
+  readonly access_token: string
+  readonly token_type: 'Bearer'
+  /** Seconds. */
+  readonly expires_in: number
+  readonly scope?: string
+}
+
+/** What issuing needs. */
+export interface TokenTools {
+  readonly issuer: string
+  readonly keys: KeyRing
+  readonly accessTtlSeconds: number
+  /** A token that would be longer carries a digest in place of its permissions. */
+  readonly maxBytes: number
+  /** User fields that go into the token, by the claim's name. */
+  readonly claims: Readonly<Record<string, string>>
+  /** Epoch milliseconds. */
+  readonly now: () => number
+}
+
+const largeBytes = 4096
+
+/** Issues an access token as RFC 9068 2.2 has it, with the backend that authenticated and the permissions for the audience. */
+export function issueAccessToken(request: IssueRequest, tools: TokenTools): IssuedToken {
+  const { loggedIn, audience, scope, log } = request
+  const permissions = permissionsFor(loggedIn.permissions.names, audience, scope)
+  const claims = claimsOf(request, tools)
+  const sign = (part: object): string => tools.keys.sign({ ...claims, ...part }, audience.algorithm, audience.typ)
+  const byReference = (): string => sign({ permissions_digest: permissionsDigest(permissions) })
+  let token = audience.permissionsBy === 'reference' ? byReference() : sign({ permissions })
+  if (token.length > tools.maxBytes && audience.permissionsBy === 'value') token = byReference()
+  if (token.length > largeBytes) {
+    log.warn(
+      { event: 'large_token', audience: audience.id, bytes: token.length, user: loggedIn.user.id },
+      'large token'
+    )
+  }
+  return {
+    access_token: token,
+    token_type: 'Bearer',
+    expires_in: tools.accessTtlSeconds,
+    ...(scope ? { scope: scope.join(' ') } : {})
+  }
+}
+
+/** SHA-256, base64url, over the sorted names with a line feed after each. */
+export function permissionsDigest(sorted: readonly string[]): string {
+  return createHash('sha256')
+    .update(sorted.map((name) => `${name}\n`).join(''))
+    .digest('base64url')
+}
+
+function claimsOf({ loggedIn, clientId, audience, scope, amr }: IssueRequest, tools: TokenTools): object {
+  const { user, backend, permissions, at } = loggedIn
+  const iat = Math.floor(tools.now() / 1000)
+  return {
+    ...ownClaims(user, tools.claims),
+    iss: tools.issuer,
+    sub: user.id,
+    aud: audience.id,
+    iat,
+    exp: iat + tools.accessTtlSeconds,
+    jti: randomUUID(),
+    sid: randomUUID(),
+    client_id: clientId,
+    auth_time: Math.floor(at / 1000),
+    amr,
+    ...(scope ? { scope: scope.join(' ') } : {}),
+    ...personClaims(user),
+    backend: backend.id,
+    groups: permissions.groups
+  }
+}
+
+/** The standard claims of OpenID Connect core 5.1 that a user has in every token. */
+export function personClaims(user: User): { email: string; email_verified?: true; name?: string } {
+  const { displayName, firstName, lastName } = user.attributes
+  const name = displayName ?? [firstName, lastName].filter((part) => part !== undefined).join(' ')
+  return {
+    email: user.email,
+    ...(user.emailVouched ? { email_verified: true } : {}),
+    ...(name === '' ? {} : { name: String(name) })
+  }
+}
+
+/** The user fields that the configuration makes claims of. */
+export function ownClaims(user: User, claims: Readonly<Record<string, string>>): Record<string, AttributeValue> {
+  const present = Object.entries(claims).flatMap(([claim, attribute]) => {
+    const value = user.attributes[attribute]
+    return value === undefined ? [] : [[claim, value] as const]
+  })
+  return Object.fromEntries(present)
+}

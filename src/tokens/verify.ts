@@ -1,0 +1,72 @@
+import Type, { type Static } from 'typebox'
+import { Compile } from 'typebox/compile'
+import { InvalidToken } from '../errors.ts'
+import type { KeyRing } from './key-ring.ts'
+
+const Text = Type.String({ minLength: 1 })
+const Seconds = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+
+/** The claims of an access token of ours that a route may rely on; dates in whole epoch seconds. */
+export const AccessClaims = Type.Object({
+  iss: Text,
+  sub: Text,
+  aud: Text,
+  iat: Seconds,
+  exp: Seconds,
+  nbf: Type.Optional(Seconds),
+  jti: Text,
+  sid: Text,
+  client_id: Text,
+  backend: Text,
+  scope: Type.Optional(Type.String())
+})
+export type AccessClaims = Static<typeof AccessClaims>
+
+const claimsShape = Compile(AccessClaims)
+
+/** The header of a compact JWS (RFC 7515 4.1), as far as it is read. */
+export interface JoseHeader {
+  readonly alg?: unknown
+  readonly typ?: unknown
+  readonly kid?: unknown
+  readonly crit?: unknown
+}
+
+const types: readonly unknown[] = ['at+jwt', 'application/at+jwt', 'jwt']
+
+/**
+ * The public key (SPKI, PEM) for a token's header: only a key of ours, only with the algorithm that it was made for, only
+ * the `typ` of an access token (RFC 8725 3.1, 3.11), no critical extension.
+ * @throws {InvalidToken}
+ */
+export function keyFor(header: JoseHeader | undefined, keys: KeyRing): string {
+  const key = typeof header?.kid === 'string' ? keys.verificationKey(header.kid) : undefined
+  if (key === undefined || header === undefined) throw new InvalidToken('no key of ours')
+  if (header.alg !== key.algorithm) throw new InvalidToken('not the algorithm of the key')
+  if (header.crit !== undefined) throw new InvalidToken('critical extension')
+  if (typeof header.typ !== 'string' || !types.includes(header.typ.toLowerCase()))
+    throw new InvalidToken('not an access token')
+  return key.pem
+}
+
+/**
+ * Checks the claims behind a good signature: issuer, audience, whole-numbered dates that hold now, and that nothing is
+ * missing that every access token of ours has (RFC 9068 4, RFC 8725 3.8-3.9).
+ * @throws {InvalidToken}
+ */
+export function checkClaims(
+  claims: unknown,
+  expected: { readonly issuer: string; readonly audiences: ReadonlySet<string>; readonly nowSeconds: number }
+): AccessClaims {
+  if (!claimsShape.Check(claims)) throw new InvalidToken('not the claims of an access token')
+  if (claims.iss !== expected.issuer) throw new InvalidToken('foreign issuer')
+  if (!expected.audiences.has(claims.aud)) throw new InvalidToken('foreign audience')
+  if (claims.exp <= expected.nowSeconds) throw new InvalidToken('expired')
+  if (Math.max(claims.iat, claims.nbf ?? 0) > expected.nowSeconds + clockSkewSeconds) {
+    throw new InvalidToken('not valid yet')
+  }
+  return claims
+}
+
+/** Replicas' clocks may differ by so much. */
+const clockSkewSeconds = 30
