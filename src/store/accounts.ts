@@ -1,0 +1,34 @@
+import type { LocalAccount, LocalAccounts } from '../auth/local-accounts.ts'
+import type { Database } from './database.ts'
+import { orm } from './drizzle.ts'
+
+const { and, eq, sql } = orm
+
+/** The service's own accounts: the users' table as the backend `local` sees it. */
+export const createLocalAccounts = (db: Database): LocalAccounts => {
+  const { users } = db.tables
+  const { id, email, isActive, passwordHash, ownAttributes } = users
+  const accounts = () => db.queries.select({ id, email, isActive, passwordHash, attributes: ownAttributes }).from(users)
+  const byId = accounts()
+    .where(eq(id, sql.placeholder('id')))
+    .prepare()
+  const byEmail = accounts()
+    .where(eq(email, sql.placeholder('email')))
+    .prepare()
+  return {
+    async byId(wanted): Promise<LocalAccount | undefined> {
+      const [account] = await byId.execute({ id: wanted })
+      return account?.id === wanted ? account : undefined
+    },
+    async byEmail(wanted): Promise<LocalAccount | undefined> {
+      const [account] = await byEmail.execute({ email: wanted })
+      return account?.email === wanted ? account : undefined
+    },
+    async replaceHash(wanted, oldHash, newHash) {
+      await db.queries
+        .update(users)
+        .set({ passwordHash: newHash })
+        .where(and(eq(id, wanted), eq(passwordHash, oldHash)))
+    }
+  }
+}

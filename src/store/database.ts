@@ -1,0 +1,15 @@
+import type { Dialect, Queries } from './kit.ts'
+import type { Tables } from './tables.ts'
+
+/** An open database of either dialect. Every failure that is no programming error comes as `TemporarilyUnavailable`. */
+export interface Database {
+  readonly tables: Tables
+  /** Statements on their own, each its own transaction. */
+  readonly queries: Queries
+  readonly alias: Dialect['kit']['alias']
+  readonly insertMissing: Dialect['insertMissing']
+  /** All or nothing. May run `work` again after a deadlock, so it does nothing but queries. */
+  transaction<T>(work: (queries: Queries) => Promise<T>): Promise<T>
+  ping(): Promise<void>
+  close(): Promise<void>
+}

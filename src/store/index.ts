@@ -1,0 +1,50 @@
+import type { LocalAccounts } from '../auth/local-accounts.ts'
+import type { Log } from '../auth/ports.ts'
+import type { PermissionStore, UserStore } from '../auth/user-store.ts'
+import type { KeyStore } from '../tokens/key-store.ts'
+import { createLocalAccounts } from './accounts.ts'
+import { withoutStatements } from './failures.ts'
+import { createKeyStore } from './keys.ts'
+import { createPermissionStore } from './permissions.ts'
+import { createUserStore } from './users.ts'
+
+/** Everything that Latchkey keeps. Each method throws `TemporarilyUnavailable` where the database can't answer. */
+export interface Store {
+  readonly dialect: 'mysql' | 'sqlite'
+  readonly users: UserStore
+  readonly permissions: PermissionStore
+  readonly keys: KeyStore
+  readonly accounts: LocalAccounts
+  /** Answers where the database does. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Where the store is, and whether opening it brings its tables up to date (it does, unless told otherwise). */
+export interface StoreOptions {
+  /** `file:data/latchkey.db` or `mysql://user[:password]@host[:port]/database`; the folder of a file must be there. */
+  readonly url: string
+  /** Goes before the one in the URL. */
+  readonly password?: string
+  readonly log: Log
+  readonly migrate?: boolean
+}
+
+const openDatabase = async ({ url, migrate = true }: StoreOptions) => {
+  const { openSqlite } = await import('./sqlite.ts')
+  return openSqlite({ url, migrate })
+}
+
+/** Opens the database of either dialect; only the driver that is needed is loaded. */
+export const openStore = async (options: StoreOptions): Promise<Store> => {
+  const db = await openDatabase(options)
+  return {
+    dialect: options.url.startsWith('mysql:') ? 'mysql' : 'sqlite',
+    users: withoutStatements(createUserStore(db)),
+    permissions: withoutStatements(createPermissionStore(db)),
+    keys: withoutStatements(createKeyStore(db)),
+    accounts: withoutStatements(createLocalAccounts(db)),
+    ping: db.ping,
+    close: db.close
+  }
+}

@@ -1,0 +1,41 @@
+import type { SQL } from 'drizzle-orm'
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
+import type { SqliteRemoteDatabase } from 'drizzle-orm/sqlite-proxy'
+import type { sqliteKit } from './sqlite-kit.ts'
+
+/** What tables are made of; the types are SQLite's, for both dialects. */
+export type Kit = typeof sqliteKit
+
+/** What a driver answers to a statement that writes: how many rows it matched, changed or not. */
+export type Written = readonly [{ readonly affectedRows: number }]
+
+/** A statement that writes, run when it is awaited. */
+export type Write = PromiseLike<Written>
+
+type Row<T extends SQLiteTable> = T['$inferInsert']
+type Change<T extends SQLiteTable> = { readonly [K in keyof Row<T>]?: Row<T>[K] | SQL | undefined }
+
+/** Drizzle's query builder without what only one dialect has: no `returning`, no `onConflict…`, no transaction. */
+export interface Queries {
+  readonly select: SqliteRemoteDatabase['select']
+  insert<T extends SQLiteTable>(table: T): { values(rows: Row<T> | Array<Row<T>>): Write }
+  update<T extends SQLiteTable>(table: T): { set(change: Change<T>): { where(condition: SQL | undefined): Write } }
+  delete<T extends SQLiteTable>(table: T): { where(condition: SQL | undefined): Write }
+}
+
+/** Runs one statement: answers rows as arrays of columns where it reads, and `Written` where it writes. */
+export type Run = (sql: string, params: unknown[], writes: boolean) => Promise<unknown[]>
+
+/** One dialect of Drizzle: its columns, its query builder over a driver, and an insert that passes over what is there. */
+export interface Dialect {
+  readonly kit: Kit
+  queries(run: Run): Queries
+  insertMissing<T extends SQLiteTable>(queries: Queries, table: T, rows: Array<Row<T>>): Write
+}
+
+/**
+ * The one cast of the store. Everything is typed as SQLite, and each dialect's objects are cast to that here: the kits
+ * make columns of the same names with the same JavaScript values (a test holds the two schemas together), `Queries`
+ * names only what both builders have, and both answer `Written` to a write. One suite of tests runs on both.
+ */
+export const asDialect = (parts: Record<keyof Dialect, unknown>): Dialect => parts as Dialect

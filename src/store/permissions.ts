@@ -1,0 +1,59 @@
+import type { PermissionStore, StoredPermissions } from '../auth/user-store.ts'
+import type { Database } from './database.ts'
+import { orm } from './drizzle.ts'
+
+const { asc, eq, sql } = orm
+
+/** The permissions stored for a user, direct and by groups, in one statement. */
+export const createStoredPermissions = (db: Database): ((userId: string) => Promise<StoredPermissions>) => {
+  const { groups, groupPermissions, userGroups, userPermissions } = db.tables
+  const byGroups = db.queries
+    .select({ permission: groupPermissions.permission, group: groups.name })
+    .from(userGroups)
+    .innerJoin(groups, eq(groups.id, userGroups.groupId))
+    .leftJoin(groupPermissions, eq(groupPermissions.groupId, groups.id))
+    .where(eq(userGroups.userId, sql.placeholder('userId')))
+  const direct = db.queries
+    .select({ permission: userPermissions.permission, group: sql<string>`null` })
+    .from(userPermissions)
+    .where(eq(userPermissions.userId, sql.placeholder('userId')))
+  const both = byGroups.union(direct).prepare()
+
+  return async (userId) => {
+    const rows: ReadonlyArray<{ permission: string | null; group: string | null }> = await both.execute({ userId })
+    const grants = rows.flatMap(({ permission, group }) =>
+      permission === null ? [] : [{ permission, origin: group === null ? 'the user itself' : `group ${group}` }]
+    )
+    const names = rows.flatMap(({ group }) => (group === null ? [] : [group]))
+    return { grants, groups: [...new Set(names)].sort() }
+  }
+}
+
+/** The registry of permissions. */
+export const createPermissionStore = (db: Database): PermissionStore => {
+  const { permissions } = db.tables
+  const rows = () => db.queries.select().from(permissions).orderBy(asc(permissions.name))
+  return {
+    async declare(declarations) {
+      const known = new Map((await rows()).map((row) => [row.name, row]))
+      const wanted = Object.entries(declarations).map(([name, description]) => ({ name, description, declared: true }))
+      const added = wanted.filter(({ name }) => !known.has(name))
+      const vanished = [...known.values()]
+        .filter(({ name }) => !Object.hasOwn(declarations, name))
+        .map((row) => ({ ...row, declared: false }))
+      const changed = [...wanted, ...vanished].filter(({ name, description, declared }) => {
+        const row = known.get(name)
+        return row !== undefined && (row.description !== description || row.declared !== declared)
+      })
+      if (added.length + changed.length === 0) return
+      await db.transaction(async (tx) => {
+        if (added.length > 0) await db.insertMissing(tx, permissions, added)
+        for (const { name, ...values } of changed)
+          await tx.update(permissions).set(values).where(eq(permissions.name, name))
+      })
+    },
+    async registered() {
+      return (await rows()).map(({ name }) => name)
+    }
+  }
+}

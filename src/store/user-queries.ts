@@ -1,0 +1,87 @@
+import type { UserStore } from '../auth/user-store.ts'
+import type { Database } from './database.ts'
+import { orm } from './drizzle.ts'
+import { createStoredPermissions } from './permissions.ts'
+import { toUsers } from './user-rows.ts'
+
+const { and, asc, eq, gt, gte, lt, sql } = orm
+
+/** Greater than every text that begins with the prefix: U+10FFFF is no character, and the last one as bytes. */
+const endOf = (prefix: string) => `${prefix}\u{10ffff}`
+
+/** The part of the users' port that reads. Each look-up is one statement, and compares bytes again in code. */
+export const createUserQueries = (
+  db: Database
+): Pick<UserStore, 'byId' | 'byEmail' | 'byIdentity' | 'storedPermissions' | 'list' | 'count'> => {
+  const { users, identities } = db.tables
+  const { queries } = db
+  const joined = () =>
+    queries
+      .select({ user: users, identity: identities })
+      .from(users)
+      .leftJoin(identities, eq(identities.userId, users.id))
+
+  const byId = joined()
+    .where(eq(users.id, sql.placeholder('id')))
+    .prepare()
+  const byEmail = joined()
+    .where(eq(users.email, sql.placeholder('email')))
+    .prepare()
+  const asked = db.alias(identities, 'asked')
+  const byIdentity = queries
+    .select({ user: users, identity: identities })
+    .from(asked)
+    .innerJoin(users, eq(users.id, asked.userId))
+    .innerJoin(identities, eq(identities.userId, users.id))
+    .where(and(eq(asked.backend, sql.placeholder('backend')), eq(asked.subject, sql.placeholder('subject'))))
+    .prepare()
+
+  return {
+    async byId(id) {
+      const [user] = toUsers(await byId.execute({ id }))
+      return user?.id === id ? user : undefined
+    },
+    async byEmail(email) {
+      const [user] = toUsers(await byEmail.execute({ email }))
+      return user?.email === email ? user : undefined
+    },
+    async byIdentity(backend, subject) {
+      const [user] = toUsers(await byIdentity.execute({ backend, subject }))
+      return user?.identities.some((one) => one.backend === backend && one.subject === subject) ? user : undefined
+    },
+    storedPermissions: createStoredPermissions(db),
+
+    async list({ search, cursor, limit }) {
+      const order = search === undefined ? users.id : users.email
+      const page = queries
+        .select({ id: users.id })
+        .from(users)
+        .where(
+          and(
+            cursor === undefined ? undefined : gt(order, cursor),
+            ...(search === undefined ? [] : [gte(users.email, search), lt(users.email, endOf(search))])
+          )
+        )
+        .orderBy(asc(order))
+        .limit(limit + 1)
+        .as('page')
+      const rows = await queries
+        .select({ user: users, identity: identities })
+        .from(page)
+        .innerJoin(users, eq(users.id, page.id))
+        .leftJoin(identities, eq(identities.userId, users.id))
+        .orderBy(asc(order))
+      const found = toUsers(rows)
+      const items = found.slice(0, limit)
+      const last = items.at(-1)
+      return {
+        items,
+        next: found.length > limit && last !== undefined ? last[search === undefined ? 'id' : 'email'] : null
+      }
+    },
+    async count() {
+      const [row] = await queries.select({ n: orm.count() }).from(users)
+      return Number(row?.n)
+    }
+  }
+}

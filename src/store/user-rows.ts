@@ -1,0 +1,60 @@
+import type { User, UserIdentity } from '../auth/user-store.ts'
+import type { Tables } from './tables.ts'
+
+/** A user as the table has it. */
+export type UserRow = Tables['users']['$inferSelect']
+/** An identity as the table has it. */
+export type IdentityRow = Tables['identities']['$inferSelect']
+
+/** One row of users left join identities. */
+export interface JoinedRow {
+  readonly user: UserRow
+  readonly identity: IdentityRow | null
+}
+
+const toIdentity = ({
+  backend,
+  subject,
+  username,
+  attributes,
+  isSuperuser,
+  lastSeenAt
+}: IdentityRow): UserIdentity => ({
+  backend,
+  subject,
+  username,
+  attributes,
+  isSuperuser,
+  lastSeenAt
+})
+
+/** The user of a row and of that user's identities. */
+export const toUser = (row: UserRow, rows: readonly IdentityRow[]): User => {
+  const identities = rows.map(toIdentity)
+  return {
+    id: row.id,
+    email: row.email,
+    emailVouched: row.emailVouched,
+    attributes: row.attributes,
+    ownAttributes: row.ownAttributes,
+    isActive: row.isActive,
+    isSuperuser: row.isSuperuser || identities.some((identity) => identity.isSuperuser),
+    ownSuperuser: row.isSuperuser,
+    hasPassword: row.passwordHash !== null,
+    identities,
+    createdAt: row.createdAt,
+    updatedAt: row.updatedAt,
+    lastLoginAt: row.lastLoginAt
+  }
+}
+
+/** The users of joined rows, in the order in which they come. */
+export const toUsers = (rows: readonly JoinedRow[]): User[] => {
+  const byId = new Map<string, { user: UserRow; identities: IdentityRow[] }>()
+  for (const { user, identity } of rows) {
+    const entry = byId.get(user.id) ?? { user, identities: [] }
+    byId.set(user.id, entry)
+    if (identity !== null) entry.identities.push(identity)
+  }
+  return Array.from(byId.values(), ({ user, identities }) => toUser(user, identities))
+}

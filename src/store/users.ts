@@ -1,0 +1,116 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { LoginRecord, UserIdentity, UserStore } from '../auth/user-store.ts'
+import type { Database } from './database.ts'
+import { orm } from './drizzle.ts'
+import { MissingReference, orTaken } from './failures.ts'
+import { createUserQueries } from './user-queries.ts'
+import { toUser } from './user-rows.ts'
+
+const { and, eq, inArray } = orm
+
+/** The users in the database, by either dialect. */
+export const createUserStore = (db: Database): UserStore => {
+  const { users, identities, permissions, userPermissions, groups, userGroups } = db.tables
+  const find = createUserQueries(db)
+  const identityRow = (userId: string, { attributes, ...identity }: UserIdentity) => ({
+    ...identity,
+    userId,
+    attributes: { ...attributes }
+  })
+  const change = async (userId: string, values: Partial<typeof users.$inferInsert>): Promise<boolean> => {
+    const [{ affectedRows }] = await db.queries.update(users).set(values).where(eq(users.id, userId))
+    return affectedRows > 0
+  }
+
+  return {
+    ...find,
+
+    async create({ at, ...user }, identity) {
+      const row = {
+        ...user,
+        id: uuidv7(),
+        attributes: { ...user.attributes },
+        ownAttributes: { ...user.ownAttributes },
+        isActive: true,
+        createdAt: at,
+        updatedAt: at
+      }
+      const rows = identity === undefined ? [] : [identityRow(row.id, identity)]
+      return orTaken(() =>
+        db.transaction(async (tx) => {
+          await tx.insert(users).values(row)
+          if (rows.length > 0) await tx.insert(identities).values(rows)
+          return toUser(row, rows)
+        })
+      )
+    },
+
+    link: (userId, identity) =>
+      orTaken(async () => {
+        await db.queries.insert(identities).values(identityRow(userId, identity))
+        return 'linked' as const
+      }),
+
+    recordLogin({ userId, identity, email, attributes, at }: LoginRecord) {
+      const changed = email !== undefined || attributes !== undefined ? { updatedAt: at } : {}
+      const emailChange = email === undefined ? {} : { email: email.value, emailVouched: email.vouched }
+      const attributeChange = attributes === undefined ? {} : { attributes: { ...attributes } }
+      const { backend, subject, username, isSuperuser, lastSeenAt } = identity
+      return orTaken(() =>
+        db.transaction(async (tx) => {
+          await tx
+            .update(users)
+            .set({ lastLoginAt: at, ...changed, ...emailChange, ...attributeChange })
+            .where(eq(users.id, userId))
+          await tx
+            .update(identities)
+            .set({ username, attributes: { ...identity.attributes }, isSuperuser, lastSeenAt })
+            .where(and(eq(identities.backend, backend), eq(identities.subject, subject), eq(identities.userId, userId)))
+          return 'recorded' as const
+        })
+      )
+    },
+
+    setPasswordHash: (userId, passwordHash, at) => change(userId, { passwordHash, updatedAt: at }),
+    setActive: (userId, isActive, at) => change(userId, { isActive, updatedAt: at }),
+
+    async grantPermissions(userId, names) {
+      if ((await find.byId(userId)) === undefined) return false
+      if (names.length === 0) return true
+      try {
+        await db.transaction(async (tx) => {
+          await db.insertMissing(
+            tx,
+            permissions,
+            names.map((name) => ({ name, description: '', declared: false }))
+          )
+          await db.insertMissing(
+            tx,
+            userPermissions,
+            names.map((permission) => ({ userId, permission }))
+          )
+        })
+        return true
+      } catch (error) {
+        if (error instanceof MissingReference) return false
+        throw error
+      }
+    },
+
+    async joinGroups(userId, names) {
+      if (names.length === 0) return []
+      const rows = await db.queries
+        .select()
+        .from(groups)
+        .where(inArray(groups.name, [...names]))
+      const missing = names.filter((name) => !rows.some((group) => group.name === name))
+      if (missing.length > 0) return missing
+      await db.insertMissing(
+        db.queries,
+        userGroups,
+        rows.map(({ id }) => ({ userId, groupId: id, origin: 'local' }))
+      )
+      return []
+    }
+  }
+}
