@@ -3,10 +3,16 @@ import type { Entry } from './connections/messages.ts'
 
 export type { Entry }
 
-/** The values of an attribute that are text, in the server's order; names compare without case. */
+const none: readonly Buffer[] = []
+
+/** The values of an attribute in the server's order; names compare without case. */
+export const valuesOf = (entry: Entry, attribute: string): readonly Buffer[] =>
+  entry.values.get(attribute.toLowerCase()) ?? none
+
+/** The values of an attribute that are text and not empty. */
 export const textsOf = (entry: Entry, attribute: string): string[] => {
   const texts: string[] = []
-  for (const value of entry.values.get(attribute.toLowerCase()) ?? []) {
+  for (const value of valuesOf(entry, attribute)) {
     const text = textOf(value)
     if (text !== undefined && text !== '') texts.push(text)
   }
@@ -21,3 +27,7 @@ export const firstTextsOf = (entry: Entry, attributes: readonly string[]): strin
   }
   return []
 }
+
+/** The first text value of the first of these attributes that has any. */
+export const firstTextOf = (entry: Entry, attributes: readonly string[]): string | undefined =>
+  firstTextsOf(entry, attributes)[0]

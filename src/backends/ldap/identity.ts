@@ -1,5 +1,5 @@
 import type { Attributes, Identity } from '../../auth/backend.ts'
-import { type Entry, firstTextsOf, textsOf } from './entry.ts'
+import { type Entry, firstTextOf, firstTextsOf, textsOf, valuesOf } from './entry.ts'
 
 /** What a user's fields come from: LDAP attributes in order, the first with a value counts. */
 export type AttributeMapping = ReadonlyMap<string, readonly string[]>
@@ -29,55 +29,55 @@ export const attributeMapping = (
 
 const usualLoginAttributes = ['uid', 'sAMAccountName', 'cn']
 
-/** The attributes that an identity is made of. */
-export const identityAttributes = (mapping: AttributeMapping, loginAttributes: readonly string[]): string[] => [
-  ...new Set([
-    ...[...mapping.values()].flat(),
-    ...loginAttributes,
-    ...usualLoginAttributes,
-    'userPrincipalName',
-    'gidNumber'
-  ])
-]
-
-const fieldsOf = (entry: Entry, mapping: AttributeMapping): Attributes => {
-  const fields: Record<string, string> = {}
-  for (const [field, names] of mapping) {
-    const [value] = firstTextsOf(entry, names)
-    if (field !== 'email' && value !== undefined) fields[field] = value
-  }
-  return fields
+/** Makes identities of entries; `attributes` are those that it needs. */
+export interface IdentityMaker {
+  readonly attributes: readonly string[]
+  identityOf(entry: Entry, subject: string): Identity
 }
 
 /** Attributes with exactly one value, which is text, under the names that the configuration writes. */
 const singleValuesOf = (entry: Entry, attributes: readonly string[]): Record<string, string> => {
   const values: Record<string, string> = {}
   for (const attribute of attributes) {
-    const [value] = textsOf(entry, attribute)
-    if (value !== undefined && entry.values.get(attribute.toLowerCase())?.length === 1) values[attribute] = value
+    const found = valuesOf(entry, attribute)
+    const value = found.length === 1 ? firstTextOf(entry, [attribute]) : undefined
+    if (value !== undefined) values[attribute] = value
   }
   return values
 }
 
-/** Makes an identity of an entry. The login name is the entry's: `uid=alice` is also found as `ALICE`. */
-export const identityOf = (
-  entry: Entry,
-  subject: string,
-  { mapping, loginAttributes }: { mapping: AttributeMapping; loginAttributes: readonly string[] }
-): Identity => {
-  const native: LdapAccount = {
-    dn: entry.dn,
-    uids: textsOf(entry, 'uid'),
-    gidNumbers: textsOf(entry, 'gidNumber')
+/** @param loginAttributes those that the configured filters compare the login name with, in order */
+export const createIdentityMaker = (mapping: AttributeMapping, loginAttributes: readonly string[]): IdentityMaker => {
+  const emailAttributes = mapping.get('email') ?? []
+  const fields = [...mapping].filter(([field]) => field !== 'email')
+  // The first configured search's attribute comes first, whichever search found the entry: one person, one login name.
+  const nameAttributes = [...loginAttributes, ...usualLoginAttributes]
+  const attributes = [
+    ...new Set([...[...mapping.values()].flat(), ...nameAttributes, 'userPrincipalName', 'gidNumber'])
+  ]
+  const fieldsOf = (entry: Entry): Attributes => {
+    const found: Record<string, string> = {}
+    for (const [field, names] of fields) {
+      const value = firstTextOf(entry, names)
+      if (value !== undefined) found[field] = value
+    }
+    return found
   }
-  const [username] = firstTextsOf(entry, [...loginAttributes, ...usualLoginAttributes])
   return {
-    subject,
-    username: username ?? entry.dn,
-    emails: firstTextsOf(entry, mapping.get('email') ?? []),
-    attributes: fieldsOf(entry, mapping),
-    source: singleValuesOf(entry, identityAttributes(mapping, loginAttributes)),
-    native
+    attributes,
+    identityOf: (entry, subject) => ({
+      subject,
+      // The login name is the entry's: `uid=alice` is also found as `ALICE`.
+      username: firstTextOf(entry, nameAttributes) ?? entry.dn,
+      emails: firstTextsOf(entry, emailAttributes),
+      attributes: fieldsOf(entry),
+      source: singleValuesOf(entry, attributes),
+      native: {
+        dn: entry.dn,
+        uids: textsOf(entry, 'uid'),
+        gidNumbers: textsOf(entry, 'gidNumber')
+      } satisfies LdapAccount
+    })
   }
 }
 

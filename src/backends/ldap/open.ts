@@ -18,7 +18,7 @@ import { secureContextReader } from './connections/secure-context.ts'
 import { parseServerUrl } from './connections/server-url.ts'
 import { codes } from './connections/session.ts'
 import { createGroups } from './groups.ts'
-import { accountOf, attributeMapping, identityAttributes, identityOf, type LdapAccount } from './identity.ts'
+import { accountOf, attributeMapping, createIdentityMaker, type LdapAccount } from './identity.ts'
 import type { LdapOptions } from './options.ts'
 import { groupGrants } from './permissions.ts'
 import { subjectAttributes, subjectRule } from './subject.ts'
@@ -54,11 +54,11 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
   const directory = directoryOf(options, tools.baseFolder)
   const searches = userSearches(options.users)
   const loginAttributes = [...new Set(searches.flatMap(({ filter }) => filter.loginAttributes))]
-  const mapping = attributeMapping(options.attributes)
+  const { attributes, identityOf } = createIdentityMaker(attributeMapping(options.attributes), loginAttributes)
   const users = createUsers(directory, {
     searches,
     subject: options.subject,
-    attributes: [...identityAttributes(mapping, loginAttributes), ...subjectAttributes(options.subject)]
+    attributes: [...attributes, ...subjectAttributes(options.subject)]
   })
   const groupsOf = options.groups && createGroups(directory, options.groups)
   const grantsOf = groupGrants(options.permissions ?? {})
@@ -91,14 +91,14 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
     await context.found(subject)
     const { isActiveDirectory } = rootDse
     const refused = await verifyPassword(credentials, { dn: entry.dn, isActiveDirectory }, context)
-    return refused ?? { outcome: 'accepted', identity: identityOf(entry, subject, { mapping, loginAttributes }) }
+    return refused ?? { outcome: 'accepted', identity: identityOf(entry, subject) }
   }
 
   const identity = async (subject: string, context: BackendContext): Promise<IdentityAnswer> => {
     const answer = await users.bySubject(subject, context)
     if (answer.found === 'none') return { state: 'gone' }
     if (answer.found === 'several') throw new LdapFailure('protocol', 'several entries have the same subject')
-    return { state: 'present', identity: identityOf(answer.entry, subject, { mapping, loginAttributes }) }
+    return { state: 'present', identity: identityOf(answer.entry, subject) }
   }
 
   const accountBy = async (request: PermissionRequest, context: BackendContext): Promise<LdapAccount | undefined> => {

@@ -1,7 +1,7 @@
 import { EqualityFilter, type Filter } from 'ldapts'
 import { LdapFailure } from './connections/failure.ts'
 import type { RootDse } from './connections/root-dse.ts'
-import { type Entry, textsOf } from './entry.ts'
+import { type Entry, textsOf, valuesOf } from './entry.ts'
 
 /** How an entry's immutable id is read, and how an entry is found by it. */
 export interface SubjectRule {
@@ -36,7 +36,7 @@ const single = <T>(values: readonly T[], attribute: string): T => {
 const objectGuid: SubjectRule = {
   attribute: 'objectGUID',
   read(entry) {
-    const guid = single(entry.values.get('objectguid') ?? [], 'objectGUID')
+    const guid = single(valuesOf(entry, 'objectGUID'), 'objectGUID')
     if (guid.length !== 16) throw new LdapFailure('protocol', 'objectGUID is not 16 bytes long')
     return swapGuid(guid)
       .toString('hex')

@@ -23,7 +23,6 @@ export type Lookup =
 
 /** Looks accounts up by login name and by subject. An error in one search is an error: no later one hides it. */
 export interface Users {
-  readonly loginAttributes: readonly string[]
   byUsername(username: string, deadline: Deadline): Promise<Lookup>
   bySubject(subject: string, deadline: Deadline): Promise<Lookup>
 }
@@ -67,7 +66,6 @@ export const createUsers = (directory: Directory, { searches, subject, attribute
   }
 
   return {
-    loginAttributes: [...new Set(searches.flatMap(({ filter }) => filter.loginAttributes))],
     byUsername: (username, deadline) =>
       firstFound(
         searches.map(({ base, scope, filter }) => ({ base, scope, filter: filter.forUsername(username) })),

@@ -1,4 +1,15 @@
-import { type BerReader, createBerReader, elementAt, integerOf, malformed, textOf } from './ber.ts'
+import {
+  type BerCursor,
+  berCursor,
+  elementSize,
+  enter,
+  malformed,
+  nextTag,
+  takeBytes,
+  takeInteger,
+  takeText,
+  textOf
+} from './ber.ts'
 
 /** An entry as the server sent it: values by attribute description in lower case. */
 export interface Entry {
@@ -22,7 +33,16 @@ export type Answer =
 
 export const operations = { bindResponse: 0x61, searchDone: 0x65, extendedResponse: 0x78 } as const
 
-const tags = { integer: 0x02, octets: 0x04, enumerated: 0x0a, sequence: 0x30, set: 0x31, controls: 0xa0 } as const
+const tags = {
+  boolean: 0x01,
+  integer: 0x02,
+  octets: 0x04,
+  enumerated: 0x0a,
+  sequence: 0x30,
+  set: 0x31,
+  controls: 0xa0
+} as const
+const resultTags: ReadonlySet<number> = new Set(Object.values(operations))
 const entryTag = 0x64
 const referenceTag = 0x73
 const none: ReadonlyMap<string, Buffer> = new Map()
@@ -37,71 +57,68 @@ export const createFraming = (onMessage: (message: Buffer) => void) => {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
     while (rest.length > 0) {
       if (rest[0] !== tags.sequence) throw malformed('no message')
-      const element = elementAt(rest, 0)
-      if (element !== undefined && element.end > maxMessageBytes) throw malformed('too large')
-      if (element === undefined || element.end > rest.length) return
-      const message = rest.subarray(element.content, element.end)
-      rest = rest.subarray(element.end)
+      const size = elementSize(rest, 0)
+      if (size === undefined) return
+      const end = size.header + size.content
+      if (end > maxMessageBytes) throw malformed('too large')
+      if (end > rest.length) return
+      const message = rest.subarray(size.header, end)
+      rest = rest.subarray(end)
       onMessage(message)
     }
   }
   return { push, pendingBytes: () => rest.length }
 }
 
-const text = (content: Buffer): string => {
-  const decoded = textOf(content)
-  if (decoded === undefined) throw malformed('no UTF-8')
-  return decoded
-}
-
-const entryOf = (content: Buffer): Entry => {
-  const reader = createBerReader(content)
-  const dn = text(reader.take(tags.octets))
+const entryOf = (cursor: BerCursor): Entry => {
+  const dn = takeText(cursor, tags.octets)
   const values = new Map<string, Buffer[]>()
-  for (const list = createBerReader(reader.take(tags.sequence)); !list.done; ) {
-    const attribute = createBerReader(list.take(tags.sequence))
-    const name = text(attribute.take(tags.octets)).toLowerCase()
+  for (const list = enter(cursor, tags.sequence); list.at < list.end; ) {
+    const attribute = enter(list, tags.sequence)
+    const name = takeText(attribute, tags.octets).toLowerCase()
     const found = values.get(name) ?? []
-    for (const set = createBerReader(attribute.take(tags.set)); !set.done; ) found.push(set.take(tags.octets))
+    for (const set = enter(attribute, tags.set); set.at < set.end; ) found.push(takeBytes(set, tags.octets))
     values.set(name, found)
   }
   return { dn, values }
 }
 
-const controlsOf = (reader: BerReader): ReadonlyMap<string, Buffer> => {
-  if (reader.done) return none
+const controlsOf = (cursor: BerCursor): ReadonlyMap<string, Buffer> => {
+  if (nextTag(cursor) === undefined) return none
   const controls = new Map<string, Buffer>()
-  for (const list = createBerReader(reader.take(tags.controls)); !list.done; ) {
-    const control = createBerReader(list.take(tags.sequence))
-    const oid = text(control.take(tags.octets))
-    let value: Buffer = Buffer.alloc(0)
-    while (!control.done) value = control.take()
-    controls.set(oid, value)
+  for (const list = enter(cursor, tags.controls); list.at < list.end; ) {
+    const control = enter(list, tags.sequence)
+    const oid = takeText(control, tags.octets)
+    if (nextTag(control) === tags.boolean) enter(control)
+    controls.set(oid, nextTag(control) === undefined ? Buffer.alloc(0) : takeBytes(control, tags.octets))
   }
   return controls
 }
 
+const resultOf = (cursor: BerCursor, message: BerCursor): Result => {
+  const code = takeInteger(cursor, tags.enumerated)
+  takeBytes(cursor, tags.octets)
+  const diagnostic = textOf(takeBytes(cursor, tags.octets)) ?? ''
+  return { code, diagnostic, controls: controlsOf(message) }
+}
+
 /** Decodes one LDAPMessage's content (RFC 4511 4.1.1). @throws {LdapFailure} where it is not one that a client may be sent */
-export const decode = (message: Buffer): Answer => {
-  const reader = createBerReader(message)
-  const id = integerOf(reader.take(tags.integer))
-  const operation = reader.tag
-  const content = reader.take()
+export const decode = (bytes: Buffer): Answer => {
+  const message = berCursor(bytes)
+  const id = takeInteger(message, tags.integer)
+  const operation = nextTag(message)
+  const content = enter(message)
   if (operation === entryTag) return { id, kind: 'entry', entry: entryOf(content) }
   if (operation === referenceTag) return { id, kind: 'reference' }
-  if (operation === undefined || !Object.values<number>(operations).includes(operation)) throw malformed('operation')
-  const ldapResult = createBerReader(content)
-  const code = integerOf(ldapResult.take(tags.enumerated))
-  ldapResult.take(tags.octets)
-  const diagnostic = textOf(ldapResult.take(tags.octets)) ?? ''
-  return { id, kind: 'result', operation, result: { code, diagnostic, controls: controlsOf(reader) } }
+  if (operation === undefined || !resultTags.has(operation)) throw malformed('operation')
+  return { id, kind: 'result', operation, result: resultOf(content, message) }
 }
 
 /** The cookie of a paged result (RFC 2696), empty when there are no more pages. */
 export const pageCookie = (result: Result): Buffer => {
   const value = result.controls.get('1.2.840.113556.1.4.319')
   if (value === undefined) return Buffer.alloc(0)
-  const reader = createBerReader(createBerReader(value).take(tags.sequence))
-  reader.take(tags.integer)
-  return reader.take(tags.octets)
+  const page = enter(berCursor(value), tags.sequence)
+  enter(page, tags.integer)
+  return takeBytes(page, tags.octets)
 }
