@@ -1,0 +1,99 @@
+import type { BackendDefinition } from '../auth/backend.ts'
+import type { LinkPolicy } from '../auth/link.ts'
+import type { ConfigFile } from './schema.ts'
+
+/** One backend of the chain: its place and policy, and what `definition.open` takes. */
+export interface ConfiguredBackend {
+  readonly policy: LinkPolicy
+  readonly definition: BackendDefinition
+  /** The type's own options, validated by its own schema, with its defaults. */
+  readonly options: unknown
+}
+
+/** Where the data are: a file of this machine, or a server. */
+export type DatabaseConfig =
+  | {
+      readonly dialect: 'sqlite'
+      /** Absolute. */
+      readonly file: string
+    }
+  | {
+      readonly dialect: 'mysql'
+      /** `mysql://user@host:port/name`, with the password where it was written into it. */
+      readonly url: string
+      readonly password?: string
+    }
+
+/** A user's field of one's own. */
+export interface UserAttribute {
+  readonly type: 'string' | 'number' | 'boolean' | 'date'
+  /** In characters; for strings alone. */
+  readonly maxLength: number
+  readonly required: boolean
+  /** The claim that carries it in access tokens. */
+  readonly claim?: string
+}
+
+/** A resource server that tokens can be for. The issuer is always among them, with every permission. */
+export type Audience = Required<ConfigFile['audiences'][number]>
+
+/** A registered service that calls us. Without `backends`, all; without audiences, the issuer. */
+export interface Client {
+  readonly id: string
+  readonly secret: string
+  readonly grants: ReadonlyArray<ConfigFile['clients'][number]['grants'][number]>
+  /** Never empty; the first is its default. */
+  readonly audiences: readonly string[]
+  readonly backends?: readonly string[]
+  readonly chooseBackend: boolean
+  readonly permissions: readonly string[]
+}
+
+/** The configuration as the service uses it: complete, checked, units in the names of numbers. */
+export interface Config {
+  /** The file that it came from; absent where there is none. */
+  readonly file?: string
+  /** What relative names start from: the file's folder, or where the process runs. */
+  readonly baseFolder: string
+  /** Whether an empty database gets an administrator: without a file only. */
+  readonly firstAdministrator: boolean
+  readonly issuer: string
+  readonly listen: { readonly host: string; readonly port: number; readonly trustedProxies: readonly string[] }
+  readonly ops: { readonly from: readonly string[] }
+  /** The newest first. Empty, with SQLite only: one is to be made and kept beside the database. */
+  readonly secrets: readonly string[]
+  readonly database: DatabaseConfig
+  readonly backends: readonly ConfiguredBackend[]
+  readonly users: { readonly attributes: Readonly<Record<string, UserAttribute>> }
+  readonly login: { readonly timeoutMs: number; readonly failureFloorMs: number }
+  readonly tokens: {
+    readonly accessTtlSeconds: number
+    readonly refreshTtlSeconds: number
+    readonly refreshIdleTtlSeconds: number
+    readonly algorithm: 'ES256' | 'RS256' | 'EdDSA'
+    readonly maxBytes: number
+  }
+  readonly audiences: readonly Audience[]
+  readonly publicClient: boolean
+  readonly clients: readonly Client[]
+  readonly passwords: {
+    readonly memoryKiB: number
+    readonly iterations: number
+    readonly parallelism: number
+    /** Hashes at once. */
+    readonly concurrency: number
+    /** Hashes that may wait. */
+    readonly queueLength: number
+    readonly queueTimeoutMs: number
+  }
+  readonly limits: {
+    readonly ip: false | { readonly max: number; readonly windowMs: number }
+    readonly account: false | { readonly failures: number; readonly totalFailures: number; readonly windowMs: number }
+  }
+  readonly permissions: {
+    /** Descriptions by name. */
+    readonly declare: Readonly<Record<string, string>>
+    readonly anonymous: readonly string[]
+  }
+  readonly log: { readonly level: ConfigFile['log']['level'] }
+}

@@ -1,0 +1,101 @@
+import { lstatSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import type { Config } from './config.ts'
+import { ConfigError, type Finding, type Mistake, pathText } from './config-error.ts'
+import { type Override, overridesIn, withOverrides, withoutOverridden } from './environment.ts'
+import { interpolate, placeOf, reasonOf } from './interpolation.ts'
+import { resolveConfig } from './resolve.ts'
+import { type Definitions, validate } from './validate.ts'
+import { parseYaml } from './yaml.ts'
+
+/** Where the configuration is, and what there is to configure. */
+export interface ReadOptions {
+  /** What `--config` says. It goes before LATCHKEY_CONFIG, and that before `latchkey.yaml` where the process runs. */
+  readonly path?: string | undefined
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The types of backends, by the word in the configuration. */
+  readonly definitions: Definitions
+  /** Where the process runs; `process.cwd()` unless set. */
+  readonly cwd?: string
+}
+
+/** What there is where no file is: for the first look, on loopback only. */
+const withoutFile = { publicClient: true, backends: [{ id: 'local', type: 'local' }] }
+
+/**
+ * Reads the file, fills in the environment and secret files, checks everything against everything and answers what the
+ * service uses.
+ * @throws {ConfigError} names every mistake; a file that was named and isn't there is one
+ */
+export async function readConfig({ path, env, definitions, cwd = process.cwd() }: ReadOptions): Promise<Config> {
+  const file = fileOf(path, env, cwd)
+  const baseFolder = file === undefined ? cwd : dirname(file)
+  const { tree, locate } = file === undefined ? { tree: withoutFile, locate: bare } : load(file)
+  const overrides = overridesIn(env)
+  const written = interpolate(withoutOverridden(tree, overrides), { env, baseFolder })
+  const substituted = new Set([...written.substituted, ...overrides.map((override) => placeOf(override.path))])
+  const whole = withOverrides(written.value, overrides)
+  const checked = validate(whole, { substituted, definitions, hasFile: file !== undefined })
+  const findings = [...written.findings, ...checked.findings.filter(isNotAmong(written.findings))]
+  if (findings.length > 0) {
+    throw new ConfigError(
+      file ?? 'configuration',
+      findings.map((finding) => describe(finding, overrides, locate))
+    )
+  }
+  const isWritten = file !== undefined && writesDatabase(tree) && !overrides.some(({ path }) => path[0] === 'database')
+  const databaseFolder = isWritten ? baseFolder : cwd
+  return resolveConfig(checked.file, {
+    ...(file === undefined ? {} : { file }),
+    baseFolder,
+    databaseFolder,
+    definitions
+  })
+}
+
+const bare = ({ path, message }: Finding): Mistake => ({ path: pathText(path), message })
+
+/** A value that could not be filled in is one mistake, whatever its place asks for. */
+const isNotAmong = (earlier: readonly Finding[]) => {
+  const places = new Set(earlier.map(({ path }) => placeOf(path)))
+  return ({ path }: Finding) => !places.has(placeOf(path))
+}
+
+function describe(finding: Finding, overrides: readonly Override[], locate: (finding: Finding) => Mistake): Mistake {
+  const override = overrides.find(({ path }) => placeOf(path) === placeOf(finding.path))
+  return override ? { ...bare(finding), message: `${finding.message} (from ${override.variable})` } : locate(finding)
+}
+
+function fileOf(path: string | undefined, env: ReadOptions['env'], cwd: string): string | undefined {
+  const named = path ?? (env.LATCHKEY_CONFIG || undefined)
+  if (named !== undefined) return resolve(cwd, named)
+  const usual = join(cwd, 'latchkey.yaml')
+  if (isThere(usual)) return usual
+  const misnamed = ['latchkey.yml', 'latchkey.json'].find((name) => isThere(join(cwd, name)))
+  if (misnamed === undefined) return undefined
+  throw new ConfigError(join(cwd, misnamed), [
+    { path: '', message: 'is not read under this name: call it latchkey.yaml' }
+  ])
+}
+
+/** A link that leads nowhere is there too: it must not end in the defaults. */
+const isThere = (file: string): boolean => lstatSync(file, { throwIfNoEntry: false }) !== undefined
+
+function load(file: string): { tree: unknown; locate: (finding: Finding) => Mistake } {
+  const parsed = parseYaml(textOf(file))
+  if (!('locate' in parsed)) throw new ConfigError(file, parsed)
+  return { ...parsed, tree: parsed.tree ?? {} }
+}
+
+function textOf(file: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(file))
+  } catch (error) {
+    throw new ConfigError(file, [{ path: '', message: `can't be read: ${reasonOf(error)}` }])
+  }
+}
+
+function writesDatabase(tree: unknown): boolean {
+  if (typeof tree !== 'object' || tree === null || !('database' in tree)) return false
+  return typeof tree.database === 'object' && tree.database !== null && 'url' in tree.database
+}

@@ -1,0 +1,124 @@
+import { availableParallelism } from 'node:os'
+import type { BackendDefinition } from '../auth/backend.ts'
+import { canonicalDomain } from '../auth/email.ts'
+import type { LinkPolicy } from '../auth/link.ts'
+import { type CommonOptions, ownOptions } from './backend-schema.ts'
+import type { Audience, Config, ConfiguredBackend, UserAttribute } from './config.ts'
+import { databaseOf } from './database.ts'
+import type { ConfigFile } from './schema.ts'
+import { milliseconds } from './units.ts'
+
+/** What resolving needs to know of where the configuration came from. */
+export interface Origin {
+  readonly file?: string
+  readonly baseFolder: string
+  /** What a relative database file starts from. */
+  readonly databaseFolder: string
+  readonly definitions: Readonly<Record<string, BackendDefinition>>
+}
+
+const usualBackendMs = 1500
+const usualMaxLength = 255
+
+/** Turns a file that has no mistakes into what the service uses. */
+export function resolveConfig(file: ConfigFile, origin: Origin): Config {
+  const { listen, ops, secret, database, login, tokens, publicClient, permissions, log, limits } = file
+  const issuer = file.issuer ?? `http://localhost:${listen.port}`
+  return {
+    ...(origin.file === undefined ? {} : { file: origin.file }),
+    baseFolder: origin.baseFolder,
+    firstAdministrator: origin.file === undefined,
+    issuer,
+    listen,
+    ops,
+    secrets: secret === undefined ? [] : [secret].flat(),
+    database: databaseOf(database, origin.databaseFolder).database,
+    backends: file.backends.map((options) => backendOf(options as CommonOptions, login.timeout, origin)),
+    users: { attributes: mapValues(file.users.attributes, attributeOf) },
+    login: { timeoutMs: milliseconds(login.timeout), failureFloorMs: milliseconds(login.failureFloor) },
+    tokens: {
+      accessTtlSeconds: milliseconds(tokens.accessTtl) / 1000,
+      refreshTtlSeconds: milliseconds(tokens.refreshTtl) / 1000,
+      refreshIdleTtlSeconds: milliseconds(tokens.refreshIdleTtl) / 1000,
+      algorithm: tokens.algorithm,
+      maxBytes: tokens.maxBytes
+    },
+    audiences: audiencesOf(file, issuer),
+    publicClient,
+    clients: file.clients.map((client) => ({
+      ...client,
+      audiences: client.audiences.length === 0 ? [issuer] : client.audiences
+    })),
+    passwords: passwordsOf(file.passwords),
+    limits: limitsOf(limits),
+    permissions,
+    log
+  }
+}
+
+function backendOf(options: CommonOptions, loginTimeout: string, { definitions }: Origin): ConfiguredBackend {
+  const definition = definitions[options.type]
+  if (definition === undefined) throw new TypeError(`no definition of the backend type ${options.type}`)
+  const { id, type, onRejected, onUnavailable, create, updateAttributes, grants, veto, permissionsOnUnavailable } =
+    options
+  const timeoutMs = options.timeout
+    ? milliseconds(options.timeout)
+    : Math.min(usualBackendMs, milliseconds(loginTimeout))
+  const policy: LinkPolicy = {
+    ...{
+      id,
+      type,
+      onRejected,
+      onUnavailable,
+      timeoutMs,
+      create,
+      updateAttributes,
+      grants,
+      veto,
+      permissionsOnUnavailable
+    },
+    email: emailOf(options.email),
+    vouches: definition.vouches ?? 'by-domain'
+  }
+  return { policy, definition, options: ownOptions(definition, options) }
+}
+
+function emailOf({ domains, ...rest }: CommonOptions['email']): LinkPolicy['email'] {
+  if (domains === undefined) return rest
+  return { ...rest, domains: domains.map(canonicalDomain).filter((domain) => domain !== undefined) }
+}
+
+function attributeOf(written: ConfigFile['users']['attributes'][string], name: string): UserAttribute {
+  const { type, maxLength = usualMaxLength, required, claim = false } = written
+  return { type, maxLength, required, ...(claim === false ? {} : { claim: claim === true ? name : claim }) }
+}
+
+function audiencesOf({ audiences, tokens }: ConfigFile, issuer: string): Audience[] {
+  const own: ConfigFile['audiences'][number] = { id: issuer, permissions: ['*'], typ: 'at+jwt', permissionsBy: 'value' }
+  const all = audiences.some(({ id }) => id === issuer) ? audiences : [own, ...audiences]
+  return all.map((audience) => ({ algorithm: tokens.algorithm, ...audience }))
+}
+
+function passwordsOf(written: ConfigFile['passwords']): Config['passwords'] {
+  const { memory, iterations, parallelism, concurrency = availableParallelism(), queue, queueTimeout } = written
+  return {
+    ...{ memoryKiB: memory, iterations, parallelism, concurrency, queueLength: queue },
+    queueTimeoutMs: milliseconds(queueTimeout)
+  }
+}
+
+function limitsOf({ ip, account }: ConfigFile['limits']): Config['limits'] {
+  return {
+    ip: ip && { max: ip.max, windowMs: milliseconds(ip.window) },
+    account: account && {
+      failures: account.failures,
+      totalFailures: account.totalFailures ?? 10 * account.failures,
+      windowMs: milliseconds(account.window)
+    }
+  }
+}
+
+const mapValues = <Value, Result>(
+  record: Readonly<Record<string, Value>>,
+  change: (value: Value, key: string) => Result
+) => Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value, key)]))

@@ -1,0 +1,126 @@
+import Type, { type Static, type TProperties } from 'typebox'
+import { accessSections } from './access-schema.ts'
+import { backendList } from './backend-schema.ts'
+import { Cidr, text } from './names.ts'
+import { duration } from './units.ts'
+
+/** A closed mapping whose keys all have defaults, so that it may be left out. */
+const section = <const Properties extends TProperties>(description: string, properties: Properties) =>
+  Type.Object(properties, { additionalProperties: false, default: {}, description })
+
+const Ranges = (description: string) =>
+  Type.Array(Cidr, { default: [], description, expected: 'a list of addresses and CIDRs such as [10.0.0.0/8]' })
+
+const secretBytes = { minLength: 1, expected: 'a random text of at least 32 bytes' }
+
+const Listen = section('Where the service listens.', {
+  host: text({ default: '127.0.0.1', description: 'Address or host name to bind.' }),
+  port: Type.Integer({ default: 8000, minimum: 1, maximum: 65535, description: 'TCP port.' }),
+  trustedProxies: Ranges(
+    'Proxies whose X-Forwarded-… headers are believed. CIDRs only: a number of hops can be spoofed.'
+  )
+})
+
+const Database = section('Where users, keys and sessions are kept.', {
+  url: text({ default: 'file:data/latchkey.db', description: 'file:PATH (SQLite) or mysql://user@host/name.' }),
+  password: Type.Optional(text({ description: 'The password for MySQL, where it does not stand in the URL.' }))
+})
+
+const Login = section('How long a login may and must take.', {
+  timeout: duration({ default: '5s', description: 'The deadline of a login over all backends, 60s at most.' }),
+  failureFloor: duration({ default: '250ms', description: 'No failed login is answered sooner.' })
+})
+
+const Tokens = section('Access and refresh tokens.', {
+  accessTtl: duration({ default: '10m', description: 'How long an access token lives, 24h at most.' }),
+  refreshTtl: duration({ default: '30d', description: 'How long a session can be refreshed at all.' }),
+  refreshIdleTtl: duration({ default: '7d', description: 'How long a refresh token lives unused.' }),
+  algorithm: Type.Enum(['ES256', 'RS256', 'EdDSA'], { default: 'ES256', description: 'What new keys sign with.' }),
+  maxBytes: Type.Integer({
+    default: 8192,
+    minimum: 1024,
+    maximum: 65536,
+    description: 'A larger access token carries permissions_digest in place of its permissions.'
+  })
+})
+
+const Passwords = section('How passwords are hashed (argon2id), and how many at once.', {
+  memory: Type.Integer({ default: 19456, minimum: 7168, maximum: 131072, description: 'Memory of one hash in KiB.' }),
+  iterations: Type.Integer({ default: 2, minimum: 1, maximum: 10, description: 'Passes over the memory.' }),
+  parallelism: Type.Integer({ default: 1, minimum: 1, maximum: 4, description: 'Lanes of one hash.' }),
+  concurrency: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 256, description: 'Hashes at once. Default: as many as there are cores.' })
+  ),
+  queue: Type.Integer({
+    default: 1000,
+    minimum: 1,
+    maximum: 65536,
+    description: 'Hashes that may wait for their turn.'
+  }),
+  queueTimeout: duration({ default: '1300ms', description: 'How long one waits before it is answered 503.' })
+})
+
+const IpLimit = Type.Object(
+  {
+    max: Type.Integer({ default: 300, minimum: 1, description: 'Requests of one address within the window.' }),
+    window: duration({ default: '1m', description: 'Length of the window.' })
+  },
+  { additionalProperties: false }
+)
+
+const AccountLimit = Type.Object(
+  {
+    failures: Type.Integer({
+      default: 10,
+      minimum: 1,
+      description: 'Failed logins at one account from one address within the window.'
+    }),
+    totalFailures: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'The same over all addresses together. Default: ten times failures.' })
+    ),
+    window: duration({ default: '15m', description: 'Length of the window.' })
+  },
+  { additionalProperties: false }
+)
+
+const Limits = section('Limits against guessing; false switches one off.', {
+  ip: Type.Union([Type.Literal(false), IpLimit], { default: {}, expected: 'max and window, or false' }),
+  account: Type.Union([Type.Literal(false), AccountLimit], { default: {}, expected: 'failures and window, or false' })
+})
+
+/** The configuration as it is written, with its defaults. Backends are checked each by its own type's schema beside it. */
+export const ConfigFile = Type.Object(
+  {
+    issuer: Type.Optional(
+      text({
+        expected: 'an https URL such as https://auth.example.com',
+        description: 'The public URL, which stands in every token. Default, on loopback only: http://localhost:PORT.'
+      })
+    ),
+    listen: Listen,
+    ops: section('Operations.', { from: Ranges('Who may read /status and /metrics, beside loopback.') }),
+    secret: Type.Optional(
+      Type.Union([Type.String(secretBytes), Type.Array(Type.String(secretBytes), { minItems: 1, maxItems: 5 })], {
+        expected: 'a random text of at least 32 bytes, or a list of them, the new one first',
+        description: 'Seals signing keys at rest. Absent, with SQLite only: made and kept beside the database.'
+      })
+    ),
+    database: Database,
+    backends: backendList,
+    login: Login,
+    tokens: Tokens,
+    ...accessSections,
+    passwords: Passwords,
+    limits: Limits,
+    log: section('The log on standard output.', {
+      level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
+        default: 'info',
+        description: 'From which level on.'
+      })
+    })
+  },
+  { additionalProperties: false }
+)
+
+/** The configuration as it is written, with its defaults filled in. */
+export type ConfigFile = Static<typeof ConfigFile>

@@ -1,0 +1,151 @@
+import { isIP } from 'node:net'
+import { isCidr, isEverything, isLoopback } from './cidr.ts'
+import type { Finding, Path } from './config-error.ts'
+import type { Check } from './contradictions.ts'
+import { databaseOf } from './database.ts'
+import { milliseconds } from './units.ts'
+
+/** Bytes that a secret of ours or of a client has at least. */
+export const minSecretBytes = 32
+
+/** Says a thing of a place where it is so. */
+export const when = (wrong: boolean, path: Path, message: string): Finding[] => (wrong ? [{ path, message }] : [])
+
+/** What is wrong with a secret. */
+export const secretFindings = (secret: string, path: Path): Finding[] =>
+  when(Buffer.byteLength(secret) < minSecretBytes, path, `expected a random text of at least ${minSecretBytes} bytes`)
+
+/** Issuer, addresses, database, secret, times and hashing. */
+export const serviceChecks: readonly Check[] = [
+  {
+    sections: ['issuer', 'listen'],
+    find: ({ issuer, listen }) =>
+      issuer === undefined
+        ? when(
+            !isLoopback(listen.host),
+            ['issuer'],
+            'is missing: it is needed where the service is reached from elsewhere'
+          )
+        : issuerFindings(issuer)
+  },
+  {
+    sections: ['listen'],
+    find: ({ listen }, hasFile) => [
+      ...when(
+        isIP(listen.host) === 0 && !/^[\w.-]+$/.test(listen.host),
+        ['listen', 'host'],
+        'expected an address or a host name'
+      ),
+      ...when(
+        !hasFile && !isLoopback(listen.host),
+        ['listen', 'host'],
+        'without a configuration file every caller is answered, and so on loopback only: write a latchkey.yaml'
+      ),
+      ...cidrFindings(listen.trustedProxies, ['listen', 'trustedProxies']),
+      ...listen.trustedProxies.flatMap((cidr, index) =>
+        when(
+          isEverything(cidr),
+          ['listen', 'trustedProxies', index],
+          'is every address: anybody could name any client address'
+        )
+      )
+    ]
+  },
+  { sections: ['ops'], find: ({ ops }) => cidrFindings(ops.from, ['ops', 'from']) },
+  {
+    sections: ['database', 'secret'],
+    find: ({ database, secret }) => {
+      const { findings, isServer } = databaseOf(database, '/')
+      const unsealed = isServer && secret === undefined
+      return [
+        ...findings,
+        ...when(unsealed, ['secret'], 'is missing: with MySQL it is needed, and the same for every replica')
+      ]
+    }
+  },
+  {
+    sections: ['secret'],
+    find: ({ secret }) => {
+      if (secret === undefined) return []
+      if (typeof secret === 'string') return secretFindings(secret, ['secret'])
+      return secret.flatMap((item, index) => [
+        ...secretFindings(item, ['secret', index]),
+        ...when(secret.indexOf(item) !== index, ['secret', index], 'is the same as another one')
+      ])
+    }
+  },
+  {
+    sections: ['login'],
+    find: ({ login }) => [
+      ...when(milliseconds(login.timeout) > milliseconds('60s'), ['login', 'timeout'], 'expected 60s at most'),
+      ...when(
+        milliseconds(login.failureFloor) >= milliseconds(login.timeout),
+        ['login', 'failureFloor'],
+        'expected less than login.timeout'
+      )
+    ]
+  },
+  {
+    sections: ['tokens'],
+    find: ({ tokens }) => [
+      ...(['accessTtl', 'refreshTtl', 'refreshIdleTtl'] as const).flatMap((key) =>
+        when(milliseconds(tokens[key]) % 1000 !== 0, ['tokens', key], 'expected whole seconds')
+      ),
+      ...when(
+        milliseconds(tokens.accessTtl) > milliseconds('24h'),
+        ['tokens', 'accessTtl'],
+        'expected 24h at most: a client that needs longer refreshes'
+      ),
+      ...when(
+        milliseconds(tokens.refreshIdleTtl) > milliseconds(tokens.refreshTtl),
+        ['tokens', 'refreshIdleTtl'],
+        'expected no more than tokens.refreshTtl'
+      )
+    ]
+  },
+  {
+    sections: ['passwords'],
+    find: ({ passwords: { memory, iterations, queueTimeout } }) => [
+      ...when(
+        !strongEnough.some(([kib, passes]) => memory >= kib && iterations >= passes),
+        ['passwords'],
+        'too weak: expected at least as much as memory 19456 with iterations 2, 12288 with 3, 9216 with 4, 7168 with 5, or 47104 with 1'
+      ),
+      ...when(milliseconds(queueTimeout) > milliseconds('60s'), ['passwords', 'queueTimeout'], 'expected 60s at most')
+    ]
+  }
+]
+
+/** OWASP Password Storage Cheat Sheet: settings of equal strength, in KiB and passes. */
+const strongEnough = [
+  [47104, 1],
+  [19456, 2],
+  [12288, 3],
+  [9216, 4],
+  [7168, 5]
+] as const
+
+/** RFC 8414 2: https, no query, no fragment; clients compare it as text, so there is one way to write it. */
+function issuerFindings(issuer: string): Finding[] {
+  const path = ['issuer']
+  if (!URL.canParse(issuer)) return when(true, path, 'expected an https URL such as https://auth.example.com')
+  const url = new URL(issuer)
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return when(true, path, 'expected an https URL')
+  return [
+    ...when(url.protocol === 'http:' && !isLoopback(url.hostname), path, 'expected https: http is for loopback only'),
+    ...when(url.username !== '' || url.password !== '', path, 'expected no user name and no password'),
+    ...when(/[?#]/.test(issuer), path, 'expected no query and no fragment'),
+    ...when(/\/$/.test(issuer), path, 'expected no slash at its end'),
+    ...when(
+      !/[?#]|\/$/.test(issuer) && ![issuer, `${issuer}/`].includes(url.href),
+      path,
+      'expected its canonical form: lower case, no default port, nothing to be normalised'
+    )
+  ]
+}
+
+function cidrFindings(cidrs: readonly string[], path: Path): Finding[] {
+  return cidrs.flatMap((cidr, index) =>
+    when(!isCidr(cidr), [...path, index], 'expected an address or CIDR such as 10.0.0.0/8')
+  )
+}

@@ -1,0 +1,87 @@
+import type { BackendDefinition } from '../auth/backend.ts'
+import { backendSchema, ownOptions } from './backend-schema.ts'
+import { complete, isMapping } from './complete.ts'
+import { type Finding, type Path, pointerParts } from './config-error.ts'
+import { contradictions } from './contradictions.ts'
+import { explain, nearestName } from './explain.ts'
+import { ConfigFile } from './schema.ts'
+
+/** The types of backends that there are. */
+export type Definitions = Readonly<Record<string, BackendDefinition>>
+
+/** A tree as the schema has it, complete with defaults, or what is wrong with it. */
+export interface Validated {
+  /** To be used only where there are no findings. */
+  readonly file: ConfigFile
+  readonly findings: readonly Finding[]
+}
+
+/**
+ * Checks a filled-in tree against the schema, each backend against its type's, and everything against everything.
+ * @param substituted which places were filled in, and so may become numbers
+ */
+export function validate(
+  tree: unknown,
+  options: { substituted: ReadonlySet<string>; definitions: Definitions; hasFile: boolean }
+): Validated {
+  const { substituted, definitions, hasFile } = options
+  const whole = complete(ConfigFile, tree, substituted)
+  const found = explain(ConfigFile, whole)
+  if (!isMapping(whole)) return { file: whole as ConfigFile, findings: found }
+  const items = Array.isArray(whole.backends) ? whole.backends : []
+  const backends = items.map((item, index) => validateBackend(item, ['backends', index], substituted, definitions))
+  const file = { ...whole, backends: backends.map(({ value }) => value) } as ConfigFile
+  const bySchema = [...found, ...backends.flatMap(({ findings }) => findings)]
+  return { file, findings: [...bySchema, ...contradictions(file, hasFile, bySchema)] }
+}
+
+interface ValidatedBackend {
+  readonly value: unknown
+  readonly findings: readonly Finding[]
+}
+
+function validateBackend(
+  item: unknown,
+  path: Path,
+  substituted: ReadonlySet<string>,
+  definitions: Definitions
+): ValidatedBackend {
+  if (!isMapping(item)) return { value: item, findings: [{ path, message: 'expected a mapping with id and type' }] }
+  const type = typeof item.type === 'string' && Object.hasOwn(definitions, item.type) ? item.type : undefined
+  const definition = type === undefined ? undefined : definitions[type]
+  if (definition === undefined) return { value: item, findings: [unknownType(item.type, path, definitions)] }
+  const schema = backendSchema(definition)
+  const value = complete(schema, item, substituted, path)
+  const findings = explain(schema, value, path)
+  if (!isMapping(value) || findings.some(({ surplus }) => !surplus)) return { value, findings }
+  const own = definition.mistakes?.(ownOptions(definition, value)) ?? []
+  return {
+    value,
+    findings: [
+      ...findings,
+      ...own.map(({ path: pointer, message }) => ({ path: below(path, value, pointer), message }))
+    ]
+  }
+}
+
+function unknownType(type: unknown, path: Path, definitions: Definitions): Finding {
+  const names = Object.keys(definitions)
+  const known = `expected ${names.join(', ')}`
+  const near = typeof type === 'string' ? nearestName(type, names) : undefined
+  const message =
+    type === undefined ? `is missing: ${known}` : `unknown type: ${near ? `did you mean ${near}?` : known}`
+  return { path: [...path, 'type'], message }
+}
+
+/** The path of a JSON pointer below a value, its indexes as numbers. */
+function below(path: Path, value: unknown, pointer: string): Path {
+  let node = value
+  return [
+    ...path,
+    ...pointerParts(pointer).map((part) => {
+      const isList = Array.isArray(node)
+      node = typeof node === 'object' && node !== null ? Reflect.get(node, part) : undefined
+      return isList ? Number(part) : part
+    })
+  ]
+}
