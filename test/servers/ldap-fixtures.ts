@@ -18,15 +18,18 @@ const digest = createHash('sha1').update(userPassword).update(salt).digest()
 /** {SSHA}, as cheap to verify as a hash can be: the directory's work is not what is measured. */
 const hashedPassword = `{SSHA}${Buffer.concat([digest, salt]).toString('base64')}`
 
+/** An attribute value within a DN (RFC 4514). */
+const escaped = (value: string): string => value.replace(/[,"#+<>;=\\]/g, (character) => `\\${character}`)
+
 /** A person with the usual attributes; others are added or take their place. */
 export const person = (uid: string, attributes: LdapEntry[1] = {}): LdapEntry => [
-  `uid=${uid},${peopleBase}`,
+  `uid=${escaped(uid)},${peopleBase}`,
   {
     objectClass: 'inetOrgPerson',
     uid,
     cn: `${uid} example`,
     sn: 'Example',
-    mail: `${uid}@example.com`,
+    mail: `${uid.replace(/[^a-z0-9]/g, '')}@example.com`,
     userPassword: hashedPassword,
     ...attributes
   }
@@ -50,7 +53,7 @@ export const people = (count: number): LdapEntry[] =>
 
 /** A groupOfNames. */
 export const groupOfNames = (cn: string, members: readonly string[]): LdapEntry => [
-  `cn=${cn},${groupsBase}`,
+  `cn=${escaped(cn)},${groupsBase}`,
   { objectClass: 'groupOfNames', cn, member: members }
 ]
 

@@ -182,7 +182,7 @@ export async function startSlapd(
     start,
     async operations() {
       await sleep(100)
-      const now = { connections: count(' ACCEPT '), binds: count(' BIND dn='), searches: count(' SRCH base=') }
+      const now = { connections: count(' ACCEPT '), binds: count(' method=128'), searches: count(' SRCH base=') }
       const { connections, binds, searches } = before
       before = now
       return {

@@ -1,96 +1,101 @@
 import Type, { type Static } from 'typebox'
-import { Duration } from '../../config/units.ts'
+import { PermissionName, text } from '../../config/names.ts'
+import { duration } from '../../config/units.ts'
 
 const strict = { additionalProperties: false } as const
 
-const AttributeName = Type.String({ pattern: '^([A-Za-z][A-Za-z0-9-]*|\\d+(\\.\\d+)+)(;[A-Za-z0-9-]+)*$' })
-const Scope = Type.Union([Type.Literal('base'), Type.Literal('one'), Type.Literal('sub')])
+const AttributeName = Type.String({
+  pattern: '^([A-Za-z][A-Za-z0-9-]*|[0-9]+(\\.[0-9]+)+)(;[A-Za-z0-9-]+)*$',
+  expected: 'the name of an LDAP attribute'
+})
+const Dn = (description: string) => text({ expected: 'a DN', description })
+const Base = Type.String({ maxLength: 1024, expected: 'a DN', description: 'Below which entry is searched.' })
+const Filter = (description: string) => text({ maxLength: 4096, expected: 'an LDAP filter', description })
+const Scope = Type.Enum(['base', 'one', 'sub'], {
+  description: 'How deep: the base itself, its children, or all. Default: sub.'
+})
+const file = (description: string) => text({ expected: 'the name of a file', description })
+
+const Tls = Type.Object(
+  {
+    ca: Type.Optional(file('PEM file of the authorities to trust. Default: those that Node.js trusts.')),
+    cert: Type.Optional(file('PEM file of the client certificate.')),
+    key: Type.Optional(file("PEM file of the client certificate's key.")),
+    serverName: Type.Optional(
+      text({ description: "The name that the certificate must carry. Default: the URL's host." })
+    ),
+    minVersion: Type.Optional(Type.Enum(['TLSv1.2', 'TLSv1.3'], { description: 'Default: TLSv1.2.' }))
+  },
+  { ...strict, description: 'How servers are trusted.' }
+)
+
+const Bind = Type.Object(
+  { dn: Dn('Its DN.'), password: Type.String({ minLength: 1, maxLength: 1024, description: 'Its password.' }) },
+  { ...strict, description: 'The service account that searches. Absent: searches are anonymous.' }
+)
+
+const UserSearch = Type.Object(
+  { base: Base, filter: Filter('RFC 4515, with {username} as a value.'), scope: Type.Optional(Scope) },
+  strict
+)
+
+const Groups = Type.Object(
+  {
+    base: Base,
+    type: Type.Enum(['groupOfNames', 'groupOfUniqueNames', 'posixGroup'], { description: 'Their object class.' }),
+    filter: Type.Optional(Filter('What groups must match besides.')),
+    scope: Type.Optional(Scope),
+    nested: Type.Optional(Type.Boolean({ description: 'Whether groups are members of groups. Default: false.' }))
+  },
+  { ...strict, description: 'Where the groups of an account are found. Absent: none are asked for.' }
+)
+
+const Pool = Type.Object(
+  {
+    max: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 1000,
+        description: 'Per server, for searches and for binds each. Default: 16.'
+      })
+    ),
+    maxWaiting: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'How many wait for a connection. Default: 1000.' })
+    ),
+    wait: Type.Optional(duration({ description: 'How long they wait. Default: 5s.' })),
+    idle: Type.Optional(duration({ description: "Below the server's own idle limit. Default: 60s." })),
+    maxAge: Type.Optional(duration({ description: 'After which a connection is made anew. Default: 15m.' }))
+  },
+  { ...strict, description: 'Limits of the connections.' }
+)
 
 /** Options of the backend type `ldap`, beside those that all backends share. */
 export const LdapOptions = Type.Object(
   {
-    servers: Type.Array(Type.String(), {
+    servers: Type.Array(text({ expected: 'the URL of an LDAP server' }), {
       minItems: 1,
-      description: 'ldaps://host, ldap://host or ldapi://%2Fpath; asked in this order'
+      description: 'ldaps://host, ldap://host or ldapi://%2Fpath, asked in this order.'
     }),
-    insecure: Type.Optional(Type.Boolean({ description: 'Passwords may cross the network in clear' })),
-    startTls: Type.Optional(Type.Boolean({ description: 'Encrypt ldap:// connections by StartTLS' })),
-    tls: Type.Optional(
-      Type.Object(
-        {
-          ca: Type.Optional(Type.String({ minLength: 1, description: 'PEM file of the authorities to trust' })),
-          cert: Type.Optional(Type.String({ minLength: 1, description: 'PEM file of the client certificate' })),
-          key: Type.Optional(Type.String({ minLength: 1, description: "PEM file of the client certificate's key" })),
-          serverName: Type.Optional(
-            Type.String({ minLength: 1, description: "The name in the certificate, where it is not the URL's host" })
-          ),
-          minVersion: Type.Optional(Type.Union([Type.Literal('TLSv1.2'), Type.Literal('TLSv1.3')]))
-        },
-        strict
-      )
+    insecure: Type.Optional(Type.Boolean({ description: 'Passwords may cross the network in clear. Default: false.' })),
+    startTls: Type.Optional(
+      Type.Boolean({ description: 'ldap:// connections are encrypted by StartTLS. Default: false.' })
     ),
-    bind: Type.Optional(
-      Type.Object(
-        { dn: Type.String({ minLength: 1 }), password: Type.String({ minLength: 1 }) },
-        { ...strict, description: 'The service account that searches; absent: anonymous' }
-      )
-    ),
-    users: Type.Array(
-      Type.Object(
-        {
-          base: Type.String(),
-          filter: Type.String({ minLength: 1, description: 'RFC 4515, with {username}' }),
-          scope: Type.Optional(Scope)
-        },
-        strict
-      ),
-      { minItems: 1, description: 'Searches for the account, in order' }
-    ),
+    tls: Type.Optional(Tls),
+    bind: Type.Optional(Bind),
+    users: Type.Array(UserSearch, { minItems: 1, description: 'Searches for the account, in order.' }),
     attributes: Type.Optional(
       Type.Record(
-        Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_]*$' }),
+        Type.String({ pattern: '^[a-z][A-Za-z0-9_]{0,62}$' }),
         Type.Union([AttributeName, Type.Array(AttributeName)]),
-        {
-          description: 'From which LDAP attributes a field comes; of several the first with a value'
-        }
+        { keys: 'the name of a field', description: 'LDAP attributes of a field: of several, the first with a value.' }
       )
     ),
-    groups: Type.Optional(
-      Type.Object(
-        {
-          base: Type.String(),
-          type: Type.Union([
-            Type.Literal('groupOfNames'),
-            Type.Literal('groupOfUniqueNames'),
-            Type.Literal('posixGroup')
-          ]),
-          filter: Type.Optional(Type.String({ minLength: 1 })),
-          scope: Type.Optional(Scope),
-          nested: Type.Optional(Type.Boolean())
-        },
-        strict
-      )
-    ),
+    groups: Type.Optional(Groups),
     permissions: Type.Optional(
-      Type.Record(Type.String({ minLength: 1 }), Type.Array(Type.String({ minLength: 1 })), {
-        description: 'Permissions by the DN of the group that gives them'
-      })
+      Type.Record(Type.String(), Type.Array(PermissionName), { description: 'Permissions by the DN of a group.' })
     ),
     subject: Type.Optional(AttributeName),
-    pool: Type.Optional(
-      Type.Object(
-        {
-          max: Type.Optional(
-            Type.Integer({ minimum: 1, maximum: 1000, description: 'Per server, for searches and for binds each' })
-          ),
-          maxWaiting: Type.Optional(Type.Integer({ minimum: 0 })),
-          wait: Type.Optional(Duration),
-          idle: Type.Optional(Duration),
-          maxAge: Type.Optional(Duration)
-        },
-        strict
-      )
-    )
+    pool: Type.Optional(Pool)
   },
   strict
 )
