@@ -1,3 +1,4 @@
+import type { LoginRecord } from '../auth/user-store.ts'
 import type { Dialect, Queries } from './kit.ts'
 import type { Tables } from './tables.ts'
 
@@ -8,6 +9,8 @@ export interface Database {
   readonly queries: Queries
   readonly alias: Dialect['kit']['alias']
   readonly insertMissing: Dialect['insertMissing']
+  /** Writes a login down at the user and at the identity, at both or none. @throws {DuplicateKey} the e-mail is taken */
+  recordLogin(record: LoginRecord): Promise<void>
   /** All or nothing. May run `work` again after a deadlock, so it does nothing but queries. */
   transaction<T>(work: (queries: Queries) => Promise<T>): Promise<T>
   ping(): Promise<void>

@@ -30,9 +30,13 @@ export interface StoreOptions {
   readonly migrate?: boolean
 }
 
-const openDatabase = async ({ url, migrate = true }: StoreOptions) => {
+const openDatabase = async ({ url, password, log, migrate = true }: StoreOptions) => {
+  if (url.startsWith('mysql:')) {
+    const { openMysql } = await import('./mysql.ts')
+    return openMysql({ url, password, log, migrate })
+  }
   const { openSqlite } = await import('./sqlite.ts')
-  return openSqlite({ url, migrate })
+  return openSqlite({ url, log, migrate })
 }
 
 /** Opens the database of either dialect; only the driver that is needed is loaded. */

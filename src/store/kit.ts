@@ -9,8 +9,10 @@ export type Kit = typeof sqliteKit
 /** What a driver answers to a statement that writes: how many rows it matched, changed or not. */
 export type Written = readonly [{ readonly affectedRows: number }]
 
-/** A statement that writes, run when it is awaited. */
-export type Write = PromiseLike<Written>
+/** A statement that writes, run when it is awaited, or prepared with placeholders. */
+export interface Write extends PromiseLike<Written> {
+  prepare(): { execute(values: Record<string, unknown>): Promise<Written> }
+}
 
 type Row<T extends SQLiteTable> = T['$inferInsert']
 type Change<T extends SQLiteTable> = { readonly [K in keyof Row<T>]?: Row<T>[K] | SQL | undefined }
@@ -26,10 +28,11 @@ export interface Queries {
 /** Runs one statement: answers rows as arrays of columns where it reads, and `Written` where it writes. */
 export type Run = (sql: string, params: unknown[], writes: boolean) => Promise<unknown[]>
 
-/** One dialect of Drizzle: its columns, its query builder over a driver, and an insert that passes over what is there. */
+/** One dialect of Drizzle: its columns, its query builder over a driver, and what each says in its own way. */
 export interface Dialect {
   readonly kit: Kit
   queries(run: Run): Queries
+  /** Inserts those rows that meet no unique key. */
   insertMissing<T extends SQLiteTable>(queries: Queries, table: T, rows: Array<Row<T>>): Write
 }
 

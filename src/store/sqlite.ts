@@ -2,11 +2,13 @@ import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { Log } from '../auth/ports.ts'
 import { TemporarilyUnavailable } from '../errors.ts'
 import type { Database } from './database.ts'
 import { causeOf, DuplicateKey, MissingReference } from './failures.ts'
 import type { Run } from './kit.ts'
 import { migrate } from './migrate.ts'
+import { recordInTransaction } from './record-login.ts'
 import { sqliteDialect } from './sqlite-kit.ts'
 import { createTables } from './tables.ts'
 
@@ -104,7 +106,7 @@ const bringUpToDate = async (writer: ReturnType<typeof connect>) => {
 }
 
 /** Opens the SQLite file of a `file:` URL: one connection that writes, in turn, and one that reads beside it. */
-export const openSqlite = async (options: { url: string; migrate: boolean }): Promise<Database> => {
+export const openSqlite = async (options: { url: string; log: Log; migrate: boolean }): Promise<Database> => {
   const path = pathOf(options.url)
   createFile(path)
   const writer = connect(path)
@@ -116,14 +118,18 @@ export const openSqlite = async (options: { url: string; migrate: boolean }): Pr
   const enqueue = createQueue()
   const read: Run = (sql, params) => patiently(() => reader.run(sql, params))
   const inside = sqliteDialect.queries(async (sql, params, writes) => writer.run(sql, params, writes))
+  const transaction: Database['transaction'] = (work) =>
+    enqueue(() => patiently(() => locked(writer, () => work(inside))))
+  const tables = createTables(sqliteDialect.kit)
   return {
-    tables: createTables(sqliteDialect.kit),
+    tables,
     queries: sqliteDialect.queries((sql, params, writes) =>
       writes ? enqueue(() => patiently(() => writer.run(sql, params, true))) : read(sql, params, false)
     ),
     alias: sqliteDialect.kit.alias,
     insertMissing: sqliteDialect.insertMissing,
-    transaction: (work) => enqueue(() => patiently(() => locked(writer, () => work(inside)))),
+    recordLogin: recordInTransaction(tables, inside, transaction),
+    transaction,
     async ping() {
       await read('select 1', [], false)
     },

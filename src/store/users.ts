@@ -1,12 +1,12 @@
 import { v7 as uuidv7 } from 'uuid'
-import type { LoginRecord, UserIdentity, UserStore } from '../auth/user-store.ts'
+import type { UserIdentity, UserStore } from '../auth/user-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { MissingReference, orTaken } from './failures.ts'
 import { createUserQueries } from './user-queries.ts'
 import { toUser } from './user-rows.ts'
 
-const { and, eq, inArray } = orm
+const { eq, inArray } = orm
 
 /** The users in the database, by either dialect. */
 export const createUserStore = (db: Database): UserStore => {
@@ -51,25 +51,11 @@ export const createUserStore = (db: Database): UserStore => {
         return 'linked' as const
       }),
 
-    recordLogin({ userId, identity, email, attributes, at }: LoginRecord) {
-      const changed = email !== undefined || attributes !== undefined ? { updatedAt: at } : {}
-      const emailChange = email === undefined ? {} : { email: email.value, emailVouched: email.vouched }
-      const attributeChange = attributes === undefined ? {} : { attributes: { ...attributes } }
-      const { backend, subject, username, isSuperuser, lastSeenAt } = identity
-      return orTaken(() =>
-        db.transaction(async (tx) => {
-          await tx
-            .update(users)
-            .set({ lastLoginAt: at, ...changed, ...emailChange, ...attributeChange })
-            .where(eq(users.id, userId))
-          await tx
-            .update(identities)
-            .set({ username, attributes: { ...identity.attributes }, isSuperuser, lastSeenAt })
-            .where(and(eq(identities.backend, backend), eq(identities.subject, subject), eq(identities.userId, userId)))
-          return 'recorded' as const
-        })
-      )
-    },
+    recordLogin: (record) =>
+      orTaken(async () => {
+        await db.recordLogin(record)
+        return 'recorded' as const
+      }),
 
     setPasswordHash: (userId, passwordHash, at) => change(userId, { passwordHash, updatedAt: at }),
     setActive: (userId, isActive, at) => change(userId, { isActive, updatedAt: at }),
