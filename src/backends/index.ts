@@ -1,9 +1,11 @@
 import type { BackendDefinition } from '../auth/backend.ts'
+import { ldapBackend } from './ldap/index.ts'
 import { localBackend } from './local.ts'
 import { staticBackend } from './static.ts'
 
 /** The types of backends, by the word in the configuration. */
 export const backendDefinitions: Readonly<Record<string, BackendDefinition>> = {
   local: localBackend,
-  static: staticBackend
+  static: staticBackend,
+  ldap: ldapBackend
 }

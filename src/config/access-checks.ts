@@ -1,5 +1,5 @@
 import { isOwnPermission } from '../auth/permissions.ts'
-import type { CommonOptions } from './backend-schema.ts'
+import { commonOptions } from './backend-schema.ts'
 import type { Finding, Path } from './config-error.ts'
 import type { Check } from './contradictions.ts'
 import { builtInFields, reservedClaims } from './reserved.ts'
@@ -8,75 +8,67 @@ import { secretFindings, when } from './service-checks.ts'
 
 /** What is wrong among users' fields, audiences, clients and permissions. */
 export const accessChecks: readonly Check[] = [
-  { sections: ['users'], find: ({ users }) => attributeFindings(users.attributes) },
-  {
-    sections: ['audiences', 'issuer'],
-    find: ({ audiences, issuer }) => {
-      const ids = audiences.map(({ id }) => id)
-      return audiences.flatMap(({ id, permissions }, index) => [
-        ...when(ids.indexOf(id) !== index, ['audiences', index, 'id'], 'another audience has this id'),
-        ...when(
-          id === issuer && permissions.join() !== '*',
-          ['audiences', index, 'permissions'],
-          'expected ["*"]: the issuer is the audience that carries every permission'
-        )
-      ])
-    }
-  },
-  {
-    sections: ['clients'],
-    find: ({ clients }) => {
-      const ids = clients.map(({ id }) => id)
-      const secrets = clients.map(({ secret }) => secret)
-      return clients.flatMap(({ id, secret, grants, permissions }, index) => {
-        const path: Path = ['clients', index]
-        return [
-          ...when(ids.indexOf(id) !== index, [...path, 'id'], 'another client has this id'),
-          ...secretFindings(secret, [...path, 'secret']),
-          ...when(secrets.indexOf(secret) !== index, [...path, 'secret'], 'another client has this secret'),
-          ...when(grants.join() === 'refresh_token', [...path, 'grants'], 'refresh_token needs a grant that logs in'),
-          ...when(
-            permissions.length > 0 && !grants.includes('client_credentials'),
-            [...path, 'permissions'],
-            'are for the grant client_credentials, which this client does not have'
-          )
-        ]
-      })
-    }
-  },
-  {
-    sections: ['clients', 'secret'],
-    find: ({ clients, secret }) =>
-      clients.flatMap((client, index) =>
-        when([secret].flat().includes(client.secret), ['clients', index, 'secret'], "is the service's own secret")
+  ({ users }) => attributeFindings(users.attributes),
+
+  ({ audiences, issuer }) => {
+    const ids = audiences.map(({ id }) => id)
+    return audiences.flatMap(({ id, permissions }, index) => [
+      ...when(ids.indexOf(id) !== index, ['audiences', index, 'id'], 'another audience has this id'),
+      ...when(
+        id === issuer && permissions.join() !== '*',
+        ['audiences', index, 'permissions'],
+        'expected ["*"]: the issuer is the audience that carries every permission'
       )
+    ])
   },
-  {
-    sections: ['clients', 'audiences', 'issuer'],
-    find: ({ clients, audiences, issuer }) => {
-      const known = new Set([...audiences.map(({ id }) => id), issuer])
-      return unknownNames(clients, 'audiences', (name) => known.has(name), 'no audience has this id')
-    }
+
+  ({ clients, secret }) => {
+    const ids = clients.map(({ id }) => id)
+    const secrets = clients.map((client) => client.secret)
+    return clients.flatMap((client, index) => {
+      const path: Path = ['clients', index]
+      const own = [secret].flat().includes(client.secret)
+      return [
+        ...when(ids.indexOf(client.id) !== index, [...path, 'id'], 'another client has this id'),
+        ...secretFindings(client.secret, [...path, 'secret']),
+        ...when(secrets.indexOf(client.secret) !== index, [...path, 'secret'], 'another client has this secret'),
+        ...when(own, [...path, 'secret'], "is the service's own secret", [['secret']]),
+        ...grantFindings(client, path)
+      ]
+    })
   },
-  {
-    sections: ['clients', 'backends'],
-    find: ({ clients, backends }) => {
-      const known = new Set((backends as CommonOptions[]).map(({ id }) => id))
-      return unknownNames(clients, 'backends', (name) => known.has(name), 'no backend has this id')
-    }
+
+  ({ clients, audiences, issuer, listen }) => {
+    const known = [...audiences.map(({ id }) => id), issuer ?? `http://localhost:${listen.port}`]
+    const against: Path[] = [...audiences.map((_, index) => ['audiences', index, 'id']), ['issuer']]
+    return unknownNames(clients, 'audiences', known, 'no audience has this id', against)
   },
-  {
-    sections: ['permissions'],
-    find: ({ permissions: { declare, anonymous } }) => [
-      ...Object.keys(declare).flatMap((name) =>
-        when(isOwnPermission(name), ['permissions', 'declare', name], "latchkey.… are the service's own permissions")
-      ),
-      ...anonymous.flatMap((name, index) =>
-        when(isOwnPermission(name), ['permissions', 'anonymous', index], 'everybody could administer the service')
-      )
-    ]
-  }
+
+  (file) => {
+    const known = commonOptions(file).map(({ id }) => id)
+    const against: Path[] = known.map((_, index) => ['backends', index, 'id'])
+    return unknownNames(file.clients, 'backends', known, 'no backend has this id', against)
+  },
+
+  ({ permissions: { declare, anonymous } }) => [
+    ...Object.keys(declare).flatMap((name) =>
+      when(isOwnPermission(name), ['permissions', 'declare', name], "latchkey.… are the service's own permissions")
+    ),
+    ...anonymous.flatMap((name, index) =>
+      when(isOwnPermission(name), ['permissions', 'anonymous', index], 'everybody could administer the service')
+    )
+  ]
 ]
+
+function grantFindings({ grants, permissions }: ConfigFile['clients'][number], path: Path): Finding[] {
+  const pointless = permissions.length > 0 && !grants.includes('client_credentials')
+  return [
+    ...when(grants.join() === 'refresh_token', [...path, 'grants'], 'refresh_token needs a grant that logs in'),
+    ...when(pointless, [...path, 'permissions'], 'are for the grant client_credentials, which is not among grants', [
+      [...path, 'grants']
+    ])
+  ]
+}
 
 function attributeFindings(attributes: ConfigFile['users']['attributes']): Finding[] {
   const claims = Object.entries(attributes).map(([name, { claim }]) => (claim === true ? name : claim))
@@ -100,10 +92,13 @@ function attributeFindings(attributes: ConfigFile['users']['attributes']): Findi
 function unknownNames(
   clients: ConfigFile['clients'],
   key: 'audiences' | 'backends',
-  isKnown: (name: string) => boolean,
-  message: string
+  known: readonly string[],
+  message: string,
+  against: readonly Path[]
 ): Finding[] {
   return clients.flatMap((client, index) =>
-    (client[key] ?? []).flatMap((name, position) => when(!isKnown(name), ['clients', index, key, position], message))
+    (client[key] ?? []).flatMap((name, position) =>
+      when(!known.includes(name), ['clients', index, key, position], message, against)
+    )
   )
 }

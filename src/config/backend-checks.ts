@@ -1,6 +1,6 @@
 import { localType } from '../auth/attributes.ts'
 import { canonicalDomain } from '../auth/email.ts'
-import type { CommonOptions } from './backend-schema.ts'
+import { type CommonOptions, commonOptions } from './backend-schema.ts'
 import type { Finding, Path } from './config-error.ts'
 import type { Check } from './contradictions.ts'
 import { when } from './service-checks.ts'
@@ -8,38 +8,30 @@ import { milliseconds } from './units.ts'
 
 /** What is wrong among the backends, whatever their types. */
 export const backendChecks: readonly Check[] = [
-  {
-    sections: ['backends'],
-    find: ({ backends }) => {
-      const common = backends as CommonOptions[]
-      const ids = common.map(({ id }) => id.toLowerCase())
-      const types = common.map(({ type }) => type)
-      return common.flatMap(({ id, type }, index) => [
-        ...when(ids.indexOf(id.toLowerCase()) !== index, ['backends', index, 'id'], 'another backend has this id'),
-        ...when(
-          type === localType && types.indexOf(type) !== index,
-          ['backends', index, 'type'],
-          'there is one backend of type local at most'
-        )
-      ])
-    }
+  (file) => {
+    const backends = commonOptions(file)
+    const ids = backends.map(({ id }) => id.toLowerCase())
+    const types = backends.map(({ type }) => type)
+    return backends.flatMap(({ id, type, email }, index) => {
+      const path: Path = ['backends', index]
+      const isSecondLocal = type === localType && types.indexOf(type) !== index
+      return [
+        ...when(ids.indexOf(id.toLowerCase()) !== index, [...path, 'id'], 'another backend has this id'),
+        ...when(isSecondLocal, [...path, 'type'], 'there can be one backend of type local'),
+        ...emailFindings(email, [...path, 'email'])
+      ]
+    })
   },
-  {
-    sections: ['backends', 'login'],
-    find: ({ backends, login }) =>
-      (backends as CommonOptions[]).flatMap(({ timeout }, index) =>
-        when(
-          timeout !== undefined && milliseconds(timeout) > milliseconds(login.timeout),
-          ['backends', index, 'timeout'],
-          'expected no more than login.timeout'
-        )
+
+  (file) =>
+    commonOptions(file).flatMap(({ timeout = '1ms' }, index) =>
+      when(
+        milliseconds(timeout) > milliseconds(file.login.timeout),
+        ['backends', index, 'timeout'],
+        'expected no more than login.timeout',
+        [['login', 'timeout']]
       )
-  },
-  {
-    sections: ['backends'],
-    find: ({ backends }) =>
-      (backends as CommonOptions[]).flatMap(({ email }, index) => emailFindings(email, ['backends', index, 'email']))
-  }
+    )
 ]
 
 function emailFindings({ domains, prefer, fallback }: CommonOptions['email'], path: Path): Finding[] {

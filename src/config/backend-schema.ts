@@ -51,10 +51,15 @@ const common = {
   })
 }
 
-const Common = Type.Object(common)
+/** The options that all backends have in common, beside others. */
+export const Common = Type.Object(common, { additionalProperties: true })
 
 /** What all backends have in common, as it is written. */
 export type CommonOptions = Static<typeof Common>
+
+/** What the backends of a file have in common. */
+export const commonOptions = ({ backends }: { readonly backends: readonly unknown[] }): readonly CommonOptions[] =>
+  backends as readonly CommonOptions[]
 
 /** The list of backends, for the file as a whole; each item is checked by `optionsSchema`. */
 export const backendList = Type.Array(Type.Unknown(), {

@@ -5,6 +5,12 @@ export function isCidr(text: string): boolean {
   return parse(text) !== undefined
 }
 
+/** The same range with its prefix length always written, so that nobody takes none for 0. */
+export function fullCidr(cidr: string): string {
+  const range = parse(cidr)
+  return range === undefined ? cidr : `${range.address}/${range.prefix}`
+}
+
 /** Whether it is every address there is. */
 export const isEverything = (cidr: string): boolean => parse(cidr)?.prefix === 0
 

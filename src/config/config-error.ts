@@ -5,9 +5,16 @@ export type Path = ReadonlyArray<string | number>
 export interface Finding {
   readonly path: Path
   readonly message: string
-  /** The key should not be there; the rest of its section can be trusted all the same. */
+  /** The key should not be there; all else is as it should be. */
   readonly surplus?: boolean
+  /** The last part of the path may be a slip of the pen in a secret, and is not to be shown. */
+  readonly isUnshown?: boolean
+  /** Other places that it is a contradiction to. */
+  readonly against?: readonly Path[]
 }
+
+/** Whether a place is another one, or below it. */
+export const isWithin = (path: Path, outer: Path): boolean => outer.every((part, index) => part === path[index])
 
 /** One mistake in the configuration. Holds no value of it, since any may be a secret. */
 export interface Mistake {
@@ -26,9 +33,10 @@ export class ConfigError extends Error {
 
   /** @param source the file's name, or words for where the configuration came from */
   constructor(source: string, mistakes: readonly Mistake[]) {
-    super([`${source}: ${count(mistakes.length)}`, ...mistakes.map(describe)].join('\n'))
+    const inOrder = mistakes.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0))
+    super([`${source}: ${count(mistakes.length)}`, ...inOrder.map(describe)].join('\n'))
     this.name = 'ConfigError'
-    this.mistakes = mistakes
+    this.mistakes = inOrder
   }
 }
 
@@ -40,6 +48,10 @@ export function pathText(path: Path): string {
     return text === '' ? part : `${text}.${part}`
   }, '')
 }
+
+/** A finding as people read it. */
+export const mistakeOf = ({ path, message, isUnshown }: Finding): Mistake =>
+  isUnshown ? { path: `${pathText(path.slice(0, -1))}[…]`, message } : { path: pathText(path), message }
 
 /** The parts of a JSON pointer (RFC 6901). An index stays text, since only the value tells it from a key. */
 export function pointerParts(pointer: string): string[] {

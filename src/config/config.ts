@@ -59,6 +59,7 @@ export interface Config {
   readonly firstAdministrator: boolean
   readonly issuer: string
   readonly listen: { readonly host: string; readonly port: number; readonly trustedProxies: readonly string[] }
+  /** CIDRs always have their prefix length, as in `listen`. */
   readonly ops: { readonly from: readonly string[] }
   /** The newest first. Empty, with SQLite only: one is to be made and kept beside the database. */
   readonly secrets: readonly string[]

@@ -1,24 +1,21 @@
 import { accessChecks } from './access-checks.ts'
 import { backendChecks } from './backend-checks.ts'
-import type { Finding } from './config-error.ts'
+import { type Finding, isWithin } from './config-error.ts'
 import type { ConfigFile } from './schema.ts'
 import { serviceChecks } from './service-checks.ts'
 
-/** A rule that no schema can say. */
-export interface Check {
-  /** The sections that it reads: it is left out where one of them is not what its schema says. */
-  readonly sections: ReadonlyArray<keyof ConfigFile>
-  readonly find: (file: ConfigFile, hasFile: boolean) => readonly Finding[]
-}
+/** Rules that no schema can say; `hasFile`: whether the configuration came from a file. */
+export type Check = (file: ConfigFile, hasFile: boolean) => readonly Finding[]
 
 /**
  * Unsafe and contradictory settings.
- * @param findings what the schema found: sections that it spoiled are not looked at again
- * @param hasFile whether the configuration came from a file
+ * @param found what the schemas found: nothing more is said of these places, nor of others for their sake
  */
-export function contradictions(file: ConfigFile, hasFile: boolean, findings: readonly Finding[]): Finding[] {
-  const spoiled = new Set(findings.filter(({ surplus }) => !surplus).map(({ path }) => path[0]))
+export function contradictions(file: ConfigFile, hasFile: boolean, found: readonly Finding[]): Finding[] {
+  const spoiled = found.filter(({ surplus }) => !surplus).map(({ path }) => path)
   return [...serviceChecks, ...backendChecks, ...accessChecks]
-    .filter(({ sections }) => !sections.some((section) => spoiled.has(section)))
-    .flatMap(({ find }) => find(file, hasFile))
+    .flatMap((check) => check(file, hasFile))
+    .filter(
+      ({ path, against = [] }) => ![path, ...against].some((place) => spoiled.some((bad) => isWithin(place, bad)))
+    )
 }

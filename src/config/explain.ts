@@ -74,7 +74,10 @@ function objectParts(schema: TObject, values: Map<string, unknown>, path: Path, 
   const isOpen = 'additionalProperties' in schema && schema.additionalProperties !== false
   const surplus = isOpen ? [] : [...values.keys()].filter((key) => !names.includes(key))
   return [
-    ...surplus.map((key) => ({ path: [...path, key], message: unknownKey(key, names), surplus: true })),
+    ...surplus.map((key) => ({
+      ...{ path: [...path, key], message: unknownKey(key, names), surplus: true },
+      isUnshown: values.get(key) === null || !/^[A-Za-z][A-Za-z0-9_-]{0,31}$/.test(key)
+    })),
     ...Object.entries(schema.properties).flatMap(([key, inner]) =>
       values.has(key) || !Type.IsOptional(inner) ? within(inner, values.get(key), key) : []
     )

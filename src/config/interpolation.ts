@@ -14,6 +14,8 @@ export interface Interpolated {
   readonly value: unknown
   /** Which places were filled in, by `placeOf`: these may become numbers and booleans. */
   readonly substituted: ReadonlySet<string>
+  /** What they were filled in with. */
+  readonly secrets: ReadonlySet<string>
   readonly findings: readonly Finding[]
 }
 
@@ -26,6 +28,7 @@ export const placeOf = (path: Path): string => JSON.stringify(path)
  */
 export function interpolate(tree: unknown, sources: Sources): Interpolated {
   const substituted = new Set<string>()
+  const secrets = new Set<string>()
   const findings: Finding[] = []
   const walk = (value: unknown, path: Path): unknown => {
     if (typeof value === 'string') return fill(value, path)
@@ -40,7 +43,10 @@ export function interpolate(tree: unknown, sources: Sources): Interpolated {
       if (found === '$${') return '${'
       substituted.add(placeOf(path))
       const answer = name === undefined ? malformed : lookUp(name, sources)
-      if (typeof answer === 'string') return answer
+      if (typeof answer === 'string') {
+        secrets.add(answer)
+        return answer
+      }
       findings.push({ path, message: answer.problem })
       return ''
     })
@@ -48,7 +54,7 @@ export function interpolate(tree: unknown, sources: Sources): Interpolated {
     if (key.includes('${')) findings.push({ path: [...path, key], message: 'is a key, and only values are filled in' })
     return key
   }
-  return { value: walk(tree, []), substituted, findings }
+  return { value: walk(tree, []), substituted, secrets, findings }
 }
 
 interface Problem {

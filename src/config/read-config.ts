@@ -1,12 +1,11 @@
 import { lstatSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import type { Config } from './config.ts'
-import { ConfigError, type Finding, type Mistake, pathText } from './config-error.ts'
+import { ConfigError, type Finding, type Mistake, mistakeOf } from './config-error.ts'
 import { type Override, overridesIn, withOverrides, withoutOverridden } from './environment.ts'
 import { interpolate, placeOf, reasonOf } from './interpolation.ts'
 import { resolveConfig } from './resolve.ts'
 import { type Definitions, validate } from './validate.ts'
-import { parseYaml } from './yaml.ts'
 
 /** Where the configuration is, and what there is to configure. */
 export interface ReadOptions {
@@ -30,7 +29,7 @@ const withoutFile = { publicClient: true, backends: [{ id: 'local', type: 'local
 export async function readConfig({ path, env, definitions, cwd = process.cwd() }: ReadOptions): Promise<Config> {
   const file = fileOf(path, env, cwd)
   const baseFolder = file === undefined ? cwd : dirname(file)
-  const { tree, locate } = file === undefined ? { tree: withoutFile, locate: bare } : load(file)
+  const { tree, locate } = file === undefined ? { tree: withoutFile, locate: mistakeOf } : await load(file)
   const overrides = overridesIn(env)
   const written = interpolate(withoutOverridden(tree, overrides), { env, baseFolder })
   const substituted = new Set([...written.substituted, ...overrides.map((override) => placeOf(override.path))])
@@ -38,10 +37,9 @@ export async function readConfig({ path, env, definitions, cwd = process.cwd() }
   const checked = validate(whole, { substituted, definitions, hasFile: file !== undefined })
   const findings = [...written.findings, ...checked.findings.filter(isNotAmong(written.findings))]
   if (findings.length > 0) {
-    throw new ConfigError(
-      file ?? 'configuration',
-      findings.map((finding) => describe(finding, overrides, locate))
-    )
+    const secrets = [...written.secrets, ...overrides.map(({ value }) => value)]
+    const mistakes = findings.map((finding) => withoutSecrets(describe(finding, overrides, locate), secrets))
+    throw new ConfigError(file ?? 'configuration', mistakes)
   }
   const isWritten = file !== undefined && writesDatabase(tree) && !overrides.some(({ path }) => path[0] === 'database')
   const databaseFolder = isWritten ? baseFolder : cwd
@@ -53,17 +51,27 @@ export async function readConfig({ path, env, definitions, cwd = process.cwd() }
   })
 }
 
-const bare = ({ path, message }: Finding): Mistake => ({ path: pathText(path), message })
-
 /** A value that could not be filled in is one mistake, whatever its place asks for. */
 const isNotAmong = (earlier: readonly Finding[]) => {
   const places = new Set(earlier.map(({ path }) => placeOf(path)))
   return ({ path }: Finding) => !places.has(placeOf(path))
 }
 
+/** A type of backend may quote what it can't parse: here it is taken out again. */
+function withoutSecrets(mistake: Mistake, secrets: readonly string[]): Mistake {
+  const long = secrets.filter((secret) => secret.length >= shortestSecret)
+  const clean = (text: string) => long.reduce((rest, secret) => rest.replaceAll(secret, '[…]'), text)
+  return { ...mistake, path: clean(mistake.path), message: clean(mistake.message) }
+}
+
+/** In characters; anything shorter would take words of our own out of the message. */
+const shortestSecret = 4
+
 function describe(finding: Finding, overrides: readonly Override[], locate: (finding: Finding) => Mistake): Mistake {
   const override = overrides.find(({ path }) => placeOf(path) === placeOf(finding.path))
-  return override ? { ...bare(finding), message: `${finding.message} (from ${override.variable})` } : locate(finding)
+  return override
+    ? { ...mistakeOf(finding), message: `${finding.message} (from ${override.variable})` }
+    : locate(finding)
 }
 
 function fileOf(path: string | undefined, env: ReadOptions['env'], cwd: string): string | undefined {
@@ -81,7 +89,8 @@ function fileOf(path: string | undefined, env: ReadOptions['env'], cwd: string):
 /** A link that leads nowhere is there too: it must not end in the defaults. */
 const isThere = (file: string): boolean => lstatSync(file, { throwIfNoEntry: false }) !== undefined
 
-function load(file: string): { tree: unknown; locate: (finding: Finding) => Mistake } {
+async function load(file: string): Promise<{ tree: unknown; locate: (finding: Finding) => Mistake }> {
+  const { parseYaml } = await import('./yaml.ts')
   const parsed = parseYaml(textOf(file))
   if (!('locate' in parsed)) throw new ConfigError(file, parsed)
   return { ...parsed, tree: parsed.tree ?? {} }

@@ -3,6 +3,7 @@ import type { BackendDefinition } from '../auth/backend.ts'
 import { canonicalDomain } from '../auth/email.ts'
 import type { LinkPolicy } from '../auth/link.ts'
 import { type CommonOptions, ownOptions } from './backend-schema.ts'
+import { fullCidr } from './cidr.ts'
 import type { Audience, Config, ConfiguredBackend, UserAttribute } from './config.ts'
 import { databaseOf } from './database.ts'
 import type { ConfigFile } from './schema.ts'
@@ -29,8 +30,8 @@ export function resolveConfig(file: ConfigFile, origin: Origin): Config {
     baseFolder: origin.baseFolder,
     firstAdministrator: origin.file === undefined,
     issuer,
-    listen,
-    ops,
+    listen: { ...listen, trustedProxies: listen.trustedProxies.map(fullCidr) },
+    ops: { from: ops.from.map(fullCidr) },
     secrets: secret === undefined ? [] : [secret].flat(),
     database: databaseOf(database, origin.databaseFolder).database,
     backends: file.backends.map((options) => backendOf(options as CommonOptions, login.timeout, origin)),

@@ -8,8 +8,9 @@ import { milliseconds } from './units.ts'
 /** Bytes that a secret of ours or of a client has at least. */
 export const minSecretBytes = 32
 
-/** Says a thing of a place where it is so. */
-export const when = (wrong: boolean, path: Path, message: string): Finding[] => (wrong ? [{ path, message }] : [])
+/** Says a thing of a place where it is so. @param against other places that it is a contradiction to */
+export const when = (wrong: boolean, path: Path, message: string, against: readonly Path[] = []): Finding[] =>
+  wrong ? [{ path, message, against }] : []
 
 /** What is wrong with a secret. */
 export const secretFindings = (secret: string, path: Path): Finding[] =>
@@ -17,103 +18,84 @@ export const secretFindings = (secret: string, path: Path): Finding[] =>
 
 /** Issuer, addresses, database, secret, times and hashing. */
 export const serviceChecks: readonly Check[] = [
-  {
-    sections: ['issuer', 'listen'],
-    find: ({ issuer, listen }) =>
-      issuer === undefined
-        ? when(
-            !isLoopback(listen.host),
-            ['issuer'],
-            'is missing: it is needed where the service is reached from elsewhere'
-          )
-        : issuerFindings(issuer)
+  ({ issuer, listen }) => {
+    if (issuer !== undefined) return issuerFindings(issuer)
+    const message = 'is missing: it is needed where the service is reached from elsewhere'
+    return when(!isLoopback(listen.host), ['issuer'], message, [['listen', 'host']])
   },
-  {
-    sections: ['listen'],
-    find: ({ listen }, hasFile) => [
-      ...when(
-        isIP(listen.host) === 0 && !/^[\w.-]+$/.test(listen.host),
-        ['listen', 'host'],
-        'expected an address or a host name'
-      ),
-      ...when(
-        !hasFile && !isLoopback(listen.host),
-        ['listen', 'host'],
-        'without a configuration file every caller is answered, and so on loopback only: write a latchkey.yaml'
-      ),
-      ...cidrFindings(listen.trustedProxies, ['listen', 'trustedProxies']),
-      ...listen.trustedProxies.flatMap((cidr, index) =>
-        when(
-          isEverything(cidr),
-          ['listen', 'trustedProxies', index],
-          'is every address: anybody could name any client address'
-        )
+
+  ({ listen: { host } }, hasFile) => [
+    ...when(isIP(host) === 0 && !/^[\w.-]+$/.test(host), ['listen', 'host'], 'expected an address or a host name'),
+    ...when(
+      !hasFile && !isLoopback(host),
+      ['listen', 'host'],
+      'without a configuration file every caller is answered, and so on loopback only: write a latchkey.yaml'
+    )
+  ],
+
+  ({ listen: { trustedProxies }, ops }) => [
+    ...cidrFindings(ops.from, ['ops', 'from']),
+    ...cidrFindings(trustedProxies, ['listen', 'trustedProxies']),
+    ...trustedProxies.flatMap((cidr, index) =>
+      when(
+        isEverything(cidr),
+        ['listen', 'trustedProxies', index],
+        'is every address: anybody could name any client address'
       )
-    ]
+    )
+  ],
+
+  ({ database, secret }) => {
+    const { findings, isServer } = databaseOf(database, '/')
+    const message = 'is missing: with MySQL it is needed, and the same for every replica'
+    return [...findings, ...when(isServer && secret === undefined, ['secret'], message, [['database', 'url']])]
   },
-  { sections: ['ops'], find: ({ ops }) => cidrFindings(ops.from, ['ops', 'from']) },
-  {
-    sections: ['database', 'secret'],
-    find: ({ database, secret }) => {
-      const { findings, isServer } = databaseOf(database, '/')
-      const unsealed = isServer && secret === undefined
-      return [
-        ...findings,
-        ...when(unsealed, ['secret'], 'is missing: with MySQL it is needed, and the same for every replica')
-      ]
-    }
+
+  ({ secret }) => {
+    if (secret === undefined) return []
+    if (typeof secret === 'string') return secretFindings(secret, ['secret'])
+    return secret.flatMap((item, index) => [
+      ...secretFindings(item, ['secret', index]),
+      ...when(secret.indexOf(item) !== index, ['secret', index], 'is the same as another one')
+    ])
   },
-  {
-    sections: ['secret'],
-    find: ({ secret }) => {
-      if (secret === undefined) return []
-      if (typeof secret === 'string') return secretFindings(secret, ['secret'])
-      return secret.flatMap((item, index) => [
-        ...secretFindings(item, ['secret', index]),
-        ...when(secret.indexOf(item) !== index, ['secret', index], 'is the same as another one')
-      ])
-    }
-  },
-  {
-    sections: ['login'],
-    find: ({ login }) => [
-      ...when(milliseconds(login.timeout) > milliseconds('60s'), ['login', 'timeout'], 'expected 60s at most'),
-      ...when(
-        milliseconds(login.failureFloor) >= milliseconds(login.timeout),
-        ['login', 'failureFloor'],
-        'expected less than login.timeout'
-      )
-    ]
-  },
-  {
-    sections: ['tokens'],
-    find: ({ tokens }) => [
-      ...(['accessTtl', 'refreshTtl', 'refreshIdleTtl'] as const).flatMap((key) =>
-        when(milliseconds(tokens[key]) % 1000 !== 0, ['tokens', key], 'expected whole seconds')
-      ),
-      ...when(
-        milliseconds(tokens.accessTtl) > milliseconds('24h'),
-        ['tokens', 'accessTtl'],
-        'expected 24h at most: a client that needs longer refreshes'
-      ),
-      ...when(
-        milliseconds(tokens.refreshIdleTtl) > milliseconds(tokens.refreshTtl),
-        ['tokens', 'refreshIdleTtl'],
-        'expected no more than tokens.refreshTtl'
-      )
-    ]
-  },
-  {
-    sections: ['passwords'],
-    find: ({ passwords: { memory, iterations, queueTimeout } }) => [
-      ...when(
-        !strongEnough.some(([kib, passes]) => memory >= kib && iterations >= passes),
-        ['passwords'],
-        'too weak: expected at least as much as memory 19456 with iterations 2, 12288 with 3, 9216 with 4, 7168 with 5, or 47104 with 1'
-      ),
-      ...when(milliseconds(queueTimeout) > milliseconds('60s'), ['passwords', 'queueTimeout'], 'expected 60s at most')
-    ]
-  }
+
+  ({ login: { timeout, failureFloor } }) => [
+    ...when(milliseconds(timeout) > milliseconds('60s'), ['login', 'timeout'], 'expected 60s at most'),
+    ...when(
+      milliseconds(failureFloor) >= milliseconds(timeout),
+      ['login', 'failureFloor'],
+      'expected less than login.timeout',
+      [['login', 'timeout']]
+    )
+  ],
+
+  ({ tokens }) => [
+    ...(['accessTtl', 'refreshTtl', 'refreshIdleTtl'] as const).flatMap((key) =>
+      when(milliseconds(tokens[key]) % 1000 !== 0, ['tokens', key], 'expected whole seconds')
+    ),
+    ...when(
+      milliseconds(tokens.accessTtl) > milliseconds('24h'),
+      ['tokens', 'accessTtl'],
+      'expected 24h at most: a client that needs longer refreshes'
+    ),
+    ...when(
+      milliseconds(tokens.refreshIdleTtl) > milliseconds(tokens.refreshTtl),
+      ['tokens', 'refreshIdleTtl'],
+      'expected no more than tokens.refreshTtl',
+      [['tokens', 'refreshTtl']]
+    )
+  ],
+
+  ({ passwords: { memory, iterations, queueTimeout } }) => [
+    ...when(
+      !strongEnough.some(([kib, passes]) => memory >= kib && iterations >= passes),
+      ['passwords', 'memory'],
+      `too weak: expected at least ${strongEnough.map(([kib, passes]) => `${kib} with iterations ${passes}`).join(', or ')}`,
+      [['passwords', 'iterations']]
+    ),
+    ...when(milliseconds(queueTimeout) > milliseconds('60s'), ['passwords', 'queueTimeout'], 'expected 60s at most')
+  ]
 ]
 
 /** OWASP Password Storage Cheat Sheet: settings of equal strength, in KiB and passes. */

@@ -1,10 +1,11 @@
 import type { BackendDefinition } from '../auth/backend.ts'
-import { backendSchema, ownOptions } from './backend-schema.ts'
+import { backendSchema, Common, ownOptions } from './backend-schema.ts'
 import { complete, isMapping } from './complete.ts'
-import { type Finding, type Path, pointerParts } from './config-error.ts'
+import { type Finding, isWithin, type Path, pointerParts } from './config-error.ts'
 import { contradictions } from './contradictions.ts'
 import { explain, nearestName } from './explain.ts'
 import { ConfigFile } from './schema.ts'
+import { soundPart } from './sound.ts'
 
 /** The types of backends that there are. */
 export type Definitions = Readonly<Record<string, BackendDefinition>>
@@ -26,13 +27,11 @@ export function validate(
 ): Validated {
   const { substituted, definitions, hasFile } = options
   const whole = complete(ConfigFile, tree, substituted)
-  const found = explain(ConfigFile, whole)
-  if (!isMapping(whole)) return { file: whole as ConfigFile, findings: found }
-  const items = Array.isArray(whole.backends) ? whole.backends : []
+  const items = isMapping(whole) && Array.isArray(whole.backends) ? whole.backends : []
   const backends = items.map((item, index) => validateBackend(item, ['backends', index], substituted, definitions))
-  const file = { ...whole, backends: backends.map(({ value }) => value) } as ConfigFile
-  const bySchema = [...found, ...backends.flatMap(({ findings }) => findings)]
-  return { file, findings: [...bySchema, ...contradictions(file, hasFile, bySchema)] }
+  const found = [...explain(ConfigFile, whole), ...backends.flatMap(({ findings }) => findings)]
+  const file = { ...(soundPart(ConfigFile, whole) as ConfigFile), backends: backends.map(({ value }) => value) }
+  return { file, findings: [...found, ...contradictions(file, hasFile, found)] }
 }
 
 interface ValidatedBackend {
@@ -46,22 +45,22 @@ function validateBackend(
   substituted: ReadonlySet<string>,
   definitions: Definitions
 ): ValidatedBackend {
-  if (!isMapping(item)) return { value: item, findings: [{ path, message: 'expected a mapping with id and type' }] }
-  const type = typeof item.type === 'string' && Object.hasOwn(definitions, item.type) ? item.type : undefined
-  const definition = type === undefined ? undefined : definitions[type]
-  if (definition === undefined) return { value: item, findings: [unknownType(item.type, path, definitions)] }
-  const schema = backendSchema(definition)
+  if (!isMapping(item)) {
+    return { value: soundPart(Common, {}), findings: [{ path, message: 'expected a mapping with id and type' }] }
+  }
+  const definition = typeof item.type === 'string' && Object.hasOwn(definitions, item.type) && definitions[item.type]
+  const schema = definition ? backendSchema(definition) : Common
   const value = complete(schema, item, substituted, path)
   const findings = explain(schema, value, path)
-  if (!isMapping(value) || findings.some(({ surplus }) => !surplus)) return { value, findings }
-  const own = definition.mistakes?.(ownOptions(definition, value)) ?? []
-  return {
-    value,
-    findings: [
-      ...findings,
-      ...own.map(({ path: pointer, message }) => ({ path: below(path, value, pointer), message }))
-    ]
+  if (!definition) {
+    const others = findings.filter(({ path: place }) => !isWithin(place, [...path, 'type']))
+    return { value: soundPart(Common, value), findings: [unknownType(item.type, path, definitions), ...others] }
   }
+  const options = ownOptions(definition, isMapping(value) ? value : {})
+  const isSpoiled = findings.some(({ surplus, path: [, , key = ''] }) => !surplus && !(key in Common.properties))
+  const mistakes = isSpoiled ? [] : (definition.mistakes?.(options) ?? [])
+  const own = mistakes.map(({ path: pointer, message }) => ({ path: below(path, value, pointer), message }))
+  return { value: soundPart(schema, value), findings: [...findings, ...own] }
 }
 
 function unknownType(type: unknown, path: Path, definitions: Definitions): Finding {

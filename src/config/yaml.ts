@@ -9,7 +9,7 @@ import {
   visit,
   type YAMLError
 } from 'yaml'
-import { type Finding, type Mistake, type Path, pathText } from './config-error.ts'
+import { type Finding, type Mistake, mistakeOf, type Path } from './config-error.ts'
 
 /** A file's tree, and where each value of it stands. */
 export interface ParsedYaml {
@@ -26,8 +26,7 @@ export function parseYaml(source: string): ParsedYaml | readonly Mistake[] {
   if (mistakes.length > 0) return mistakes
   const locate = (finding: Finding): Mistake => {
     const { line, col } = lines.linePos(offsetOf(document, finding.path))
-    const message = { path: pathText(finding.path), message: finding.message }
-    return finding.path.length === 0 ? message : { ...message, line, column: col }
+    return { ...mistakeOf(finding), line, column: col }
   }
   try {
     return { tree: document.toJS({ maxAliasCount: 100 }), locate }
