@@ -1,0 +1,24 @@
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** Servers stand in sbin, which is not on every user's PATH. */
+const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/usr/libexec']
+
+/** The file of an executable, or undefined where this machine does not have it. */
+export const pathOf = (name: string): string | undefined =>
+  folders
+    .map((folder) => join(folder, name))
+    .find((file) => {
+      try {
+        accessSync(file, constants.X_OK)
+        return true
+      } catch {
+        return false
+      }
+    })
+
+/** For a test's `skip`: false where everything is there, otherwise what is missing. */
+export const needs = (...names: string[]): string | false => {
+  const missing = names.filter((name) => pathOf(name) === undefined)
+  return missing.length > 0 && `needs ${missing.join(' and ')}, which this machine does not have`
+}

@@ -1,0 +1,64 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { pathOf } from './needs.ts'
+
+/** What tests run, the Debian package that has it, and the tests that are skipped without it. */
+const executables = [
+  { name: 'slapd', packageName: 'slapd', tests: 'LDAP' },
+  { name: 'ldapadd', packageName: 'ldap-utils', tests: 'LDAP' },
+  { name: 'ldapmodify', packageName: 'ldap-utils', tests: 'LDAP' },
+  { name: 'mariadbd', packageName: 'mariadb-server', tests: 'MySQL' },
+  { name: 'mariadb-install-db', packageName: 'mariadb-server', tests: 'MySQL' },
+  { name: 'mariadb', packageName: 'mariadb-client', tests: 'MySQL' },
+  { name: 'openssl', packageName: 'openssl', tests: 'TLS' }
+]
+
+const isRoot = process.getuid?.() === 0
+
+/** Runs a command as root, where that needs nobody to type a password. */
+const asRoot = (command: string, ...args: string[]) => {
+  const [file, rest] = isRoot ? [command, args] : ['sudo', ['-n', command, ...args]]
+  execFileSync(file, rest, { stdio: ['ignore', 'ignore', 'pipe'] })
+}
+
+/** Debian's packages start their services; invoke-rc.d asks this file whether they may (policy-rc.d: 101 forbids). */
+const withoutServices = (work: () => void) => {
+  const policy = '/usr/sbin/policy-rc.d'
+  const mine = !existsSync(policy)
+  if (mine) asRoot('sh', '-c', `printf '#!/bin/sh\\nexit 101\\n' > ${policy} && chmod 755 ${policy}`)
+  try {
+    work()
+  } finally {
+    if (mine) asRoot('rm', '-f', policy)
+  }
+}
+
+const missing = () => executables.filter(({ name }) => pathOf(name) === undefined)
+
+const install = (packages: readonly string[]) => {
+  console.log(`Installing what tests need: ${packages.join(' ')}`)
+  withoutServices(() => {
+    asRoot('apt-get', 'update', '-qq')
+    asRoot(
+      'env',
+      'DEBIAN_FRONTEND=noninteractive',
+      'apt-get',
+      'install',
+      '-y',
+      '-qq',
+      '--no-install-recommends',
+      ...packages
+    )
+  })
+}
+
+if (missing().length > 0 && pathOf('apt-get') !== undefined) {
+  try {
+    install([...new Set(missing().map(({ packageName }) => packageName))])
+  } catch (error) {
+    console.log(`That did not work: ${error instanceof Error ? error.message.trim() : String(error)}`)
+  }
+}
+for (const { name, packageName, tests } of missing()) {
+  console.log(`${name} is not here (Debian's package ${packageName}): ${tests} tests that need it are skipped.`)
+}
