@@ -6,6 +6,7 @@ import Fastify, {
   type FastifyBaseLogger,
   type FastifyHttpOptions,
   type FastifyInstance,
+  LogController,
   type RawServerDefault
 } from 'fastify'
 import { shared } from './schemas.ts'
@@ -32,7 +33,7 @@ const requestId = /^[\w.-]{8,64}$/
 export function createServer({ log, trustedProxies }: ServerOptions): App {
   const options: FastifyHttpOptions<Server, FastifyBaseLogger> = {
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     trustProxy: trustedProxies.length > 0 ? [...trustedProxies] : false,
     bodyLimit: 16 * 1024,
     requestTimeout: 10_000,

@@ -2,24 +2,19 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { hash as argon2Hash, verify as argon2Verify } from '@node-rs/argon2'
 import type { Passwords } from '../auth/ports.ts'
-import { isAffordable, parseArgon2 } from './phc.ts'
+import { type Argon2Parameters, isAffordable, parseArgon2 } from './phc.ts'
 import { createQueue, type QueueStatus } from './queue.ts'
 
-/** The cost of a hash that we make (RFC 9106; the default is OWASP's second choice, 19 MiB). */
-export interface HashCost {
-  /** KiB. */
-  readonly memoryCost: number
-  readonly timeCost: number
-  readonly parallelism: number
-}
-
-/** Options of `openPasswords`; all have defaults. */
+/** How hashes are made and how many at once; all have defaults, the cost OWASP's second choice (RFC 9106). */
 export interface PasswordOptions {
-  readonly cost?: HashCost
+  readonly memoryKiB?: number
+  readonly iterations?: number
+  readonly parallelism?: number
   /** Hashes at once; the processor's cores by default. */
-  readonly permits?: number
-  readonly maxWaiting?: number
-  readonly maxWaitMs?: number
+  readonly concurrency?: number
+  /** Hashes that may wait, and for how long. */
+  readonly queueLength?: number
+  readonly queueTimeoutMs?: number
 }
 
 /** Passwords with a look at their queue. */
@@ -27,12 +22,12 @@ export interface HashQueue extends Passwords {
   queue(): QueueStatus
 }
 
-const owasp: HashCost = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
-
 /** argon2id in libuv's threads, no more at once than there are cores. The decoy is hashed here, before the first stranger. */
 export async function openPasswords(options: PasswordOptions = {}): Promise<HashQueue> {
-  const { cost = owasp, permits = availableParallelism(), maxWaiting = 1000, maxWaitMs = 1300 } = options
-  const queue = createQueue({ permits, maxWaiting, maxWaitMs })
+  const { memoryKiB = 19_456, iterations = 2, parallelism = 1 } = options
+  const { concurrency = availableParallelism(), queueLength = 1000, queueTimeoutMs = 1300 } = options
+  const cost: Cost = { memoryCost: memoryKiB, timeCost: iterations, parallelism }
+  const queue = createQueue({ permits: concurrency, maxWaiting: queueLength, maxWaitMs: queueTimeoutMs })
   const hash = (password: string): Promise<string> =>
     queue.run(() => argon2Hash(password, { ...cost, algorithm: argon2id }))
   const decoy = await hash(randomBytes(32).toString('base64'))
@@ -58,7 +53,9 @@ export async function openPasswords(options: PasswordOptions = {}): Promise<Hash
 /** Algorithm.Argon2id, which the package declares as a `const enum`. */
 const argon2id = 2
 
-function isWeaker(stored: string, cost: HashCost): boolean {
+type Cost = Omit<Argon2Parameters, 'algorithm'>
+
+function isWeaker(stored: string, cost: Cost): boolean {
   const parameters = parseArgon2(stored)
   if (parameters === undefined) return true
   const { algorithm, memoryCost, timeCost } = parameters

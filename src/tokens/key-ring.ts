@@ -88,7 +88,7 @@ function createSignerOf(keys: readonly StoredKey[], algorithm: Algorithm, typ: T
   if (current === undefined) throw new Error(`there is no current signing key for ${algorithm}`)
   const key = seal.open(current.sealed)
   if (key === undefined) throw new WrongSecret()
-  return createSigner({ key, algorithm, kid: current.kid, header: { alg: algorithm, typ }, noTimestamp: true })
+  return createSigner({ key, algorithm, kid: current.kid, header: { alg: algorithm, typ } })
 }
 
 function verificationKeyOf({ algorithm, publicJwk }: StoredKey): VerificationKey {

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
-import { Compile } from 'typebox/compile'
 import { InvalidToken } from '../errors.ts'
 import type { KeyRing } from './key-ring.ts'
+import { createShape } from './shape.ts'
 
 const Text = Type.String({ minLength: 1 })
 const Seconds = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
@@ -22,7 +22,7 @@ export const AccessClaims = Type.Object({
 })
 export type AccessClaims = Static<typeof AccessClaims>
 
-const claimsShape = Compile(AccessClaims)
+const isAccessClaims = createShape(AccessClaims)
 
 /** The header of a compact JWS (RFC 7515 4.1), as far as it is read. */
 export interface JoseHeader {
@@ -58,7 +58,7 @@ export function checkClaims(
   claims: unknown,
   expected: { readonly issuer: string; readonly audiences: ReadonlySet<string>; readonly nowSeconds: number }
 ): AccessClaims {
-  if (!claimsShape.Check(claims)) throw new InvalidToken('not the claims of an access token')
+  if (!isAccessClaims(claims)) throw new InvalidToken('not the claims of an access token')
   if (claims.iss !== expected.issuer) throw new InvalidToken('foreign issuer')
   if (!expected.audiences.has(claims.aud)) throw new InvalidToken('foreign audience')
   if (claims.exp <= expected.nowSeconds) throw new InvalidToken('expired')

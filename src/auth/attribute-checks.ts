@@ -1,0 +1,81 @@
+import type { Attributes, AttributeValue, Identity } from './backend.ts'
+import type { Link } from './link.ts'
+import type { Log } from './ports.ts'
+
+/** What a user's field of one's own may hold. */
+export interface AttributeRule {
+  readonly type: 'string' | 'number' | 'boolean' | 'date'
+  /** In characters; for strings alone. */
+  readonly maxLength: number
+}
+
+/** The fields that every user has, in characters at most. */
+export const builtInAttributes: Readonly<Record<string, AttributeRule>> = {
+  firstName: { type: 'string', maxLength: 150 },
+  lastName: { type: 'string', maxLength: 150 },
+  displayName: { type: 'string', maxLength: 255 },
+  initials: { type: 'string', maxLength: 32 },
+  employeeNumber: { type: 'string', maxLength: 64 }
+}
+
+/**
+ * The identity with those values alone that the fields' rules allow: a value that is too long or of another type is left
+ * out, never cut, and the log says so. Text from a source becomes a number, boolean or date where it is written as one.
+ */
+export function checkedAttributes(
+  identity: Identity,
+  backend: Link,
+  declared: Readonly<Record<string, AttributeRule>>,
+  log: Log
+): Identity {
+  const kept: Record<string, AttributeValue> = {}
+  for (const [name, value] of Object.entries(identity.attributes)) {
+    const rule = builtInAttributes[name] ?? declared[name]
+    const checked = rule && conforming(value, rule)
+    if (checked !== undefined) kept[name] = checked
+    else
+      log.warn(
+        { event: 'attribute_refused', backend: backend.id, subject: identity.subject, attribute: name },
+        'attribute refused'
+      )
+  }
+  return { ...identity, attributes: kept satisfies Attributes }
+}
+
+/** The value as its rule wants it, or `undefined` where it can't be. */
+export function conforming(value: AttributeValue, rule: AttributeRule): AttributeValue | undefined {
+  switch (rule.type) {
+    case 'string':
+      return typeof value === 'string' && isText(value, rule.maxLength) ? value : undefined
+    case 'number':
+      return numberOf(value)
+    case 'boolean':
+      return booleanOf(value)
+    case 'date':
+      return typeof value === 'string' && isDate(value) ? value : undefined
+  }
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
+const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffd\p{Cs}]/u
+
+const isText = (value: string, maxLength: number): boolean => [...value].length <= maxLength && !control.test(value)
+
+function numberOf(value: AttributeValue): number | undefined {
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
+  return typeof number === 'number' && Number.isFinite(number) ? number : undefined
+}
+
+function booleanOf(value: AttributeValue): boolean | undefined {
+  if (typeof value === 'boolean') return value
+  const text = String(value).toLowerCase()
+  return text === 'true' ? true : text === 'false' ? false : undefined
+}
+
+/** ISO 8601: a day, or a moment with its offset. */
+function isDate(value: string): boolean {
+  return (
+    /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(value) &&
+    !Number.isNaN(Date.parse(value))
+  )
+}

@@ -1,0 +1,24 @@
+import type { BackendDefinition, BackendTools } from './backend.ts'
+import { createBreaker } from './breaker.ts'
+import type { Chain, LinkPolicy } from './link.ts'
+
+/** A backend as it is configured. */
+export interface ChainEntry {
+  readonly policy: LinkPolicy
+  readonly definition: BackendDefinition
+  readonly options: unknown
+}
+
+/** Opens the backends in their order; none of them is asked anything yet. */
+export function openChain(entries: readonly ChainEntry[], tools: BackendTools): Chain {
+  return entries.map(({ policy, definition, options }) => ({
+    ...policy,
+    backend: definition.open(policy.id, options, tools),
+    breaker: createBreaker()
+  }))
+}
+
+/** Closes all backends, whatever one of them throws. */
+export async function closeChain(chain: Chain): Promise<void> {
+  await Promise.allSettled(chain.map(({ backend }) => backend.close?.()))
+}

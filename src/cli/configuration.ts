@@ -1,0 +1,27 @@
+import type { Command } from 'commander'
+import { backendDefinitions as definitions } from '../backends/index.ts'
+import type { Config } from '../config/config.ts'
+import { readConfig } from '../config/read-config.ts'
+import { openStoreOf } from '../latchkey.ts'
+import { openLog } from '../log.ts'
+import type { Store } from '../store/index.ts'
+
+/** The configuration that this command line is for. @throws {ConfigError} */
+export function configOf(command: Command): Promise<Config> {
+  const { config } = command.optsWithGlobals<{ config?: string }>()
+  return readConfig({ path: config, env: process.env, definitions })
+}
+
+/** Works on the database alone, also beside a running server; warnings and errors go to standard error. */
+export async function withStore<Result>(
+  command: Command,
+  work: (store: Store, config: Config) => Promise<Result>
+): Promise<Result> {
+  const config = await configOf(command)
+  const store = await openStoreOf(config, await openLog('warn', { stream: process.stderr }))
+  try {
+    return await work(store, config)
+  } finally {
+    await store.close()
+  }
+}

@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import closeWithGrace from 'close-with-grace'
+import type { Command } from 'commander'
+import { createApp } from '../app.ts'
+import { createFirstAdministrator, type FirstAdministrator } from '../first-administrator.ts'
+import type { App } from '../http/server.ts'
+import { type Latchkey, openLatchkey } from '../latchkey.ts'
+import { openLog } from '../log.ts'
+import { configOf } from './configuration.ts'
+import { welcome } from './welcome.ts'
+
+/** Callers that keep connections open learn by their next answer that this process ends; so long it is still heard. */
+const drainMs = 500
+const closeTimeoutMs = 15_000
+
+/** `latchkey serve`: the service, until SIGTERM or SIGINT. */
+export function addServe(program: Command): void {
+  program
+    .command('serve', { isDefault: false })
+    .description('serve HTTP until SIGTERM or SIGINT')
+    .action(async (_options: object, command: Command) => {
+      const config = await configOf(command)
+      const log = await openLog(config.log.level)
+      const latchkey = await openLatchkey(config, log)
+      try {
+        const administrator = await firstAdministrator(latchkey)
+        const app = await createApp(latchkey.parts)
+        await app.listen({ host: config.listen.host, port: config.listen.port })
+        if (config.firstAdministrator) process.stdout.write(welcome(config.issuer, administrator))
+        await ended(app, latchkey)
+      } catch (error) {
+        await latchkey.close()
+        throw error
+      }
+    })
+}
+
+async function firstAdministrator({ config, store, passwords }: Latchkey): Promise<FirstAdministrator | undefined> {
+  return config.firstAdministrator ? createFirstAdministrator(store.users, passwords) : undefined
+}
+
+/** Resolves when a signal has come and everything that was under way is answered. */
+function ended(app: App, latchkey: Latchkey): Promise<void> {
+  return new Promise((resolve) => {
+    closeWithGrace({ delay: closeTimeoutMs, logger: app.log }, async ({ err, signal }) => {
+      if (err) app.log.fatal({ err }, 'the process fails')
+      else app.log.info({ signal }, 'ending')
+      latchkey.drain()
+      if (!err) await sleep(drainMs)
+      await app.close()
+      await latchkey.close()
+      resolve()
+    })
+  })
+}

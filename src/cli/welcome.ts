@@ -1,0 +1,31 @@
+import type { FirstAdministrator } from '../first-administrator.ts'
+
+/** What a newcomer is told at a start without a configuration: lines that can be pasted as they are. */
+export function welcome(issuer: string, administrator: FirstAdministrator | undefined): string {
+  const keySet = ['The keys that verify tokens:', '', `curl -s ${issuer}/.well-known/jwks.json`, '']
+  if (administrator === undefined) {
+    return lines(['', `Latchkey serves ${issuer} (the page of its API: ${issuer}/docs)`, '', ...keySet])
+  }
+  const { email, password } = administrator
+  const token = `curl -s ${issuer}/token -d grant_type=password -d username=${email} -d password=${password}`
+  const bearer = `$(${token} | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')`
+  return lines([
+    '',
+    `Latchkey serves ${issuer} (the page of its API: ${issuer}/docs)`,
+    '',
+    `The first administrator is ${email}, the password ${password}`,
+    'It is shown this once: keep it, or set another one with: npm run latchkey -- users set-password admin@localhost',
+    '',
+    'A token:',
+    '',
+    token,
+    '',
+    'The user behind a token:',
+    '',
+    `curl -s ${issuer}/userinfo -H "Authorization: Bearer ${bearer}"`,
+    '',
+    ...keySet
+  ])
+}
+
+const lines = (all: readonly string[]): string => `${all.join('\n')}\n`

@@ -1,0 +1,131 @@
+import { mkdir } from 'node:fs/promises'
+import { BlockList, isIPv6 } from 'node:net'
+import { dirname } from 'node:path'
+import type { Logger } from 'pino'
+import { checkedAttributes } from './auth/attribute-checks.ts'
+import type { LoginTools } from './auth/login.ts'
+import { closeChain, openChain } from './auth/open-chain.ts'
+import type { Config } from './config/config.ts'
+import type { AppParts } from './http/parts.ts'
+import { createInProcessLimits } from './limits/in-process.ts'
+import { createMetrics } from './metrics.ts'
+import { type HashQueue, openPasswords } from './passwords/argon2.ts'
+import { keptSecret } from './secret.ts'
+import { openStore, type Store } from './store/index.ts'
+import type { TokenTools } from './tokens/access-token.ts'
+import { openKeyRing } from './tokens/key-ring.ts'
+import { createSeal } from './tokens/seal.ts'
+import { version } from './version.ts'
+
+/** Everything that the configuration asks for, opened: what the server serves with and the command line works on. */
+export interface Latchkey {
+  readonly config: Config
+  readonly store: Store
+  readonly passwords: HashQueue
+  readonly login: LoginTools
+  readonly tokens: TokenTools
+  readonly parts: AppParts
+  /** From now on new work belongs elsewhere. */
+  drain(): void
+  close(): Promise<void>
+}
+
+/**
+ * Opens the database, the password queue, the backends and the signing keys, in this order. A backend's directory or
+ * database that is down is no reason to fail; our own database is.
+ */
+export async function openLatchkey(config: Config, log: Logger): Promise<Latchkey> {
+  const secrets = await secretsOf(config)
+  const store = await openStoreOf(config, log)
+  try {
+    await store.permissions.declare(config.permissions.declare)
+    const passwords = await openPasswords(config.passwords)
+    const metrics = createMetrics(passwords.queue)
+    const chain = openChain(config.backends, {
+      log,
+      accounts: store.accounts,
+      hashPassword: passwords.hash,
+      needsRehash: passwords.needsRehash,
+      baseFolder: config.baseFolder
+    })
+    metrics.watch(chain)
+    const login: LoginTools = {
+      chain,
+      passwords,
+      metrics,
+      store: store.users,
+      limits: createInProcessLimits(config.limits.account),
+      permissions: { users: store.users, registry: store.permissions, anonymous: config.permissions.anonymous },
+      checked: (identity, backend) => checkedAttributes(identity, backend, config.users.attributes, log),
+      timeoutMs: config.login.timeoutMs,
+      failureFloorMs: config.login.failureFloorMs,
+      now: Date.now
+    }
+    const tokens: TokenTools = {
+      issuer: config.issuer,
+      keys: await openKeyRing({
+        store: store.keys,
+        seal: createSeal(secrets, 'signing keys'),
+        algorithms: [...new Set(config.audiences.map(({ algorithm }) => algorithm))],
+        now: Date.now
+      }),
+      accessTtlSeconds: config.tokens.accessTtlSeconds,
+      maxBytes: config.tokens.maxBytes,
+      claims: claimsOf(config),
+      now: Date.now
+    }
+    let draining = false
+    const parts: AppParts = {
+      log,
+      version,
+      trustedProxies: config.listen.trustedProxies,
+      isOperator: createOperatorCheck(config.ops.from),
+      ipLimit: config.limits.ip,
+      publicClient: config.publicClient,
+      login,
+      tokens,
+      audiences: config.audiences,
+      metrics,
+      pingDatabase: store.ping,
+      isDraining: () => draining
+    }
+    const drain = (): void => {
+      draining = true
+    }
+    const close = async (): Promise<void> => {
+      await closeChain(chain)
+      await store.close()
+    }
+    return { config, store, passwords, login, tokens, parts, drain, close }
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+/** Opens our own database alone, its folder made where it is a file of ours. */
+export async function openStoreOf(config: Config, log: Logger): Promise<Store> {
+  const { database } = config
+  if (database.dialect === 'mysql') return openStore({ ...database, log })
+  await mkdir(dirname(database.file), { recursive: true, mode: 0o700 })
+  return openStore({ url: `file:${database.file}`, log })
+}
+
+async function secretsOf({ secrets, database }: Config): Promise<readonly string[]> {
+  if (secrets.length > 0 || database.dialect !== 'sqlite') return secrets
+  const folder = dirname(database.file)
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  return [await keptSecret(folder)]
+}
+
+function createOperatorCheck(from: readonly string[]): (ip: string) => boolean {
+  const operators = new BlockList()
+  for (const cidr of ['127.0.0.0/8', '::1/128', ...from]) {
+    const [address = '', prefix = ''] = cidr.split('/')
+    operators.addSubnet(address, Number(prefix), isIPv6(address) ? 'ipv6' : 'ipv4')
+  }
+  return (ip) => operators.check(ip, isIPv6(ip) ? 'ipv6' : 'ipv4')
+}
+
+const claimsOf = ({ users }: Config): Record<string, string> =>
+  Object.fromEntries(Object.entries(users.attributes).flatMap(([name, { claim }]) => (claim ? [[claim, name]] : [])))

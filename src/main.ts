@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+import { enableCompileCache } from 'node:module'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+
+// libuv reads this once, at its first work: a thread for each hash at once, and four that files and names need meanwhile.
+process.env.UV_THREADPOOL_SIZE ??= String(availableParallelism() + 4)
+// A second start neither strips types nor compiles again. Beside the packages, since whoever writes there runs code anyway.
+enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/latchkey', import.meta.url)))
+
+const { run } = await import('./cli/index.ts')
+process.exitCode = await run(process.argv.slice(2))

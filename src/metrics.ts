@@ -1,0 +1,72 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Chain } from './auth/link.ts'
+import type { LoginMetrics } from './auth/ports.ts'
+import type { QueueStatus } from './passwords/queue.ts'
+
+/** The figures for Prometheus. */
+export interface Metrics extends LoginMetrics {
+  readonly contentType: string
+  text(): Promise<string>
+  /** Shows whether each backend of the chain is taken for alive. */
+  watch(chain: Chain): void
+}
+
+const durations = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
+
+/** Counters and durations of logins and of each backend, the hash queue, and the process's own. No label is a user's. */
+export function createMetrics(queue: () => QueueStatus): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry, prefix: 'latchkey_' })
+  const answers = new Histogram({
+    name: 'latchkey_backend_duration_seconds',
+    help: 'How long a backend took to answer credentials, by outcome',
+    labelNames: ['backend', 'outcome'] as const,
+    buckets: durations,
+    registers
+  })
+  const logins = new Counter({
+    name: 'latchkey_logins_total',
+    help: 'Logins by the backend that accepted (none: nobody did) and outcome',
+    labelNames: ['backend', 'outcome'] as const,
+    registers
+  })
+  const loginDuration = new Histogram({
+    name: 'latchkey_login_duration_seconds',
+    help: 'How long a login took, without the failure floor',
+    labelNames: ['outcome'] as const,
+    buckets: durations,
+    registers
+  })
+  const up = new Gauge({
+    name: 'latchkey_backend_up',
+    help: '1 while a backend is asked as usual, 0 while it is taken for dead',
+    labelNames: ['backend'] as const,
+    registers
+  })
+  gauge(registry, 'latchkey_hash_queue_running', 'Password hashes at work', () => queue().running)
+  gauge(registry, 'latchkey_hash_queue_waiting', 'Password hashes that wait for their turn', () => queue().waiting)
+  let watched: Chain = []
+
+  return {
+    contentType: registry.contentType,
+    text() {
+      for (const { id, breaker } of watched) up.set({ backend: id }, breaker.status().state === 'closed' ? 1 : 0)
+      return registry.metrics()
+    },
+    watch(chain) {
+      watched = chain
+    },
+    backendAnswered(backend, outcome, seconds) {
+      answers.observe({ backend, outcome }, seconds)
+    },
+    loginEnded(backend, outcome, seconds) {
+      logins.inc({ backend: backend === '' ? 'none' : backend, outcome })
+      loginDuration.observe({ outcome }, seconds)
+    }
+  }
+}
+
+function gauge(registry: Registry, name: string, help: string, read: () => number): void {
+  const made: Gauge = new Gauge({ name, help, registers: [registry], collect: () => made.set(read()) })
+}

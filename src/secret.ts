@@ -1,0 +1,44 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { link, open, readFile, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+
+/**
+ * The service's secret beside an embedded database: made at the first start, readable by its owner only, and there as a
+ * whole or not at all. Of two processes that start at once, one makes it.
+ */
+export async function keptSecret(folder: string): Promise<string> {
+  const path = join(folder, 'secret')
+  const secret = (await readIfThere(path)) ?? (await make(folder, path))
+  if (secret.length < 32) throw new Error(`${path} is damaged: it must hold a secret of at least 32 characters`)
+  return secret
+}
+
+async function make(folder: string, path: string): Promise<string> {
+  const draft = join(folder, `.secret-${randomUUID()}`)
+  const file = await open(draft, 'wx', 0o600)
+  try {
+    await file.writeFile(`${randomBytes(32).toString('base64url')}\n`)
+    await file.sync()
+    await link(draft, path).catch(unlessThere)
+  } finally {
+    await file.close()
+    await unlink(draft)
+  }
+  return (await readFile(path, 'utf8')).trim()
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return (await readFile(path, 'utf8')).trim()
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined
+    throw error
+  }
+}
+
+function unlessThere(error: unknown): void {
+  if (!hasCode(error, 'EEXIST')) throw error
+}
+
+const hasCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code
