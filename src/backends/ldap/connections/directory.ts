@@ -104,8 +104,8 @@ export const createDirectory = (options: DirectoryOptions): Directory => {
         last = failure
         if (isServerDown(failure) && (failure.reason !== 'timeout' || shareMs >= fairTimeMs)) {
           breaker.failed(server)
-          server.searches.refuseWaiting()
-          server.binds.refuseWaiting()
+          server.searches.refuseWaiting(failure)
+          server.binds.refuseWaiting(failure)
         }
       }
     }

@@ -19,8 +19,8 @@ export interface Pool {
   use<T>(work: (session: Session, reused: boolean) => Promise<T>, deadline: Deadline): Promise<T>
   /** Ends the sessions that nobody uses: after a sign that the server has forgotten them. */
   dropIdle(): void
-  /** Sends away those who wait, to ask another server. */
-  refuseWaiting(): void
+  /** Sends away those who wait, to ask another server; the failure is why. */
+  refuseWaiting(failure: LdapFailure): void
   close(): void
 }
 
@@ -34,6 +34,8 @@ interface Waiter {
   give(lease: Lease | undefined): void
   refuse(failure: LdapFailure): void
 }
+
+const wasClosed = () => new LdapFailure('closed', 'the backend was closed')
 
 /** @param open makes a session, ready for work, and reports its end */
 export const createPool = (
@@ -117,7 +119,7 @@ export const createPool = (
     })
 
   const acquire = async (deadline: Deadline): Promise<{ lease: Lease; reused: boolean }> => {
-    if (closed) throw new LdapFailure('closed', 'the backend was closed')
+    if (closed) throw wasClosed()
     const reused = takeIdle()
     if (reused) return { lease: reused, reused: true }
     if (places > 0) places -= 1
@@ -137,8 +139,8 @@ export const createPool = (
   }
 
   const dropIdle = (): void => idle.splice(0).forEach(drop)
-  const refuseWaiting = (): void => {
-    for (const waiter of [...waiting]) waiter.refuse(new LdapFailure('closed', 'the server is not asked for now'))
+  const refuseWaiting = (failure: LdapFailure): void => {
+    for (const waiter of [...waiting]) waiter.refuse(failure)
   }
 
   return {
@@ -158,7 +160,7 @@ export const createPool = (
     close() {
       closed = true
       clearInterval(sweep)
-      refuseWaiting()
+      refuseWaiting(wasClosed())
       dropIdle()
     }
   }

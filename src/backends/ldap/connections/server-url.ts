@@ -13,7 +13,7 @@ export interface ServerAddress {
 
 /** Reads `ldap://host:port`, `ldaps://host` and `ldapi://%2Fpath`. @throws {Error} whose message says what is wrong */
 export const parseServerUrl = (url: string): ServerAddress => {
-  const match = /^(ldap|ldaps|ldapi):\/\/(\[[^\]]*\]|[^:/?#@]*)(?::(\d+))?\/?$/.exec(url)
+  const match = /^(ldap|ldaps|ldapi):\/\/(\[[^\]]*\]|[^\s:/?#@]*)(?::(\d+))?\/?$/.exec(url)
   if (match === null)
     throw new Error('expected ldaps://host, ldap://host:port or ldapi://%2Fpath, and nothing behind it')
   const scheme = match[1] as ServerAddress['scheme']
