@@ -49,8 +49,8 @@ type Within = (schema: TSchema, value: unknown, part: string | number) => Findin
 function partsOf(schema: TSchema, value: unknown, path: Path, within: Within, definitions: Definitions): Finding[] {
   if (Type.IsUnion(schema)) {
     const variant = variantFor(schema, value, definitions)
-    const nested = variant !== undefined && typeof value === 'object'
-    return nested ? explain(variant, value, path, definitions) : []
+    const nested = variant === undefined ? [] : explain(variant, value, path, definitions)
+    return nested.filter((finding) => finding.path.length > path.length)
   }
   if (Type.IsArray(schema)) {
     return Array.isArray(value) ? value.flatMap((item, index) => within(schema.items, item, index)) : []

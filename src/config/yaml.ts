@@ -50,22 +50,30 @@ const texts: Partial<Record<YAMLError['code'], string>> = {
   UNEXPECTED_TOKEN: `unexpected here; within { } and [ ] a text that holds \${…} must stand in quotes`
 }
 
-/** One mistake a line, since one slip makes the parser stumble several times. */
+/** Mistakes after which the parser knows where it is; after any other it stumbles on. */
+const harmless: ReadonlySet<string> = new Set([
+  'DUPLICATE_KEY',
+  'NON_STRING_KEY',
+  'TAG_RESOLVE_FAILED',
+  'BAD_DQ_ESCAPE'
+])
+
 function syntaxMistakes(document: Document.Parsed, lines: LineCounter): Mistake[] {
-  const byLine = new Map<number, Mistake>()
-  const add = (offset: number, message: string) => {
+  const problems = [...document.errors, ...document.warnings]
+  const stumble = problems.find(({ code }) => !harmless.has(code))
+  const shown = problems.filter((problem) => problem === stumble || harmless.has(problem.code))
+  const mistakeAt = (offset: number, message: string): Mistake => {
     const { line, col } = lines.linePos(offset)
-    if (!byLine.has(line)) byLine.set(line, { path: '', message, line, column: col })
+    return { path: '', message, line, column: col }
   }
-  for (const { code, pos } of [...document.errors, ...document.warnings]) {
-    add(pos[0], texts[code] ?? `this is no YAML (${code})`)
-  }
+  const mistakes = shown.map(({ code, pos }) => mistakeAt(pos[0], texts[code] ?? `this is no YAML (${code})`))
   visit(document, {
     Alias: (_, alias) => {
-      if (!alias.resolve(document)) add(alias.range?.[0] ?? 0, 'no anchor of this name stands above')
+      if (alias.resolve(document)) return
+      mistakes.push(mistakeAt(alias.range?.[0] ?? 0, 'no anchor of this name stands above'))
     }
   })
-  return [...byLine.values()]
+  return mistakes
 }
 
 /** Where the value stands, or what holds it where it is missing. */

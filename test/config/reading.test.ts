@@ -198,25 +198,28 @@ t.test(
 
 t.test('anchors, aliases and merge keys work; aliases that multiply do not', async (t) => {
   const merged = `x: &x 9\n`
-  await t.rejects(read(t, `${merged}${local}`), { mistakes: [{ path: 'x' }] })
+  await t.rejects(read(t, `${merged}${local}`), { name: 'ConfigError', mistakes: [{ path: 'x' }] })
   const yaml =
     'login: { timeout: &five 5s }\nbackends: [&b { id: a, type: local, timeout: *five, <<: { create: false } }]'
   t.match(await read(t, yaml), { backends: [{ policy: { create: false, timeoutMs: 5000 } }] })
   const bomb = ['a: &a [x, x, x, x, x, x, x, x, x]']
   for (const [name, next] of ['ab', 'bc', 'cd', 'de', 'ef', 'fg'])
     bomb.push(`${next}: &${next} [${Array(9).fill(`*${name}`)}]`)
-  await t.rejects(read(t, bomb.join('\n')), { mistakes: [{ path: '', message: /multiply/ }] })
+  await t.rejects(read(t, bomb.join('\n')), { name: 'ConfigError', mistakes: [{ path: '', message: /multiply/ }] })
 })
 
 t.test('interpolation', async (t) => {
   const fill = (text: string, env: Record<string, string> = {}) =>
-    interpolate({ text }, { env, baseFolder: '/' }) as { value: { text: string }; findings: unknown[] }
+    interpolate({ text }, { env, baseFolder: '/' }) as { value: { text: string }; findings: readonly unknown[] }
 
   t.test('a text whose ${ are doubled comes back as it was', async () => {
     const texts = fc.array(fc.constantFrom('$', '{', '}', '${', '$${', '${A}', 'A', ' ')).map((parts) => parts.join(''))
     fc.assert(
       fc.property(texts, (text) => {
-        const { value, findings } = fill(text.replaceAll('${', () => '$${'), { A: 'filled' })
+        const { value, findings } = fill(
+          text.replaceAll('${', () => '$${'),
+          { A: 'filled' }
+        )
         return value.text === text && findings.length === 0
       })
     )

@@ -1,0 +1,482 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: what the configuration fills in is written so
+import fc from 'fast-check'
+import t, { type Test } from 'tap'
+import Type from 'typebox'
+import { defineBackend } from '../../src/auth/backend.ts'
+import { backendDefinitions } from '../../src/backends/index.ts'
+import { ConfigError } from '../../src/config/config-error.ts'
+import { readConfig } from '../../src/config/read-config.ts'
+
+/** A type of backend with a recursive option, and with mistakes of its own that quote what they are about. */
+const odd = defineBackend({
+  options: Type.Object({
+    who: Type.Optional(
+      Type.Cyclic(
+        { Who: Type.Union([Type.String({ minLength: 1 }), Type.Object({ any: Type.Array(Type.Ref('Who')) })]) },
+        'Who'
+      )
+    ),
+    list: Type.Array(Type.String(), { default: [] })
+  }),
+  mistakes: ({ list }) =>
+    list.flatMap((item, index) =>
+      item === 'fine' ? [] : [{ path: `/list/${index}`, message: `cannot parse ${item}` }]
+    ),
+  open: () => ({ takes: [], authenticate: async () => ({ outcome: 'unknown' }) })
+})
+const definitions = { ...backendDefinitions, odd }
+
+const secret = 'a random text that has 32 bytes!'
+
+/** The mistakes of a configuration, as `path: message`; a local backend is there unless the text has backends. */
+async function mistakesOf(t: Test, yaml: string, env: Record<string, string> = {}): Promise<readonly string[]> {
+  const whole = /^(- |backends:)/m.test(yaml) ? yaml : `${yaml}\nbackends: [{ id: local, type: local }]`
+  try {
+    await readConfig({ env, definitions, cwd: t.testdir({ 'latchkey.yaml': whole }) })
+    return []
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return error.mistakes.map(({ path, message }) => `${path}: ${message}`)
+  }
+}
+
+const client = (rest: string) => `clients: [{ id: c, secret: ${secret}, ${rest} }]`
+const backend = (rest: string) => `backends: [{ id: a, type: local, ${rest} }]`
+const users = (...list: string[]) => `backends: [{ id: s, type: static, users: [${list.join(', ')}] }]`
+const user = 'username: a, email: a@example.com'
+const phc = (parameters: string) =>
+  `"$argon2id$v=19$${parameters}$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaA"`
+
+/** Each configuration, and the one mistake in it. */
+const table: ReadonlyArray<[yaml: string, mistake: string]> = [
+  ['isuer: https://a.example', 'isuer: unknown key: did you mean issuer?'],
+  ['tokens: { accessTTL: 5m }', 'tokens.accessTTL: unknown key: did you mean accessTtl?'],
+  ['ops: { to: [] }', 'ops.to: unknown key: known are from'],
+  ['ops: { "x y": 1 }', 'ops[…]: unknown key: known are from'],
+  ['login: 5s', 'login: expected a mapping of keys to values'],
+  ['login:', 'login: has no value: expected a mapping of keys to values'],
+  ['login: { timeout: 5 }', 'login.timeout: expected a duration such as 250ms, 5s, 15m, 2h or 30d'],
+  ['login: { timeout: 61s }', 'login.timeout: expected 60s at most'],
+  ['login: { timeout: 1s, failureFloor: 1s }', 'login.failureFloor: expected less than login.timeout'],
+  ['- a', ': expected a mapping of keys to values'],
+  ['backends: []', 'backends: expected a list of at least one backend'],
+  ['backends: local', 'backends: expected a list of at least one backend'],
+  ['backends: [local]', 'backends[0]: expected a mapping with id and type'],
+  ['backends: [{ id: a }]', 'backends[0].type: is missing: expected local, static, ldap, odd'],
+  ['backends: [{ id: a, type: locale }]', 'backends[0].type: unknown type: did you mean local?'],
+  ['backends: [{ id: a, type: kerberos }]', 'backends[0].type: unknown type: expected local, static, ldap, odd'],
+  ['backends: [{ id: a, type: constructor }]', 'backends[0].type: unknown type: expected local, static, ldap, odd'],
+  [
+    'backends: [{ type: local }]',
+    'backends[0].id: is missing: expected an id of letters, digits, dots, dashes and underscores, 64 at most'
+  ],
+  ['backends: [{ id: a, type: local }, { id: A, type: odd }]', 'backends[1].id: another backend has this id'],
+  [
+    'backends: [{ id: a, type: local }, { id: b, type: local }]',
+    'backends[1].type: there can be one backend of type local'
+  ],
+  [backend('alowInactive: true'), 'backends[0].alowInactive: unknown key: did you mean allowInactive?'],
+  [backend('onReject: stop'), 'backends[0].onReject: unknown key: did you mean onRejected?'],
+  [backend('onRejected: halt'), 'backends[0].onRejected: expected next or stop'],
+  [backend('allowInactive: "true"'), 'backends[0].allowInactive: expected true or false'],
+  [backend('timeout: 6s'), 'backends[0].timeout: expected no more than login.timeout'],
+  [backend('grants: [blog.*]'), 'backends[0].grants[0]: expected a permission such as blog.change_post'],
+  [backend('veto: ["a b"]'), 'backends[0].veto[0]: expected a permission or a pattern such as blog.*'],
+  [backend('email: { domains: [] }'), 'backends[0].email.domains: expected a list that is not empty'],
+  [backend('email: { domains: ["a b"] }'), 'backends[0].email.domains[0]: expected a domain such as example.com'],
+  [backend('email: { domains: [10.0.0.1] }'), 'backends[0].email.domains[0]: expected a domain such as example.com'],
+  [backend('email: { prefer: domain }'), 'backends[0].email.prefer: needs domains to choose by'],
+  [
+    backend('email: { fallback: "{username}" }'),
+    'backends[0].email.fallback: expected an address with names in braces, such as {username}@example.com'
+  ],
+  [
+    backend('email: { fallback: "{user@x.org" }'),
+    'backends[0].email.fallback: expected an address with names in braces, such as {username}@example.com'
+  ],
+  [
+    backend('email: { fallback: "{username}@a_b" }'),
+    'backends[0].email.fallback: expected a domain such as example.com behind the @'
+  ],
+  [
+    backend('email: { domains: [example.com], fallback: "{username}@example.org" }'),
+    'backends[0].email.fallback: its domain is not among email.domains, and would be refused'
+  ],
+  [
+    'backends: [{ id: a, type: odd, who: { any: [x, { any: [""] }] } }]',
+    'backends[0].who.any[1].any[0]: expected text that is not empty or a mapping of keys to values'
+  ],
+  ['backends: [{ id: a, type: odd, list: [fine, x] }]', 'backends[0].list[1]: cannot parse x'],
+  ['listen: { port: 0 }', 'listen.port: expected a whole number from 1 to 65535'],
+  ['listen: { port: "8000" }', 'listen.port: expected a whole number from 1 to 65535'],
+  [
+    'listen: { trustedProxies: 1 }',
+    'listen.trustedProxies: expected a list of addresses and CIDRs such as [10.0.0.0/8]'
+  ],
+  [
+    'listen: { trustedProxies: true }',
+    'listen.trustedProxies: expected a list of addresses and CIDRs such as [10.0.0.0/8]'
+  ],
+  [
+    'listen: { trustedProxies: [loopback] }',
+    'listen.trustedProxies[0]: expected an address or CIDR such as 10.0.0.0/8'
+  ],
+  [
+    'listen: { trustedProxies: [10.0.0.0/33] }',
+    'listen.trustedProxies[0]: expected an address or CIDR such as 10.0.0.0/8'
+  ],
+  [
+    'listen: { trustedProxies: ["::/0"] }',
+    'listen.trustedProxies[0]: is every address: anybody could name any client address'
+  ],
+  ['listen: { host: "a b" }\nissuer: https://a.example', 'listen.host: expected an address or a host name'],
+  ['listen: { host: 0.0.0.0 }', 'issuer: is missing: it is needed where the service is reached from elsewhere'],
+  ['ops: { from: [10.0.0.256] }', 'ops.from[0]: expected an address or CIDR such as 10.0.0.0/8'],
+  ['issuer: auth.example.com', 'issuer: expected an https URL such as https://auth.example.com'],
+  ['issuer: ftp://auth.example.com', 'issuer: expected an https URL'],
+  ['issuer: http://auth.example.com', 'issuer: expected https: http is for loopback only'],
+  ['issuer: https://auth.example.com/', 'issuer: expected no slash at its end'],
+  ['issuer: https://auth.example.com?', 'issuer: expected no query and no fragment'],
+  ['issuer: "https://auth.example.com#x"', 'issuer: expected no query and no fragment'],
+  ['issuer: https://u:p@auth.example.com', 'issuer: expected no user name and no password'],
+  [
+    'issuer: https://Auth.example.com:443',
+    'issuer: expected its canonical form: lower case, no default port, nothing to be normalised'
+  ],
+  ['secret: short', 'secret: expected a random text of at least 32 bytes'],
+  [`secret: [${secret}, short]`, 'secret[1]: expected a random text of at least 32 bytes'],
+  [`secret: [${secret}, ${secret}]`, 'secret[1]: is the same as another one'],
+  ['secret: []', 'secret: expected a random text of at least 32 bytes, or a list of them, the new one first'],
+  ['database: { url: mysql://u@h/db }', 'secret: is missing: with MySQL it is needed, and the same for every replica'],
+  [`secret: ${secret}\ndatabase: { url: mysql://u@h }`, 'database.url: expected mysql://user@host/name'],
+  [
+    `secret: ${secret}\ndatabase: { url: mysql://u:p@h/db, password: p }`,
+    'database.password: stands in the URL already'
+  ],
+  [
+    'database: { url: postgres://h/db }',
+    'database.url: expected file:PATH, without a query, or mysql://user@host/name'
+  ],
+  [
+    'database: { url: "file::memory:" }',
+    'database.url: expected file:PATH, without a query, or mysql://user@host/name'
+  ],
+  ['database: { password: p }', 'database.password: is for MySQL only'],
+  ['tokens: { accessTtl: 1500ms }', 'tokens.accessTtl: expected whole seconds'],
+  ['tokens: { accessTtl: 2d }', 'tokens.accessTtl: expected 24h at most: a client that needs longer refreshes'],
+  ['tokens: { refreshTtl: 1d }', 'tokens.refreshIdleTtl: expected no more than tokens.refreshTtl'],
+  ['tokens: { algorithm: HS256 }', 'tokens.algorithm: expected ES256, RS256 or EdDSA'],
+  ['tokens: { maxBytes: 100 }', 'tokens.maxBytes: expected a whole number from 1024 to 65536'],
+  ['passwords: { memory: 262144 }', 'passwords.memory: expected a whole number from 7168 to 131072'],
+  [
+    'passwords: { memory: 12288 }',
+    'passwords.memory: too weak: expected at least 47104 with iterations 1, or 19456 with iterations 2, or 12288 with iterations 3, or 9216 with iterations 4, or 7168 with iterations 5'
+  ],
+  ['passwords: { queueTimeout: 2m }', 'passwords.queueTimeout: expected 60s at most'],
+  ['limits: { ip: true }', 'limits.ip: expected max and window, or false'],
+  ['limits: { ip: { max: 0 } }', 'limits.ip.max: expected a whole number, at least 1'],
+  ['limits: { account: { faliures: 1 } }', 'limits.account.faliures: unknown key: did you mean failures?'],
+  ['log: { level: loud }', 'log.level: expected trace, debug, info, warn, error or fatal'],
+  ['audiences: [{ id: a }]', 'audiences[0].permissions: is missing: expected a list'],
+  [
+    'audiences: [{ id: a b, permissions: [] }]',
+    'audiences[0].id: expected the id of a resource server, such as https://blog.example.com'
+  ],
+  [
+    'audiences: [{ id: a, permissions: [] }, { id: a, permissions: [] }]',
+    'audiences[1].id: another audience has this id'
+  ],
+  [
+    'issuer: https://a.example\naudiences: [{ id: https://a.example, permissions: [a.*] }]',
+    'audiences[0].permissions: expected ["*"]: the issuer is the audience that carries every permission'
+  ],
+  ['clients: [{ id: c, secret: short }]', 'clients[0].secret: expected a random text of at least 32 bytes'],
+  ['clients: [{ id: c }]', 'clients[0].secret: is missing: expected a random text of at least 32 bytes'],
+  [
+    `clients: [{ id: c, secret: ${secret} }, { id: c, secret: ${secret}2 }]`,
+    'clients[1].id: another client has this id'
+  ],
+  [
+    `clients: [{ id: c, secret: ${secret} }, { id: d, secret: ${secret} }]`,
+    'clients[1].secret: another client has this secret'
+  ],
+  [`secret: ${secret}\n${client('')}`, "clients[0].secret: is the service's own secret"],
+  [client('audiences: [x]'), 'clients[0].audiences[0]: no audience has this id'],
+  [client('backends: [x]'), 'clients[0].backends[0]: no backend has this id'],
+  [client('grants: [refresh_token]'), 'clients[0].grants: refresh_token needs a grant that logs in'],
+  [
+    client('grants: []'),
+    'clients[0].grants: expected a list of password, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:token-exchange'
+  ],
+  [
+    client('permissions: [a.b]'),
+    'clients[0].permissions: are for the grant client_credentials, which is not among grants'
+  ],
+  [
+    'users: { attributes: { email: { type: string } } }',
+    'users.attributes.email: a user has a field of this name already'
+  ],
+  [
+    'users: { attributes: { constructor: { type: string } } }',
+    'users.attributes.constructor: a user has a field of this name already'
+  ],
+  [
+    'users: { attributes: { __proto__: { type: string } } }',
+    'users.attributes.__proto__: expected a name of letters, digits and underscores that begins with a small letter as key'
+  ],
+  ['users: { attributes: { a: { type: text } } }', 'users.attributes.a.type: expected string, number, boolean or date'],
+  [
+    'users: { attributes: { a: { type: number, maxLength: 3 } } }',
+    'users.attributes.a.maxLength: is for type string only'
+  ],
+  [
+    'users: { attributes: { a: { type: string, claim: sub } } }',
+    'users.attributes.a.claim: this claim has a meaning of its own in tokens'
+  ],
+  [
+    'users: { attributes: { scope: { type: string, claim: true } } }',
+    'users.attributes.scope.claim: this claim has a meaning of its own in tokens'
+  ],
+  [
+    'users: { attributes: { a: { type: string, claim: b }, b: { type: string, claim: true } } }',
+    'users.attributes.b.claim: another field has this claim'
+  ],
+  [
+    'permissions: { declare: { blog: x } }',
+    'permissions.declare.blog: expected a permission such as blog.change_post as key'
+  ],
+  [
+    'permissions: { declare: { blog.x: 1 } }',
+    'permissions.declare["blog.x"]: expected text that is not empty, at most 255 characters, in the form that the documentation tells'
+  ],
+  [
+    'permissions: { declare: { latchkey.x: x } }',
+    'permissions.declare["latchkey.x"]: latchkey.… are the service\'s own permissions'
+  ],
+  ['permissions: { anonymous: [latchkey.users] }', 'permissions.anonymous[0]: everybody could administer the service'],
+  [users('{ username: a, email: nobody, password: x }'), 'backends[0].users[0].email: expected an e-mail address'],
+  [users(`{ ${user} }`), 'backends[0].users[0].passwordHash: is missing, and so is password'],
+  [
+    users(`{ ${user}, password: "" }`),
+    'backends[0].users[0].password: expected text that is not empty, at most 1024 characters'
+  ],
+  [
+    users(`{ ${user}, password: x, passwordHash: ${phc('m=19456,t=2,p=1')} }`),
+    'backends[0].users[0].password: stands beside passwordHash: one of them'
+  ],
+  [
+    users(`{ ${user}, passwordHash: "$2b$12$abc" }`),
+    'backends[0].users[0].passwordHash: expected an argon2 hash as a PHC string'
+  ],
+  [
+    users(`{ ${user}, passwordHash: ${phc('m=19456,p=1,t=2')} }`),
+    'backends[0].users[0].passwordHash: expected an argon2 hash as a PHC string'
+  ],
+  ...['m=131073,t=2,p=1', 'm=19456,t=11,p=1', 'm=19456,t=2,p=5'].map((parameters): [string, string] => [
+    users(`{ ${user}, passwordHash: ${phc(parameters)} }`),
+    'backends[0].users[0].passwordHash: expected at most m=131072 (128 MiB), t=10, p=4'
+  ]),
+  [
+    users(`{ ${user}, password: x }`, '{ username: ａ, email: b@example.com, password: x }'),
+    'backends[0].users[1].username: another user has this name'
+  ],
+  [
+    users(`{ username: ${'é'.repeat(128)}, email: a@example.com, password: x }`),
+    'backends[0].users[0].username: expected 255 bytes at most'
+  ],
+  [
+    users(`{ ${user}, password: x, attributes: { firstName: A } }`),
+    'backends[0].users[0].attributes.firstName: is a field beside attributes'
+  ],
+  [
+    users(`{ ${user}, password: x, permissions: [blog] }`),
+    'backends[0].users[0].permissions[0]: expected a permission such as blog.change_post'
+  ],
+  ['secret: ${NOPE}', 'secret: the environment variable NOPE is not set'],
+  ['issuer: ${file:nope}', "issuer: the file nope can't be read: there is no such file"],
+  ['a: 1\na: 2', ': this key stands here twice'],
+  ['listen: { port: ${PORT} }', ': unexpected here; within { } and [ ] a text that holds ${…} must stand in quotes'],
+  ['listen: *there', ': no anchor of this name stands above'],
+  ['listen: !env PORT', ': custom tags are not taken'],
+  ['"a\\qb": 1', ': unknown escape in a double-quoted text: double the backslash, or use single quotes'],
+  ['? [a]\n: 1', ': a key must be text: put it in quotes'],
+  ['\tlisten: 1', ': indent by spaces, not tabs']
+]
+
+t.test('every mistake is told with its place and what was expected, and nothing else is', async (t) => {
+  for (const [yaml, mistake] of table) t.same(await mistakesOf(t, yaml), [mistake], yaml)
+})
+
+t.test('what is safe or sensible passes', async (t) => {
+  const fine = [
+    'issuer: http://localhost:1',
+    'issuer: http://127.0.0.1:1',
+    'issuer: "http://[::1]:1/a/b"',
+    'issuer: http://localhost:8000\nlisten: { host: 0.0.0.0 }',
+    'issuer: https://auth.example.com:8443/path',
+    'issuer: https://a.example\naudiences: [{ id: https://a.example, permissions: ["*"], typ: JWT }]',
+    'database: { url: "file:///var/lib/x.db" }',
+    `secret: [${secret}, ${secret}2]`,
+    client('grants: [client_credentials], permissions: [a.b], backends: [local], audiences: [http://localhost:8000]'),
+    backend('email: { domains: [example.com], fallback: "{username}@EXAMPLE.com" }'),
+    backend('email: { domains: [example.com], fallback: "{uid}@{dept}.example.com" }'),
+    users(
+      `{ ${user}, passwordHash: ${phc('m=131072,t=10,p=4')} }`,
+      '{ username: A, email: b@example.com, password: x }'
+    )
+  ]
+  for (const yaml of fine) t.same(await mistakesOf(t, yaml), [], yaml)
+})
+
+t.test('without a file, every caller is answered: loopback only', async (t) => {
+  const mistakes = async (env: Record<string, string>) => {
+    const error = await readConfig({ env, definitions, cwd: t.testdir({}) }).then(
+      () => undefined,
+      (error) => error
+    )
+    return error?.mistakes.map(({ path, message }: { path: string; message: string }) => `${path}: ${message}`)
+  }
+  t.match(await mistakes({ LATCHKEY_HOST: '0.0.0.0', LATCHKEY_ISSUER: 'https://a.example' }), [
+    /^listen\.host: without a configuration file.*\(from LATCHKEY_HOST\)$/
+  ])
+  t.match(await mistakes({ LATCHKEY_PORT: 'http', LATCHKEY_SECRET: 'x', LATCHKEY_DATABASE_URL: 'x' }), [
+    /^listen\.port: .*\(from LATCHKEY_PORT\)$/,
+    /^database\.url: .*\(from LATCHKEY_DATABASE_URL\)$/,
+    /^secret: .*\(from LATCHKEY_SECRET\)$/
+  ])
+  t.equal(await mistakes({ LATCHKEY_HOST: 'localhost' }), undefined)
+})
+
+t.test('all mistakes come at once, in the order of the file, one a line with its line and column', async (t) => {
+  const yaml = `issuer: https://a.example/
+listen:
+  port: many
+backends:
+  - { id: a b, type: static, timeout: 9s, users: [{ username: a, email: x }] }
+  - { id: c, type: nothing, onRejected: perhaps }
+login: { timeout: never, failureFloor: 9s }
+clients:
+  - id: c
+    grants: [refresh_token]
+    backends: [zzz]
+    colour: blue
+`
+  const cwd = t.testdir({ 'latchkey.yaml': yaml })
+  const error = await readConfig({ env: {}, definitions, cwd }).then(
+    () => undefined,
+    (error) => error
+  )
+  t.same(
+    error.message
+      .split('\n')
+      .map((line: string) => line.replace(cwd, '').replace(/: (expected|unknown|is missing).*/, '')),
+    [
+      '/latchkey.yaml: 11 mistakes',
+      '  line 1, column 1: issuer',
+      '  line 3, column 3: listen.port',
+      '  line 5, column 7: backends[0].id',
+      '  line 5, column 51: backends[0].users[0].passwordHash',
+      '  line 5, column 66: backends[0].users[0].email',
+      '  line 6, column 14: backends[1].type',
+      '  line 6, column 29: backends[1].onRejected',
+      '  line 7, column 10: login.timeout',
+      '  line 9, column 5: clients[0].secret',
+      '  line 10, column 5: clients[0].grants: refresh_token needs a grant that logs in',
+      '  line 12, column 5: clients[0].colour'
+    ]
+  )
+})
+
+t.test('no error ever holds a secret', async (t) => {
+  const canary = 'c4n4ry-s3cr3t'
+  const places = [
+    ...[' ', ': ', ', ', '\n', '\n  x: ', ' "', "'", '@', '{', '[', '&a ', '*', '!', '|', '\\q', '\t', '#'].map(
+      (around) => `secret: ${around}${canary}${around}`
+    ),
+    `secret: "\\q${canary}"`,
+    `- ${canary}\nb: ${canary} x: y`,
+    `a: |${canary}\n x`,
+    `ops: { from: [], secret: a,${canary} }`,
+    ...table.map(([yaml]) => yaml)
+  ]
+  const filled = [
+    ...['issuer', 'secret', 'database', 'listen', 'ops', 'backends', 'clients', 'limits', 'tokens'].map(
+      (key) => `${key}: \${X}`
+    ),
+    'database: { url: "mysql://u:${X}@", password: "${X}" }',
+    'issuer: http://u:${X}@a.example',
+    'listen: { host: "${X} ", port: "${X}", trustedProxies: ["${X}"] }',
+    client('backends: ["${X}"], audiences: ["${X}"], grants: ["${X}"]'),
+    'backends: [{ id: "${X} ", type: "${X}" }]',
+    'backends: [{ id: a, type: odd, list: ["${X}", "(${X}"] }]',
+    'backends: [{ id: a, type: ldap, servers: ["${X}"], bind: { dn: "${X}", password: "" }, users: [{ base: "${X}", filter: "(${X}" }] }]',
+    users('{ username: "${X}", email: "${X}", passwordHash: "${X}" }'),
+    'permissions: { anonymous: ["${X}"], declare: { a.b: "${X}\\n" } }'
+  ]
+  const check = async (yaml: string, env: Record<string, string>) => {
+    const cwd = t.testdir({ 'latchkey.yaml': yaml })
+    const error = await readConfig({ env, definitions, cwd }).then(
+      () => undefined,
+      (error) => error
+    )
+    if (error === undefined) return false
+    const text = `${error.stack} ${JSON.stringify(error)} ${JSON.stringify(error.mistakes)} ${error.cause}`
+    if (text.includes(canary)) t.fail(`${yaml}\n${text}`)
+    return error instanceof ConfigError
+  }
+  let refused = 0
+  for (const yaml of places) if (await check(yaml, {})) refused++
+  for (const yaml of filled) t.ok(await check(`${yaml}\nb: 1`, { X: canary }), yaml)
+  t.ok(refused > 100, 'and most of these are refused')
+  const overrides = ['ISSUER', 'HOST', 'PORT', 'DATABASE_URL', 'SECRET'].map((name) => [
+    `LATCHKEY_${name}`,
+    `${canary} {`
+  ])
+  t.ok(await check('b: 1', Object.fromEntries(overrides)))
+})
+
+t.test('whatever the file holds, it is read or refused with mistakes, never with another error', async (t) => {
+  const cwd = t.testdir({})
+  const keys = [
+    'backends',
+    'listen',
+    'limits',
+    'ip',
+    'clients',
+    'id',
+    'type',
+    'users',
+    'attributes',
+    'secret',
+    'email',
+    '__proto__',
+    'login',
+    'timeout'
+  ]
+  const leaf = fc.oneof(
+    fc.constantFrom(null, 'local', 'static', 'odd', '5s', '', '${', '${A}', '\u0000', 'ldap'),
+    fc.integer(),
+    fc.boolean(),
+    fc.double()
+  )
+  const { tree } = fc.letrec((tie) => ({
+    tree: fc.oneof(
+      { maxDepth: 5 },
+      leaf,
+      fc.array(tie('tree'), { maxLength: 3 }),
+      fc.dictionary(fc.constantFrom(...keys), tie('tree'), { maxKeys: 4 })
+    )
+  }))
+  const { writeFileSync } = await import('node:fs')
+  await fc.assert(
+    fc.asyncProperty(fc.dictionary(fc.constantFrom(...keys), tree), async (value) => {
+      writeFileSync(`${cwd}/latchkey.yaml`, JSON.stringify(value))
+      const error = await readConfig({ env: {}, definitions, cwd }).then(
+        () => undefined,
+        (error) => error
+      )
+      return error === undefined || (error instanceof ConfigError && error.mistakes.length > 0)
+    }),
+    { numRuns: 300 }
+  )
+})
