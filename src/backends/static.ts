@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { defineBackend, type Identity, type OptionMistake } from '../auth/backend.ts'
 import { canonicalEmail } from '../auth/email.ts'
+import type { Log } from '../auth/ports.ts'
 import { PermissionName, text } from '../config/names.ts'
 import { builtInFields } from '../config/reserved.ts'
 import { isAffordable, parseArgon2 } from '../passwords/phc.ts'
@@ -44,7 +45,10 @@ type StaticUser = Static<typeof StaticUser>
 export const staticBackend = defineBackend({
   vouches: 'always',
   options: Type.Object({ users: Type.Array(StaticUser, { minItems: 1, description: 'The users.' }) }),
-  mistakes: ({ users }) => users.flatMap((user, index) => mistakesOf(user, index, users)),
+  mistakes: ({ users }) => {
+    const holders = new Map(users.map((user, index) => [nameOf(user.username), index] as const).reverse())
+    return users.flatMap((user, index) => mistakesOf(user, index, holders.get(nameOf(user.username)) === index))
+  },
 
   open(_id, { users }, { hashPassword, log }) {
     const accounts = new Map(users.map((user) => [nameOf(user.username), user]))
@@ -56,7 +60,7 @@ export const staticBackend = defineBackend({
       hash.catch(() => hashes.delete(user))
       return hash
     }
-    hashInTurn(users, hashOf).catch((err) => log.warn({ err }, 'passwords of the configuration are not hashed yet'))
+    hashInTurn(users, hashOf, log)
 
     return {
       takes: ['password'],
@@ -89,8 +93,10 @@ export const staticBackend = defineBackend({
 const nameOf = (username: string): string => username.normalize('NFKC')
 
 /** One after the other, so that a long list leaves the other permits to logins. */
-async function hashInTurn(users: readonly StaticUser[], hashOf: (user: StaticUser) => Promise<string>): Promise<void> {
-  for (const user of users) await hashOf(user)
+async function hashInTurn(users: readonly StaticUser[], hashOf: (user: StaticUser) => Promise<string>, log: Log) {
+  for (const user of users) {
+    await hashOf(user).catch((err) => log.warn({ err, user: user.username }, 'password not hashed yet'))
+  }
 }
 
 function identityOf(user: StaticUser): Identity {
@@ -107,14 +113,12 @@ function identityOf(user: StaticUser): Identity {
 
 const subjectBytes = 255
 
-function mistakesOf(user: StaticUser, index: number, users: readonly StaticUser[]): OptionMistake[] {
+function mistakesOf(user: StaticUser, index: number, isFirst: boolean): OptionMistake[] {
   const { username, email, password, passwordHash } = user
-  const name = nameOf(username)
-  const isFirst = users.findIndex((other) => nameOf(other.username) === name) === index
   const parameters = passwordHash === undefined ? undefined : parseArgon2(passwordHash)
   const found = [
     !isFirst && ['username', 'another user has this name'],
-    Buffer.byteLength(name) > subjectBytes && ['username', `expected ${subjectBytes} bytes at most`],
+    Buffer.byteLength(nameOf(username)) > subjectBytes && ['username', `expected ${subjectBytes} bytes at most`],
     canonicalEmail(email) === undefined && ['email', 'expected an e-mail address'],
     password === undefined && passwordHash === undefined && ['passwordHash', 'is missing, and so is password'],
     password !== undefined && passwordHash !== undefined && ['password', 'stands beside passwordHash: one of them'],

@@ -65,7 +65,7 @@ function withoutSecrets(mistake: Mistake, secrets: readonly string[]): Mistake {
 }
 
 /** In characters; anything shorter would take words of our own out of the message. */
-const shortestSecret = 4
+const shortestSecret = 6
 
 function describe(finding: Finding, overrides: readonly Override[], locate: (finding: Finding) => Mistake): Mistake {
   const override = overrides.find(({ path }) => placeOf(path) === placeOf(finding.path))
