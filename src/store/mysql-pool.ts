@@ -31,7 +31,8 @@ const plain = (value: unknown): Value => {
   throw new TypeError(`a ${typeof value} is no value for a statement`)
 }
 
-const late = (what: string, ms: number) => Object.assign(new Error(`${what} took more than ${ms} ms`), { fatal: true })
+const late = (what: string, ms: number) =>
+  Object.assign(new Error(`${what} took more than ${ms} ms`), { fatal: true, code: 'ETIMEDOUT' })
 
 /** Runs one statement: prepared where it has parameters; one that is late ends its connection. */
 export const execute = (connection: PoolConnection, sql: string, params?: readonly unknown[], ms = statementMs) =>

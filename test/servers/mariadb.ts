@@ -56,7 +56,7 @@ export const startMariadb = async (options: readonly string[] = []): Promise<Mar
       '--pid-file=pid',
       '--skip-name-resolve'
     ]
-    const quick = ['--innodb-flush-log-at-trx-commit=0', '--innodb-buffer-pool-size=64M', '--innodb-log-file-size=16M']
+    const quick = ['--innodb-flush-log-at-trx-commit=2', '--innodb-buffer-pool-size=64M', '--innodb-log-file-size=16M']
     server = spawn('mariadbd', [...shared, ...own, ...quick, ...options], { stdio: 'ignore' })
     for (let tries = 0; !(await answers(port)); tries++) {
       if (tries > 600 || server.exitCode !== null) throw new Error('mariadbd does not start')

@@ -52,7 +52,9 @@ const install = (packages: readonly string[]) => {
   })
 }
 
-if (missing().length > 0 && pathOf('apt-get') !== undefined) {
+const mayInstall = pathOf('apt-get') !== undefined && (isRoot || pathOf('sudo') !== undefined)
+
+if (missing().length > 0 && mayInstall) {
   try {
     install([...new Set(missing().map(({ packageName }) => packageName))])
   } catch (error) {

@@ -1,0 +1,321 @@
+import type { Test } from 'tap'
+import type { User } from '../../src/auth/user-store.ts'
+import { at, identity, newUser, open, startProcess, type World } from './world.ts'
+
+/** Everything that a dialect has to do alike. `world` makes an empty database. */
+export const conformance = (t: Test, world: (t: Test) => Promise<World>): void => {
+  const test = (name: string, body: (t: Test, world: World) => Promise<void>) =>
+    t.test(name, async (t) => body(t, await world(t)))
+
+  const created = async (answer: Promise<User | 'taken'>): Promise<User> => {
+    const user = await answer
+    if (user === 'taken') throw new Error('taken')
+    return user
+  }
+
+  test('a user is found by id, e-mail and identity as it was created', async (t, { store: { users } }) => {
+    const attributes = { firstName: 'Zoë', level: 3, remote: true, note: 'x'.repeat(10_000) }
+    const user = await created(
+      users.create(
+        newUser('zoe@example.com', { attributes, ownAttributes: { nick: '😀' }, lastLoginAt: at }),
+        identity('corp', 'S-1', { username: 'Zoë 😀', attributes: { firstName: 'Zoë' } })
+      )
+    )
+    t.match(user, {
+      email: 'zoe@example.com',
+      attributes,
+      isActive: true,
+      isSuperuser: false,
+      hasPassword: false,
+      createdAt: at
+    })
+    t.match(user.id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]+$/)
+    t.same(await users.byId(user.id), user)
+    t.same(await users.byEmail('zoe@example.com'), user)
+    t.same(await users.byIdentity('corp', 'S-1'), user)
+    t.equal(await users.byId('nobody'), undefined)
+    t.equal(await users.byEmail('nobody@example.com'), undefined)
+    t.equal(await users.byIdentity('corp', 'S-2'), undefined)
+    t.equal(await users.byIdentity('other', 'S-1'), undefined)
+    t.equal(await users.count(), 1)
+  })
+
+  test('e-mails and subjects are compared as bytes', async (t, { store: { users } }) => {
+    const alike = [
+      ['jose@example.com', 'josé@example.com', 'jos\u0065\u0301@example.com'],
+      ['RACE@example.com', 'race@example.com', 'ｒａｃｅ@example.com'],
+      ['strasse@example.com', 'straße@example.com'],
+      ['istanbul@example.com', 'ıstanbul@example.com', 'i\u200dstanbul@example.com'],
+      [
+        'trail@example.com',
+        'trail@example.com ',
+        'trail@example.com  ',
+        ' trail@example.com',
+        'trail@example.com\u0000'
+      ]
+    ].flat()
+    for (const text of alike) await created(users.create(newUser(text), identity('corp', text)))
+    t.equal(await users.count(), alike.length)
+    for (const text of alike) {
+      t.equal((await users.byEmail(text))?.email, text)
+      t.equal((await users.byIdentity('corp', text))?.email, text)
+      t.equal(await users.create(newUser(text)), 'taken')
+    }
+    t.equal(await users.byEmail('JOSE@example.com'), undefined)
+    t.equal(await users.byIdentity('CORP', 'race@example.com'), undefined)
+  })
+
+  test('what is taken stays taken, and nothing is written', async (t, { store: { users } }) => {
+    const first = await created(users.create(newUser('first@example.com'), identity('corp', '1')))
+    t.equal(await users.create(newUser('first@example.com'), identity('corp', '2')), 'taken')
+    t.equal(await users.create(newUser('second@example.com'), identity('corp', '1')), 'taken')
+    t.equal(await users.byEmail('second@example.com'), undefined)
+    t.equal(await users.byIdentity('corp', '2'), undefined)
+    t.equal(await users.count(), 1)
+
+    const second = await created(users.create(newUser('second@example.com')))
+    t.equal(await users.link(second.id, identity('corp', '1')), 'taken')
+    t.equal(await users.link(second.id, identity('corp', '2')), 'linked')
+    t.equal(await users.link(second.id, identity('site', '2', { isSuperuser: true })), 'linked')
+    t.same(
+      (await users.byId(first.id))?.identities.map(({ subject }) => subject),
+      ['1']
+    )
+    t.same((await users.byIdentity('corp', '2'))?.identities.map(({ backend }) => backend).sort(), ['corp', 'site'])
+    t.match(await users.byId(second.id), { isSuperuser: true, ownSuperuser: false })
+    t.match(await users.byId(first.id), { isSuperuser: false })
+  })
+
+  test('of 50 creations at once by two processes one wins, and nobody sees an error', async (t, { store, url }) => {
+    const processes = await Promise.all(
+      ['corp', 'site'].map((backend) => startProcess(url, 'race@example.com', backend, '25'))
+    )
+    for (const one of processes) t.equal(await one.line(), 'ready')
+    for (const one of processes) one.go()
+    const answers = (await Promise.all(processes.map((one) => one.line()))).flatMap((line) => JSON.parse(line))
+    t.same(answers.sort(), ['created', ...Array(49).fill('taken')])
+    for (const one of processes) t.equal(await one.ended(), 0)
+    t.equal(await store.users.count(), 1)
+    t.equal((await store.users.byEmail('race@example.com'))?.identities.length, 1)
+  })
+
+  test('a login is written down', async (t, { store: { users } }) => {
+    const user = await created(users.create(newUser('ann@example.com'), identity('corp', '1')))
+    await users.link(user.id, identity('site', '1'))
+    const seen = identity('corp', '1', {
+      username: 'Ann',
+      attributes: { a: 1 },
+      isSuperuser: true,
+      lastSeenAt: at + 1000
+    })
+    t.equal(await users.recordLogin({ userId: user.id, identity: seen, at: at + 1000 }), 'recorded')
+    const after = await users.byId(user.id)
+    t.match(after, { lastLoginAt: at + 1000, updatedAt: at, email: 'ann@example.com', attributes: user.attributes })
+    t.match(after, { isSuperuser: true, ownSuperuser: false })
+    t.same(
+      after?.identities.find(({ backend }) => backend === 'corp'),
+      seen
+    )
+    t.same(
+      after?.identities.find(({ backend }) => backend === 'site'),
+      identity('site', '1')
+    )
+
+    const email = { value: 'änn@example.com', vouched: false }
+    const attributes = { displayName: 'Änn 😀' }
+    t.equal(await users.recordLogin({ userId: user.id, identity: seen, email, attributes, at: at + 2000 }), 'recorded')
+    t.match(await users.byEmail('änn@example.com'), { id: user.id, emailVouched: false, updatedAt: at + 2000 })
+    t.same((await users.byId(user.id))?.attributes, attributes)
+    t.equal(await users.byEmail('ann@example.com'), undefined)
+  })
+
+  test('a login with an e-mail that another user has changes nothing', async (t, { store: { users } }) => {
+    await created(users.create(newUser('taken@example.com')))
+    const user = await created(users.create(newUser('ann@example.com'), identity('corp', '1')))
+    const email = { value: 'taken@example.com', vouched: true }
+    const seen = identity('corp', '1', { username: 'other', lastSeenAt: at + 1 })
+    t.equal(
+      await users.recordLogin({ userId: user.id, identity: seen, email, attributes: { a: 1 }, at: at + 1 }),
+      'taken'
+    )
+    t.same(await users.byId(user.id), user)
+  })
+
+  test('a login does not move an identity that went to another user meanwhile', async (t, { store: { users } }) => {
+    const user = await created(users.create(newUser('ann@example.com')))
+    const other = await created(users.create(newUser('bob@example.com'), identity('corp', '1')))
+    const seen = identity('corp', '1', { isSuperuser: true })
+    t.equal(await users.recordLogin({ userId: user.id, identity: seen, at: at + 1 }), 'recorded')
+    t.match(await users.byId(user.id), { lastLoginAt: at + 1, isSuperuser: false, identities: [] })
+    t.same(await users.byId(other.id), other)
+  })
+
+  test('users are listed page by page, each once, whatever comes in between', async (t, { store: { users } }) => {
+    const names = Array.from({ length: 25 }, (_, n) => `u${String(n).padStart(2, '0')}@example.com`)
+    for (const name of names) await created(users.create(newUser(name), identity('corp', name)))
+    const walk = async (search?: string) => {
+      const pages: string[][] = []
+      let cursor: string | null = null
+      do {
+        const page = await users.list({
+          limit: 10,
+          ...(search === undefined ? {} : { search }),
+          ...(cursor === null ? {} : { cursor })
+        })
+        pages.push(page.items.map(({ email }) => email))
+        if (pages.length === 1) await created(users.create(newUser(`u00-new-${search}@example.com`)))
+        for (const { identities, email } of page.items) if (names.includes(email)) t.equal(identities.length, 1)
+        cursor = page.next
+      } while (cursor !== null)
+      return pages
+    }
+    t.same((await walk()).flat(), [...names, 'u00-new-undefined@example.com'])
+    const found = (await walk('u')).flat()
+    t.same(found, [...names, 'u00-new-undefined@example.com'].sort())
+    t.same(
+      (await walk('u1')).map((page) => page.length),
+      [10]
+    )
+    t.same((await users.list({ limit: 25, search: 'u2' })).next, null)
+  })
+
+  test('a search is a prefix and nothing else', async (t, { store: { users } }) => {
+    const names = [
+      '100%@example.com',
+      'a_b@example.com',
+      'aXb@example.com',
+      "o'brien@example.com",
+      'é@example.com',
+      '😀@example.com'
+    ]
+    for (const name of names) await created(users.create(newUser(name)))
+    const search = async (text: string) =>
+      (await users.list({ search: text, limit: 10 })).items.map(({ email }) => email)
+    t.same(await search('%'), [])
+    t.same(await search('_'), [])
+    t.same(await search('a_'), ['a_b@example.com'])
+    t.same(await search("o'"), ["o'brien@example.com"])
+    t.same(await search("' or 1=1 -- "), [])
+    t.same(await search('\\'), [])
+    t.same(await search('e'), [])
+    t.same(await search('é'), ['é@example.com'])
+    t.same(await search('😀'), ['😀@example.com'])
+    t.equal((await search('')).length, names.length)
+  })
+
+  test('permissions are those of the user and of the groups', async (t, { store: { users, permissions }, sql }) => {
+    const user = await created(users.create(newUser('ann@example.com')))
+    const other = await created(users.create(newUser('bob@example.com')))
+    await permissions.declare({ 'blog.add': 'Can add', 'blog.view': 'Can view' })
+    await sql(
+      `insert into latchkey_groups values ('g1', 'editors', 1, 1), ('g2', 'Éditeurs', 1, 1), ('g3', 'empty', 1, 1); ` +
+        `insert into latchkey_group_permissions values ('g1', 'blog.add'), ('g1', 'blog.view'), ('g2', 'blog.add')`
+    )
+    t.same(await users.storedPermissions(user.id), { grants: [], groups: [] })
+    t.same(await users.joinGroups(user.id, ['editors', 'Editors', 'nobody']), ['Editors', 'nobody'])
+    t.same(await users.storedPermissions(user.id), { grants: [], groups: [] })
+    t.same(await users.joinGroups(user.id, ['editors', 'Éditeurs', 'empty']), [])
+    t.same(await users.joinGroups(user.id, ['editors']), [], 'once more is no mistake')
+    await sql(`insert into latchkey_user_groups values ('${user.id}', 'g1', 'corp')`)
+    t.ok(await users.grantPermissions(user.id, ['blog.view', 'shop.buy', 'shop.buy']))
+    t.ok(await users.grantPermissions(user.id, ['blog.view']))
+    t.notOk(await users.grantPermissions('nobody', ['blog.view']))
+
+    const stored = await users.storedPermissions(user.id)
+    t.same(stored.groups, ['editors', 'empty', 'Éditeurs'])
+    t.same(stored.grants.map(({ permission, origin }) => `${permission} by ${origin}`).sort(), [
+      'blog.add by group editors',
+      'blog.add by group Éditeurs',
+      'blog.view by group editors',
+      'blog.view by the user itself',
+      'shop.buy by the user itself'
+    ])
+    t.same(await users.storedPermissions(other.id), { grants: [], groups: [] })
+    t.same(await permissions.registered(), ['blog.add', 'blog.view', 'shop.buy'])
+  })
+
+  test('declarations that vanish are kept and marked', async (t, { store: { permissions }, sql }) => {
+    await permissions.declare({ 'b.x': 'B', 'a.x': 'A', 'c.é': '😀' })
+    await permissions.declare({ 'b.x': 'B again', 'd.x': 'D' })
+    t.same(await permissions.registered(), ['a.x', 'b.x', 'c.é', 'd.x'])
+    const marked = await sql(`select name from latchkey_permissions where declared order by name`)
+    t.match(JSON.stringify(marked), /b\.x.*d\.x/s)
+    t.notMatch(JSON.stringify(marked), /a\.x/)
+    await permissions.declare({ 'a.x': 'A' })
+    t.match(JSON.stringify(await sql(`select description from latchkey_permissions where declared`)), /A/)
+  })
+
+  test('with a user goes what belongs to it', async (t, { store: { users }, sql }) => {
+    const user = await created(users.create(newUser('ann@example.com'), identity('corp', '1')))
+    await sql(`insert into latchkey_groups values ('g1', 'editors', 1, 1)`)
+    await users.joinGroups(user.id, ['editors'])
+    await users.grantPermissions(user.id, ['blog.view'])
+    await sql(`delete from latchkey_users`)
+    t.equal(await users.byIdentity('corp', '1'), undefined)
+    t.same(await users.storedPermissions(user.id), { grants: [], groups: [] })
+    const again = await created(users.create(newUser('ann@example.com'), identity('corp', '1')))
+    t.not(again.id, user.id)
+  })
+
+  test('a local account has the hash, the own attributes and the flag', async (t, { store: { users, accounts } }) => {
+    const user = await created(
+      users.create(newUser('ann@example.com', { passwordHash: 'old', ownAttributes: { a: 1 } }))
+    )
+    const account = { id: user.id, email: 'ann@example.com', isActive: true, passwordHash: 'old', attributes: { a: 1 } }
+    t.same(await accounts.byEmail('ann@example.com'), account)
+    t.same(await accounts.byId(user.id), account)
+    t.equal(await accounts.byEmail('ANN@example.com'), undefined)
+    t.equal(await accounts.byId('nobody'), undefined)
+
+    await accounts.replaceHash(user.id, 'older', 'wrong')
+    t.match(await accounts.byId(user.id), { passwordHash: 'old' })
+    await accounts.replaceHash(user.id, 'old', 'new')
+    t.match(await accounts.byId(user.id), { passwordHash: 'new' })
+    t.match(await users.byId(user.id), { updatedAt: at })
+
+    t.ok(await users.setPasswordHash(user.id, null, at + 1))
+    t.ok(await users.setActive(user.id, false, at + 2))
+    t.ok(await users.setActive(user.id, false, at + 2), 'there, although nothing changed')
+    t.match(await accounts.byId(user.id), { passwordHash: null, isActive: false })
+    t.match(await users.byId(user.id), { hasPassword: false, isActive: false, updatedAt: at + 2 })
+    t.notOk(await users.setActive('nobody', true, at))
+    t.notOk(await users.setPasswordHash('nobody', null, at))
+  })
+
+  test('of two replicas one makes the next signing key', async (t, { store, url }) => {
+    const key = (kid: string, generation: number, createdAt = at) => ({
+      kid,
+      algorithm: 'ES256' as const,
+      generation,
+      state: 'current' as const,
+      publicJwk: '{"é":1}',
+      sealed: 'x'.repeat(4000),
+      createdAt
+    })
+    const replica = await open(url)
+    t.teardown(() => replica.close())
+    const race = await Promise.all([
+      store.keys.add(key('a', 1)),
+      replica.keys.add(key('b', 1)),
+      store.keys.add(key('c', 1))
+    ])
+    t.same(race.sort(), ['added', 'taken', 'taken'])
+    t.equal(await store.keys.add({ ...key('d', 1, at - 1), algorithm: 'RS256' }), 'added')
+    t.equal(await store.keys.add(key('d', 2)), 'taken', 'the same kid')
+    const keys = await replica.keys.all()
+    t.same(
+      keys.map(({ algorithm }) => algorithm),
+      ['RS256', 'ES256']
+    )
+    t.match(keys[1], { publicJwk: '{"é":1}', sealed: 'x'.repeat(4000), generation: 1 })
+  })
+
+  test('an error that leaves the store holds no parameters', async (t, { store: { users } }) => {
+    const tooLong = newUser('ann@example.com', { passwordHash: 'a secret hash' })
+    const error = await users
+      .create({ ...tooLong, attributes: null as never, email: undefined as never })
+      .catch((error) => error)
+    t.type(error, Error)
+    t.notMatch(`${error.message} ${JSON.stringify(error)} ${error.stack}`, /a secret hash/)
+  })
+}

@@ -1,0 +1,174 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import mysql from 'mysql2/promise'
+import t, { type Test } from 'tap'
+import { openStore } from '../../src/store/index.ts'
+import { startMariadb } from '../servers/mariadb.ts'
+import { needs } from '../servers/needs.ts'
+import { conformance } from './conformance.ts'
+import { identity, newUser, open, silent, startProcess, type World } from './world.ts'
+
+const skip = needs('mariadbd', 'mariadb-install-db', 'mariadb')
+// a server without configuration is latin1, and every test here runs on one
+const server = skip ? undefined : await startMariadb(['--character-set-server=latin1'])
+t.teardown(() => server?.stop())
+
+const mariadb = () => {
+  if (server === undefined) throw new Error('no MariaDB')
+  return server
+}
+
+let databases = 0
+const emptyDatabase = (): Promise<string> => mariadb().database(`test_${++databases}`)
+
+const world = async (t: Test): Promise<World> => {
+  const url = await emptyDatabase()
+  const store = await open(url)
+  const direct = await mysql.createConnection({ uri: url, multipleStatements: true, charset: 'utf8mb4' })
+  t.teardown(async () => {
+    await direct.end()
+    await store.close()
+  })
+  const sql = async (statements: string) => {
+    const [rows] = await direct.query(statements)
+    return Array.isArray(rows) ? rows.map((row) => Object.values(row).map(String)) : rows
+  }
+  return { url, store, sql }
+}
+
+/** That the promise is refused as unavailable, and how long that took. */
+const refusedAfter = async (t: Test, promise: Promise<unknown>): Promise<number> => {
+  const started = performance.now()
+  await t.rejects(promise, { code: 'temporarily_unavailable', statusCode: 503 })
+  return performance.now() - started
+}
+
+t.test('the store on MariaDB', { skip }, async (t) => conformance(t, world))
+
+t.test('the server is latin1, and our text is not', { skip }, async (t) => {
+  const { sql } = await world(t)
+  t.same(await sql('select @@character_set_server'), [['latin1']])
+  const columns = "from information_schema.columns where table_schema = database() and table_name like 'latchkey%'"
+  t.same(await sql(`select distinct character_set_name ${columns} and character_set_name is not null`), [['utf8mb4']])
+})
+
+t.test('eight processes at once open one empty database', { skip }, async (t) => {
+  const url = await emptyDatabase()
+  const processes = await Promise.all(Array.from({ length: 8 }, () => startProcess(url)))
+  for (const one of processes) t.equal(await one.line(), 'ready')
+  for (const one of processes) one.go()
+  for (const one of processes) t.equal(await one.line(), 'opened with 0 users')
+  for (const one of processes) t.equal(await one.ended(), 0)
+})
+
+t.test('a migration that was killed half-way goes on where it stopped', { skip }, async (t) => {
+  const url = await emptyDatabase()
+  const first = await open(url)
+  await first.close()
+  const direct = await mysql.createConnection({ uri: url, multipleStatements: true })
+  t.teardown(() => direct.end())
+  await direct.query('drop table latchkey_signing_keys; delete from latchkey_migrations where step = 7')
+  const again = await open(url)
+  t.teardown(() => again.close())
+  t.same(await again.keys.all(), [])
+})
+
+t.test('the password of the options goes before the one of the URL', { skip }, async (t) => {
+  const url = (await emptyDatabase()).replace('secret', 'wrong')
+  await t.rejects(open(url), { code: 'temporarily_unavailable', cause: { code: 'ER_ACCESS_DENIED_ERROR' } })
+  const store = await openStore({ url, password: 'secret', log: silent })
+  await store.ping()
+  await store.close()
+})
+
+t.test('two databases with long names on one server are migrated, each under its own lock', { skip }, async (t) => {
+  const url = await mariadb().database('n'.repeat(64))
+  const store = await open(url)
+  t.equal(await store.users.count(), 0)
+  await store.close()
+})
+
+t.test(
+  'a server that stops answering is unavailable within its time, and used again when it answers',
+  { skip },
+  async (t) => {
+    const { store } = await world(t)
+    await store.users.create(newUser('ann@example.com'))
+    mariadb().pause()
+    t.teardown(() => mariadb().resume())
+    const asked = Array.from({ length: 30 }, () => refusedAfter(t, store.users.byEmail('ann@example.com')))
+    for (const ms of await Promise.all(asked)) t.ok(ms < 5500, `${ms} ms`)
+    t.ok((await refusedAfter(t, store.users.create(newUser('bob@example.com')))) < 3500, 'a write, too')
+    t.ok((await refusedAfter(t, store.ping())) < 3500, 'a new connection, too')
+    mariadb().resume()
+    t.match(await store.users.byEmail('ann@example.com'), { email: 'ann@example.com' })
+    t.match(await store.users.create(newUser('carl@example.com')), { email: 'carl@example.com' })
+  }
+)
+
+t.test('a server that dies is unavailable at once, and used again when it is back', { skip }, async (t) => {
+  const { store, url } = await world(t)
+  await store.users.create(newUser('ann@example.com'))
+  await Promise.all(Array.from({ length: 10 }, () => store.users.byEmail('ann@example.com')))
+  await mariadb().kill()
+  t.ok((await refusedAfter(t, store.users.byEmail('ann@example.com'))) < 500)
+  t.ok((await refusedAfter(t, store.users.create(newUser('bob@example.com')))) < 500)
+  t.ok((await refusedAfter(t, open(url))) < 2500, 'a start, too')
+  await mariadb().start()
+  t.match(await store.users.byEmail('ann@example.com'), { email: 'ann@example.com' })
+})
+
+t.test('connections that the server ended meanwhile are not met by anybody', { skip }, async (t) => {
+  const { store } = await world(t)
+  for (let round = 0; round < 3; round++) {
+    await Promise.all(Array.from({ length: 10 }, () => store.users.count()))
+    await mariadb().sql(
+      "select group_concat('kill ', id separator ';') into @kills from information_schema.processlist where user = 'latchkey'; execute immediate concat('begin not atomic ', @kills, '; end')"
+    )
+    await sleep(50)
+    t.equal(await store.users.count(), 0)
+  }
+})
+
+t.test('a server that only reads refuses what writes, and is asked anew later', { skip }, async (t) => {
+  const { store } = await world(t)
+  await store.users.create(newUser('ann@example.com'))
+  await mariadb().sql('set global read_only = 1')
+  t.teardown(() => mariadb().sql('set global read_only = 0'))
+  const refused = await store.users.create(newUser('bob@example.com')).catch((error) => error)
+  t.match(refused, { code: 'temporarily_unavailable', cause: { errno: 1290 } })
+  t.match(await store.users.byEmail('ann@example.com'), { email: 'ann@example.com' })
+  await mariadb().sql('set global read_only = 0')
+  t.match(await store.users.create(newUser('bob@example.com')), { email: 'bob@example.com' })
+})
+
+t.test('a deadlock is tried again, and a lock that is held for long is unavailable', { skip }, async (t) => {
+  const { store, url } = await world(t)
+  const other = await mysql.createConnection({ uri: url, multipleStatements: true })
+  t.teardown(() => other.end())
+  const values = Array.from({ length: 50 }, (_, n) => `('g${n}', 'g${n}', 1, 1)`).join()
+  const user = (id: string, email: string) =>
+    `insert into latchkey_users values ('${id}', '${email}', 1, '{}', '{}', 1, 0, null, 1, 1, null)`
+  await other.query(
+    `begin; insert into latchkey_groups values ${values}; ${user('u1', 'one@example.com')}; ` +
+      "insert into latchkey_identities values ('corp', '1', 'u1', 'x', '{}', 0, 1)"
+  )
+  const created = store.users.create(newUser('two@example.com'), identity('corp', '1'))
+  await sleep(300)
+  await other.query(user('u2', 'two@example.com'))
+  t.match(await mariadb().sql('show engine innodb status'), /LATEST DETECTED DEADLOCK/, 'there was one')
+  await other.query('rollback')
+  t.match(await created, { email: 'two@example.com', identities: [{ subject: '1' }] })
+
+  await other.query("begin; update latchkey_users set is_active = 1 where email = 'two@example.com'")
+  const two = await store.users.byEmail('two@example.com')
+  t.ok((await refusedAfter(t, store.users.setActive(two?.id ?? '', false, 1))) < 3500)
+  await other.query('rollback')
+})
+
+t.test('objects never reach a statement', { skip }, async (t) => {
+  const { store } = await world(t)
+  await store.users.create(newUser('ann@example.com'))
+  const forged = { email: 1 } as never
+  await t.rejects(store.users.byEmail(forged), TypeError)
+  await t.rejects(store.accounts.byEmail(forged), TypeError)
+})

@@ -1,0 +1,83 @@
+import { statSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { conformance } from './conformance.ts'
+import { identity, newUser, open, silent, startProcess, type World } from './world.ts'
+
+const fileOf = (t: Test): string => join(t.testdir({}), 'latchkey.db')
+
+const world = async (t: Test): Promise<World> => {
+  const path = fileOf(t)
+  const url = `file:${path}`
+  const store = await open(url)
+  const direct = new DatabaseSync(path, { timeout: 5000 })
+  t.teardown(async () => {
+    direct.close()
+    await store.close()
+  })
+  const sql = async (statements: string) =>
+    statements.startsWith('select') ? direct.prepare(statements).all() : direct.exec(statements)
+  return { url, store, sql }
+}
+
+t.test('the store on SQLite', async (t) => conformance(t, world))
+
+t.test('the file is readable to its owner alone', async (t) => {
+  const path = fileOf(t)
+  const before = process.umask(0)
+  t.teardown(() => process.umask(before))
+  const store = await open(`file:${path}`)
+  await store.users.create(newUser('ann@example.com'))
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) t.equal(statSync(file).mode & 0o777, 0o600, file)
+  await store.close()
+})
+
+t.test('six processes at once open one empty file', async (t) => {
+  const url = `file:${fileOf(t)}`
+  const processes = await Promise.all(Array.from({ length: 6 }, () => startProcess(url)))
+  for (const one of processes) t.equal(await one.line(), 'ready')
+  for (const one of processes) one.go()
+  for (const one of processes) t.equal(await one.line(), 'opened with 0 users')
+  for (const one of processes) t.equal(await one.ended(), 0)
+})
+
+t.test('a writer waits for another process without blocking this one, and gives up in the end', async (t) => {
+  const { store, url } = await world(t)
+  const other = new DatabaseSync(url.slice('file:'.length))
+  other.exec('begin immediate')
+  const user = store.users.create(newUser('ann@example.com'), identity('corp', '1'))
+  const started = performance.now()
+  await sleep(100)
+  t.ok(performance.now() - started < 200, 'timers run meanwhile')
+  t.equal(await store.users.count(), 0, 'readers read meanwhile')
+  other.exec('commit')
+  t.match(await user, { email: 'ann@example.com' })
+
+  other.exec('begin immediate')
+  await t.rejects(store.users.create(newUser('bob@example.com')), { code: 'temporarily_unavailable', statusCode: 503 })
+  other.exec('commit')
+  t.match(await store.users.create(newUser('bob@example.com')), { email: 'bob@example.com' })
+  other.close()
+})
+
+t.test('a file that is no database is unavailable, and a folder that is missing', async (t) => {
+  const folder = t.testdir({ 'text.db': 'not a database, but long enough to be one'.repeat(100) })
+  await t.rejects(open(`file:${folder}/text.db`), { code: 'temporarily_unavailable' })
+  await t.rejects(open(`file:${folder}/missing/latchkey.db`), { code: 'temporarily_unavailable' })
+})
+
+t.test('tables that are there already are used as they are, and without migrate none are made', async (t) => {
+  const { store, url } = await world(t)
+  await store.users.create(newUser('ann@example.com'))
+  const again = await open(url)
+  t.equal(await again.users.count(), 1)
+  await again.close()
+
+  const { openStore } = await import('../../src/store/index.ts')
+  const bare = await openStore({ url: `${url}-bare`, log: silent, migrate: false })
+  t.teardown(() => bare.close())
+  await bare.ping()
+  await t.rejects(bare.users.count(), /no such table/)
+})
