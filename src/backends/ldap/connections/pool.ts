@@ -111,8 +111,9 @@ export const createPool = (
           reject(failure)
         }
       }
-      const unwatch = watch(atMost(deadline, waitMs), () =>
-        waiter.refuse(new LdapFailure('busy', 'no connection became free in time'))
+      const isOwnLimit = waitMs < deadline.remainingMs()
+      const unwatch = watch(atMost(deadline, waitMs), (tooLate) =>
+        waiter.refuse(isOwnLimit ? new LdapFailure('busy', 'no connection became free') : tooLate)
       )
       waiting.add(waiter)
       return undefined

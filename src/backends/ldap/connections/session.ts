@@ -60,6 +60,12 @@ const neverSent: Result = { code: codes.invalidCredentials, diagnostic: 'not sen
 const tooMany: Result = { code: codes.sizeLimitExceeded, diagnostic: 'more than were asked for', controls: new Map() }
 const isSendable = (secret: string): boolean => secret !== '' && !secret.includes('\0')
 
+/** RFC 4511 4.4.1: message 0 is a notice of disconnection; any other that was not asked for is nonsense. */
+const unexpected = (id: number): LdapFailure =>
+  id === 0
+    ? new LdapFailure('closed', 'the server ended the session')
+    : new LdapFailure('protocol', 'an answer to nobody')
+
 /** @param onEnd called once, when the session has ended for whatever reason */
 export const createSession = (initial: Socket, onEnd: () => void): Session => {
   let socket = initial
@@ -79,7 +85,7 @@ export const createSession = (initial: Socket, onEnd: () => void): Session => {
   const framing = createFraming((message) => {
     const answer = decode(message)
     const waiting = pending.get(answer.id)
-    if (waiting === undefined) throw new LdapFailure('closed', 'the server ended the session')
+    if (waiting === undefined) throw unexpected(answer.id)
     if (answer.kind === 'entry') waiting.entries.push(answer.entry)
     else if (answer.kind === 'reference') waiting.references += 1
     else if (answer.operation !== waiting.operation) throw new LdapFailure('protocol', 'an answer to another question')
@@ -160,6 +166,7 @@ export const createSession = (initial: Socket, onEnd: () => void): Session => {
     async startTls(upgrade, deadline) {
       const encode = (messageId: number) => new ExtendedRequest({ messageId, oid: startTlsOid }).write()
       const { result } = await request(operations.extendedResponse, encode, deadline)
+      if (ended) throw ended
       const plain = socket
       plain.removeAllListeners('data')
       try {
