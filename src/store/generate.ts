@@ -14,6 +14,8 @@ interface Journal {
 
 interface Draft {
   readonly statements: readonly string[]
+  /** Of the migrations that are there. */
+  readonly names: readonly string[]
   /** Writes the next migration; both dialects' get the same name and time. */
   write(name: string, when: number): Promise<void>
 }
@@ -46,6 +48,7 @@ const draft = async <Snapshot extends { id: string; version: string }>(
   const statements = await diff(previous, current)
   return {
     statements,
+    names: journal.entries.map(({ tag }) => tag),
     async write(name, when) {
       const tag = `${number(index)}_${name}`
       journal.entries.push({ idx: index, version: current.version, when, tag, breakpoints: true })

@@ -51,9 +51,9 @@ t.test('the server is latin1, and our text is not', { skip }, async (t) => {
   t.same(await sql(`select distinct character_set_name ${columns} and character_set_name is not null`), [['utf8mb4']])
 })
 
-t.test('eight processes at once open one empty database', { skip }, async (t) => {
+t.test('four processes at once open one empty database', { skip }, async (t) => {
   const url = await emptyDatabase()
-  const processes = await Promise.all(Array.from({ length: 8 }, () => startProcess(url)))
+  const processes = await Promise.all(Array.from({ length: 4 }, () => startProcess(url)))
   for (const one of processes) t.equal(await one.line(), 'ready')
   for (const one of processes) one.go()
   for (const one of processes) t.equal(await one.line(), 'opened with 0 users')
