@@ -7,6 +7,9 @@ const maxBytes = 254
 const invisible = /[\p{Cc}\p{Cs}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\ufffd]/u
 const localPart = /^[\p{L}\p{M}\p{N}\p{S}\p{Pc}\p{Pd}.!#%&'*/?]+$/u
 
+const isAddress = /(^|\.)\d+$/
+const edgeHyphen = /(^|\.)-|-(\.|$)/
+
 /** An address as it is compared, and whether the backend that brought it vouches for it. */
 export interface VouchedEmail {
   readonly value: string
@@ -35,7 +38,7 @@ export function canonicalEmail(text: string): string | undefined {
 /** A domain in ASCII by UTS 46, lower case, without a trailing dot; `undefined` for what is none, or is an IPv4 address. */
 export function canonicalDomain(text: string): string | undefined {
   const ascii = toASCII(text, { checkBidi: true, checkJoiners: true, useSTD3ASCIIRules: true, verifyDNSLength: true })
-  if (ascii === null || /(^|\.)\d+$/.test(ascii)) return undefined
+  if (ascii === null || isAddress.test(ascii) || edgeHyphen.test(ascii)) return undefined
   return ascii
 }
 

@@ -128,6 +128,7 @@ function after(user: User, { identity, email, attributes, at }: LoginRecord): Us
     attributes: attributes ?? user.attributes,
     identities,
     isSuperuser: user.ownSuperuser || identities.some(({ isSuperuser }) => isSuperuser),
+    updatedAt: email || attributes ? at : user.updatedAt,
     lastLoginAt: at
   }
 }

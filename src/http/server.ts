@@ -25,12 +25,14 @@ export interface ServerOptions {
   readonly log: FastifyBaseLogger
   /** CIDRs of the proxies whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[]
+  /** A URL; a path in it stands before every path of ours, and is understood with and without a proxy that strips it. */
+  readonly issuer: string
 }
 
 const requestId = /^[\w.-]{8,64}$/
 
 /** A server with limits on sizes and times, strict about bodies, that keeps query strings and headers out of its log. */
-export function createServer({ log, trustedProxies }: ServerOptions): App {
+export function createServer({ log, trustedProxies, issuer }: ServerOptions): App {
   const options: FastifyHttpOptions<Server, FastifyBaseLogger> = {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -43,6 +45,7 @@ export function createServer({ log, trustedProxies }: ServerOptions): App {
     routerOptions: { maxParamLength: 300 },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
+    rewriteUrl: ({ url = '/' }) => withoutIssuerPath(url, new URL(issuer).pathname),
     requestIdHeader: false,
     genReqId: (request) => {
       const given = request.headers['x-request-id']
@@ -52,6 +55,16 @@ export function createServer({ log, trustedProxies }: ServerOptions): App {
   const app = Fastify(options).withTypeProvider<TypeBoxTypeProvider>()
   validateWith(app)
   return app
+}
+
+const metadataPath = '/.well-known/oauth-authorization-server'
+
+/** RFC 8414 3.1 puts the issuer's path behind the well-known one; OpenID Connect and our own endpoints have it before. */
+function withoutIssuerPath(url: string, path: string): string {
+  if (path === '/') return url
+  const [pathname = '', query] = url.split(/(?=\?)/)
+  if (pathname === metadataPath + path) return metadataPath + (query ?? '')
+  return pathname.startsWith(`${path}/`) ? url.slice(path.length) : url
 }
 
 const common = { removeAdditional: false, useDefaults: true, discriminator: true, validateFormats: false } as const

@@ -1,0 +1,251 @@
+import t from 'tap'
+import type { AuthenticateContext, Credentials, Verdict } from '../../src/auth/backend.ts'
+import { createBreaker } from '../../src/auth/breaker.ts'
+import { authenticate, chosenFrom } from '../../src/auth/chain.ts'
+import type { Link } from '../../src/auth/link.ts'
+import { BackendUnavailable } from '../../src/errors.ts'
+import { fakeBackend, fakeIdentity, fakeLink, fakeLog, fakeRequest, fakeTools } from './fakes.ts'
+
+const credentials: Credentials = { kind: 'password', username: 'alice', password: 'secret' }
+const invalid = { code: 'invalid_grant', statusCode: 400 }
+const unavailable = { code: 'temporarily_unavailable', statusCode: 503 }
+
+const accepted: Verdict = { outcome: 'accepted', identity: fakeIdentity() }
+const rejected: Verdict = { outcome: 'rejected', reason: 'wrong-password' }
+const unknown: Verdict = { outcome: 'unknown' }
+const denied: Verdict = { outcome: 'denied', reason: 'disabled' }
+const down = (id: string) => new BackendUnavailable(id, { reason: 'connect' })
+
+t.test('two backends, every pair of verdicts', async (t) => {
+  const first: Record<string, [verdict: Verdict | Error, more: Partial<Link>]> = {
+    accepted: [accepted, {}],
+    rejected: [rejected, {}],
+    'rejected, stop': [rejected, { onRejected: 'stop' }],
+    unknown: [unknown, {}],
+    denied: [denied, {}],
+    unavailable: [down('first'), {}],
+    'unavailable, stop': [down('first'), { onUnavailable: 'stop' }]
+  }
+  const second: Record<string, Verdict | Error> = { accepted, rejected, unknown, denied, unavailable: down('second') }
+  const expected: Record<string, Record<string, string>> = {
+    accepted: { accepted: 'first', rejected: 'first', unknown: 'first', denied: 'first', unavailable: 'first' },
+    rejected: { accepted: 'second', rejected: '400', unknown: '400', denied: '400', unavailable: '503' },
+    'rejected, stop': { accepted: '400', rejected: '400', unknown: '400', denied: '400', unavailable: '400' },
+    unknown: { accepted: 'second', rejected: '400', unknown: '400', denied: '400', unavailable: '503' },
+    denied: { accepted: '400', rejected: '400', unknown: '400', denied: '400', unavailable: '400' },
+    unavailable: { accepted: 'second', rejected: '503', unknown: '503', denied: '400', unavailable: '503' },
+    'unavailable, stop': { accepted: '503', rejected: '503', unknown: '503', denied: '503', unavailable: '503' }
+  }
+  for (const [one, [verdict, more]] of Object.entries(first)) {
+    for (const [two, other] of Object.entries(second)) {
+      const chain = [
+        fakeLink('first', { backend: fakeBackend(verdict), ...more }),
+        fakeLink('second', { backend: fakeBackend(other) })
+      ]
+      const outcome = await authenticate(chain, credentials, fakeRequest(), fakeTools()).then(
+        ({ backend }) => backend.id,
+        (error: { statusCode: number }) => String(error.statusCode)
+      )
+      t.equal(outcome, expected[one]?.[two], `${one}, then ${two}`)
+    }
+  }
+})
+
+t.test('who is asked', async (t) => {
+  const silent = fakeBackend(accepted, { takes: ['token'] })
+  const last = fakeBackend(accepted)
+  const chain = [fakeLink('jwt', { backend: silent }), fakeLink('local', { backend: last })]
+  const { backend } = await authenticate(chain, credentials, fakeRequest(), fakeTools())
+  t.equal(backend.id, 'local')
+  t.equal(silent.asked.length, 0, 'a backend that takes no passwords is skipped')
+  await t.rejects(authenticate([], credentials, fakeRequest(), fakeTools()), invalid, 'an empty chain')
+  t.throws(() => chosenFrom(chain, 'nope'), { code: 'invalid_request' })
+  t.same(
+    chosenFrom(chain, 'local').map(({ id }) => id),
+    ['local']
+  )
+})
+
+t.test('a programming error is neither a wrong password nor an outage', async (t) => {
+  const chain = [fakeLink('broken', { backend: fakeBackend(new TypeError('oops')) })]
+  await t.rejects(authenticate(chain, credentials, fakeRequest(), fakeTools()), { name: 'TypeError', message: 'oops' })
+})
+
+t.test('every failed try costs one hash', async (t) => {
+  const verifying = (outcome: Verdict) =>
+    fakeBackend(outcome, {
+      async authenticate(_credentials: Credentials, context: AuthenticateContext) {
+        await context.verifyPassword('hash of x', 'secret')
+        return outcome
+      }
+    })
+  const costs = async (verdict: Verdict, backend = fakeBackend(verdict)) => {
+    const tools = fakeTools()
+    await authenticate([fakeLink('one', { backend })], credentials, fakeRequest(), tools).catch(() => {})
+    return tools.hashes
+  }
+  t.same(await costs(unknown), { verified: 0, decoys: 1 }, 'a stranger')
+  t.same(await costs(rejected), { verified: 0, decoys: 1 }, 'known to a directory')
+  t.same(await costs(denied), { verified: 0, decoys: 1 }, 'vetoed before anything was hashed')
+  t.same(await costs(rejected, verifying(rejected)), { verified: 1, decoys: 0 }, 'known here')
+  t.same(await costs(accepted), { verified: 0, decoys: 0 }, 'a right password pays no decoy')
+  const token: Credentials = { kind: 'token', token: 'x', tokenType: 'y' }
+  const tools = fakeTools()
+  await t.rejects(authenticate([fakeLink('one')], token, fakeRequest(), tools), invalid)
+  t.same(tools.hashes, { verified: 0, decoys: 0 }, 'a token is no password')
+})
+
+t.test('time', async (t) => {
+  const hanging = () => fakeBackend(() => new Promise<Verdict>(() => {}))
+  const began = performance.now()
+  const chain = [
+    fakeLink('hangs', { backend: hanging(), timeoutMs: 50 }),
+    fakeLink('local', { backend: fakeBackend(accepted) })
+  ]
+  const log = fakeLog()
+  const { backend } = await authenticate(chain, credentials, fakeRequest(log), fakeTools())
+  t.equal(backend.id, 'local', 'one that hangs leaves time for the rest')
+  t.ok(performance.now() - began < 900, 'and is waited for no longer than its share')
+  t.match(log.lines, [{ level: 'warn', fields: { backend: 'hangs', err: { reason: 'timeout' } } }])
+
+  const all = [hanging(), hanging(), hanging()].map((backend, at) => fakeLink(`b${at}`, { backend, timeoutMs: 100 }))
+  await t.rejects(authenticate(all, credentials, fakeRequest(fakeLog(), 150), fakeTools()), unavailable)
+  const late = fakeBackend(accepted)
+  await t.rejects(
+    authenticate([fakeLink('late', { backend: late })], credentials, fakeRequest(fakeLog(), 0), fakeTools()),
+    unavailable
+  )
+  t.equal(late.asked.length, 0, 'nobody is asked after the deadline')
+
+  let aborted = false
+  const attentive = fakeBackend(unknown, {
+    authenticate: (_credentials: Credentials, { signal }: AuthenticateContext) =>
+      new Promise<Verdict>(() => signal.addEventListener('abort', () => (aborted = true)))
+  })
+  await t.rejects(
+    authenticate(
+      [fakeLink('attentive', { backend: attentive, timeoutMs: 20 })],
+      credentials,
+      fakeRequest(),
+      fakeTools()
+    ),
+    unavailable
+  )
+  t.ok(aborted, 'the backend is told that its time is up')
+})
+
+t.test('a dead backend is remembered', async (t) => {
+  let at = 0
+  const breaker = createBreaker({ failures: 2, cooldownMs: 1000, now: () => at })
+  let answer: Verdict | Error = down('ldap')
+  const backend = fakeBackend(async () => {
+    if (answer instanceof Error) throw answer
+    return answer
+  })
+  const chain = [fakeLink('ldap', { backend, breaker })]
+  const ask = () => authenticate(chain, credentials, fakeRequest(), fakeTools())
+  for (let round = 0; round < 5; round++) await t.rejects(ask(), unavailable)
+  t.equal(backend.asked.length, 2, 'asked no more after two failures')
+  t.same(breaker.status(), { state: 'open', lastError: 'connect', since: 0 })
+  at = 1000
+  t.equal(breaker.status().state, 'half-open')
+  await t.rejects(ask(), unavailable)
+  t.equal(backend.asked.length, 3, 'asked once when the cool-down is over')
+  await t.rejects(ask(), unavailable)
+  t.equal(backend.asked.length, 3)
+  at = 2000
+  answer = accepted
+  t.equal((await ask()).backend.id, 'ldap')
+  t.same(breaker.status(), { state: 'closed', lastError: 'connect', since: 2000 })
+  answer = rejected
+  for (let round = 0; round < 5; round++)
+    await t.rejects(ask(), invalid, 'a wrong password is no failure of the backend')
+  t.equal(breaker.status().state, 'closed')
+})
+
+t.test('guesses', async (t) => {
+  const limits = { failures: 3, totalFailures: 12, windowMs: 60_000 }
+  const slow = { code: 'slow_down', statusCode: 429 }
+  const passwordOf = (subject: string, right: string) =>
+    fakeBackend(unknown, {
+      async authenticate(given: Credentials, context: AuthenticateContext) {
+        if (given.kind !== 'password' || given.username === 'nobody') return unknown
+        await context.found(subject)
+        return given.password === right ? accepted : rejected
+      }
+    })
+  const login = (
+    tools: ReturnType<typeof fakeTools>,
+    username: string,
+    password: string,
+    link = passwordOf('1', 'right')
+  ) =>
+    authenticate([fakeLink('one', { backend: link })], { kind: 'password', username, password }, fakeRequest(), tools)
+
+  t.test('known and unknown count alike', async (t) => {
+    for (const username of ['alice', 'nobody']) {
+      const tools = fakeTools(limits)
+      for (let n = 0; n < 3; n++) await t.rejects(login(tools, username, 'wrong'), invalid)
+      await t.rejects(login(tools, username, 'wrong'), slow, username)
+      await t.rejects(login(tools, ` ${username.toUpperCase()}`, 'right'), slow, 'in another spelling too')
+    }
+  })
+  t.test('two names of one account share what is left', async (t) => {
+    const tools = fakeTools(limits)
+    await t.rejects(login(tools, 'alice', 'wrong'), invalid)
+    await t.rejects(login(tools, 'Alice Example', 'wrong'), invalid)
+    await t.rejects(login(tools, 'alice@example.com', 'wrong'), invalid)
+    await t.rejects(login(tools, 'another name', 'right'), slow, 'the account is locked, whatever name it is called by')
+  })
+  t.test('a right password forgives', async (t) => {
+    const tools = fakeTools(limits)
+    for (let round = 0; round < 3; round++) {
+      for (let n = 0; n < 2; n++) await t.rejects(login(tools, 'alice', 'wrong'), invalid)
+      t.equal((await login(tools, 'alice', 'right')).backend.id, 'one')
+    }
+  })
+  t.test('an outage is no guess', async (t) => {
+    const tools = fakeTools(limits)
+    const dead = fakeBackend(down('one'))
+    for (let n = 0; n < 9; n++) await t.rejects(login(tools, 'alice', 'right', dead), unavailable)
+    t.equal((await login(tools, 'alice', 'right')).backend.id, 'one')
+  })
+  t.test('but a wrong password beside an outage is', async (t) => {
+    const tools = fakeTools(limits)
+    const chain = () => [
+      fakeLink('dead', { backend: fakeBackend(down('dead')) }),
+      fakeLink('one', { backend: passwordOf('1', 'right') })
+    ]
+    const guess = { kind: 'password', username: 'alice', password: 'wrong' } as const
+    for (let n = 0; n < 3; n++) await t.rejects(authenticate(chain(), guess, fakeRequest(), tools), unavailable)
+    await t.rejects(authenticate(chain(), guess, fakeRequest(), tools), slow)
+  })
+  t.test('from everywhere', async (t) => {
+    const tools = fakeTools(limits)
+    const guess = (ip: string, password: string) =>
+      authenticate(
+        [fakeLink('one', { backend: passwordOf('1', 'right') })],
+        { kind: 'password', username: 'alice', password },
+        { ...fakeRequest(), ip },
+        tools
+      )
+    for (let n = 0; n < 3; n++) await t.rejects(guess('192.0.2.66', 'wrong'), invalid)
+    await t.rejects(guess('192.0.2.66', 'right'), slow)
+    t.equal((await guess('192.0.2.7', 'right')).backend.id, 'one', 'one stranger locks nobody else out')
+    for (let n = 0; n < 9; n++) await t.rejects(guess(`198.51.100.${n}`, 'wrong'), invalid)
+    await t.rejects(guess('192.0.2.7', 'right'), slow, 'many addresses together do')
+  })
+  t.test('many at once are no way around', async (t) => {
+    const tools = fakeTools(limits)
+    const outcomes = await Promise.all(
+      Array.from({ length: 40 }, () => login(tools, 'alice', 'wrong').catch((error: { code: string }) => error.code))
+    )
+    t.equal(outcomes.filter((code) => code === 'invalid_grant').length, 3)
+    t.equal(outcomes.filter((code) => code === 'slow_down').length, 37)
+  })
+  t.test('many right ones at once all pass', async (t) => {
+    const tools = fakeTools(limits)
+    const outcomes = await Promise.all(Array.from({ length: 40 }, () => login(tools, 'alice', 'right')))
+    t.equal(outcomes.length, 40)
+  })
+})

@@ -1,0 +1,182 @@
+import fc from 'fast-check'
+import t from 'tap'
+import type { PermissionAnswer } from '../../src/auth/backend.ts'
+import type { Link } from '../../src/auth/link.ts'
+import { matchesPattern } from '../../src/auth/pattern.ts'
+import { permissionsOf } from '../../src/auth/permissions.ts'
+import type { User } from '../../src/auth/user-store.ts'
+import { BackendUnavailable } from '../../src/errors.ts'
+import { fakeLink, fakePermissions, fakeRequest } from './fakes.ts'
+
+const user = (backends: string[], more: Partial<User> = {}): User => ({
+  id: 'u1',
+  email: 'alice@example.com',
+  emailVouched: true,
+  attributes: {},
+  ownAttributes: {},
+  isActive: true,
+  isSuperuser: false,
+  ownSuperuser: false,
+  hasPassword: false,
+  identities: backends.map((backend) => {
+    return { backend, subject: `at ${backend}`, username: 'alice', attributes: {}, isSuperuser: false, lastSeenAt: 0 }
+  }),
+  createdAt: 0,
+  updatedAt: 0,
+  lastLoginAt: null,
+  ...more
+})
+
+const answer = (grants: string[], vetoes: string[] = [], groups: string[] = []): PermissionAnswer => ({
+  grants: grants.map((permission) => ({ permission, origin: `group for ${permission}` })),
+  vetoes: vetoes.map((permission) => ({ permission, origin: 'vetoed' })),
+  groups
+})
+
+const link = (id: string, given: PermissionAnswer | Error, more: Partial<Link> = {}) =>
+  fakeLink(id, { backend: fakePermissions(given), ...more })
+
+const tools = (stored: string[] = [], groups: string[] = []) => ({
+  users: { storedPermissions: async () => ({ grants: answer(stored).grants, groups }) },
+  registry: { registered: async () => ['app.all', 'app.every', 'blog.add'] },
+  anonymous: ['blog.view']
+})
+
+const names = async (chain: Link[], who: User | null, own: string[] = []) =>
+  (await permissionsOf(chain, who, fakeRequest(), tools(own))).names
+
+t.test('the superset over all sources', async (t) => {
+  const chain = [
+    link('a', answer(['blog.add'], [], ['x'])),
+    link('b', answer(['blog.change'], [], ['y'])),
+    link('c', answer(['no.never']))
+  ]
+  const both = await permissionsOf(chain, user(['a', 'b']), fakeRequest(), tools(['own.one'], ['z']))
+  t.same(
+    both.names,
+    ['blog.add', 'blog.change', 'own.one'],
+    'asked wherever the user has an identity, and nowhere else'
+  )
+  t.same(both.groups, ['x', 'y', 'z'])
+  t.same(both.decisions.get('blog.add'), { granted: true, origins: [{ source: 'a', because: 'group for blog.add' }] })
+  const twice = await permissionsOf(
+    [link('a', answer(['p.q'])), link('b', answer(['p.q']))],
+    user(['a', 'b']),
+    fakeRequest(),
+    tools(['p.q'])
+  )
+  t.same(
+    twice.decisions.get('p.q')?.origins.map(({ source }) => source),
+    ['a', 'b', 'stored'],
+    'every origin is kept'
+  )
+})
+
+t.test('a veto', async (t) => {
+  const who = user(['a', 'b'])
+  t.same(
+    await names([link('a', answer([], ['blog.*'])), link('b', answer(['blog.add', 'app.run']))], who),
+    ['app.run'],
+    'before'
+  )
+  t.same(
+    await names([link('a', answer(['blog.add'])), link('b', answer(['blog.x'], ['blog.*']))], who),
+    ['blog.add'],
+    'behind comes too late'
+  )
+  t.same(await names([link('a', answer(['blog.add'], ['blog.add']))], user(['a'])), [], 'within one backend it wins')
+  t.same(await names([link('a', answer([], ['*']))], user(['a']), ['own.one']), [], 'our own permissions come last')
+  t.same(
+    await names([link('a', answer([]), { veto: ['own.*'] })], user(['a']), ['own.one', 'b.c']),
+    ['b.c'],
+    'from the configuration'
+  )
+  t.same(
+    await names([link('a', answer([]), { veto: ['*'] })], user(['b']), ['own.one']),
+    ['own.one'],
+    'of a backend that does not know the user'
+  )
+  const { decisions } = await permissionsOf([link('a', answer(['p.q'], ['p.*']))], user(['a']), fakeRequest(), tools())
+  t.same(decisions.get('p.q'), {
+    granted: false,
+    origins: [
+      { source: 'a', because: 'group for p.q' },
+      { source: 'a', because: 'vetoed' }
+    ]
+  })
+})
+
+t.test('everyone whom a backend knows', async (t) => {
+  const chain = [link('a', answer([]), { grants: ['app.use'] })]
+  t.same(await names(chain, user(['a'])), ['app.use'])
+  t.same(await names(chain, user(['b'])), [])
+  t.same(
+    await names([link('a', { grants: [], known: false }, { grants: ['app.use'] })], user(['a'])),
+    [],
+    'an account that is gone there'
+  )
+  t.same(
+    await names([fakeLink('a', { grants: ['app.use'] })], user(['a'])),
+    ['app.use'],
+    'a backend without permissions of its own'
+  )
+})
+
+t.test('inactive, superuser, anonymous', async (t) => {
+  const chain = [link('a', answer(['blog.add', 'x.undeclared'], ['*']), { grants: ['g.g'] })]
+  t.same(await names(chain, user(['a'], { isActive: false, ownSuperuser: true }), ['own.one']), [], 'inactive: none')
+  const everything = ['app.all', 'app.every', 'blog.add', 'g.g', 'own.one', 'x.undeclared']
+  t.same(
+    await names(chain, user(['a'], { ownSuperuser: true }), ['own.one']),
+    everything,
+    'superuser: every registered one, no veto'
+  )
+  const flagged = user(['a']).identities.map((identity) => ({ ...identity, isSuperuser: true }))
+  t.same(await names(chain, user([], { identities: flagged }), ['own.one']), everything, 'made one by an identity')
+  t.same(await names([], user([], { identities: flagged })), [], 'but not by a backend that is configured no longer')
+  t.same(
+    await names([link('a', answer(['blog.read']), { grants: ['g.g'] })], null),
+    ['blog.read', 'blog.view'],
+    'anonymous'
+  )
+})
+
+t.test('a backend that is unavailable', async (t) => {
+  const down = new BackendUnavailable('a', { reason: 'connect' })
+  await t.rejects(names([link('a', down)], user(['a'])), { code: 'temporarily_unavailable', statusCode: 503 })
+  t.same(await names([link('a', down, { permissionsOnUnavailable: 'skip' })], user(['a']), ['own.one']), ['own.one'])
+  t.same(await names([link('a', down)], user(['b'])), [], 'is not missed where the user has no identity')
+  await t.rejects(
+    names([link('a', new TypeError('oops'))], user(['a'])),
+    { name: 'TypeError' },
+    'a programming error stays one'
+  )
+})
+
+t.test('patterns', async (t) => {
+  const table: ReadonlyArray<readonly [pattern: string, name: string, matches: boolean]> = [
+    ['blog.*', 'blog.add_post', true],
+    ['blog.*', 'blog2.add_post', false],
+    ['blog.*', 'blogXadd', false],
+    ['*', 'a.b', true],
+    ['*.view', 'a.view', true],
+    ['*.view', 'a.view_x', false],
+    ['a*b*c', 'aXbYc', true],
+    ['a*b*c', 'aXcYb', false],
+    ['', '', true],
+    ['blog.add', 'blog.add', true],
+    ['blog.[a]dd', 'blog.add', false]
+  ]
+  for (const [pattern, name, matches] of table) t.equal(matchesPattern(pattern, name), matches, `${pattern} ~ ${name}`)
+  const slow = performance.now()
+  t.equal(matchesPattern(`${'*a'.repeat(50)}b`, 'a'.repeat(150)), false)
+  t.ok(performance.now() - slow < 500, 'no pattern of a stranger takes exponential time')
+  const text = fc.string({ unit: fc.constantFrom('a', 'b', '.') })
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom('a', 'b', '.', '*') }), text, (pattern, name) => {
+      const expression = new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll(/\*+/g, '.*')}$`)
+      return matchesPattern(pattern, name) === expression.test(name)
+    })
+  )
+  t.pass('as a regular expression would')
+})

@@ -1,0 +1,253 @@
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import type { Identity } from '../../src/auth/backend.ts'
+import type { Chain, Link } from '../../src/auth/link.ts'
+import type { NewUser, User } from '../../src/auth/user-store.ts'
+import { type Login, recordLogin } from '../../src/auth/users.ts'
+import { openStore, type Store } from '../../src/store/index.ts'
+import { temporaryFolder } from '../latchkey.ts'
+import { fakeBackend, fakeIdentity, fakeLink, fakeLog } from './fakes.ts'
+
+const refused = { code: 'invalid_grant', statusCode: 400 }
+
+async function openUsers(t: Test, chain: Chain) {
+  const store = await openStore({ url: `file:${join(await temporaryFolder(t), 'test.db')}`, log: fakeLog() })
+  t.teardown(() => store.close())
+  const log = fakeLog()
+  const holders = new Set<string>()
+  let at = 1000
+  const record = (backend: Link, identity: Identity, email: Login['email']) =>
+    recordLogin(
+      { backend, identity, email, at: at++ },
+      {
+        store: store.users,
+        chain,
+        log,
+        privileged: async ({ id, isSuperuser }) => isSuperuser || holders.has(id),
+        checked: (given) => given
+      }
+    )
+  return { store, log, holders, record }
+}
+
+const newUser = (more: Partial<NewUser> = {}): NewUser => ({
+  email: 'alice@example.com',
+  emailVouched: true,
+  attributes: {},
+  ownAttributes: {},
+  isSuperuser: false,
+  passwordHash: null,
+  lastLoginAt: null,
+  at: 1,
+  ...more
+})
+
+const vouched = (value = 'alice@example.com') => ({ value, vouched: true })
+const unvouched = (value = 'alice@example.com') => ({ value, vouched: false })
+
+async function created(store: Store, user: NewUser): Promise<User> {
+  const answer = await store.users.create(user)
+  if (answer === 'taken') throw new Error('taken')
+  return answer
+}
+
+t.test('a join needs every one of its conditions', async (t) => {
+  const yes = [true, false]
+  const cases = yes.flatMap((addressVouched) =>
+    yes.flatMap((holderVouched) =>
+      yes.flatMap((sameBackend) =>
+        yes.flatMap((superuser) =>
+          yes.map((admin) => ({ addressVouched, holderVouched, sameBackend, superuser, admin }))
+        )
+      )
+    )
+  )
+  t.equal(cases.length, 32)
+  const ldap = fakeLink('ldap')
+  const { store, record, holders, log } = await openUsers(t, [ldap])
+  for (const [at, { addressVouched, holderVouched, sameBackend, superuser, admin }] of cases.entries()) {
+    const email = `u${at}@example.com`
+    const holder = await created(store, newUser({ email, emailVouched: holderVouched, isSuperuser: superuser }))
+    if (admin) holders.add(holder.id)
+    if (sameBackend) {
+      const earlier = {
+        backend: 'ldap',
+        subject: `earlier-${at}`,
+        username: 'x',
+        attributes: {},
+        isSuperuser: false,
+        lastSeenAt: 0
+      }
+      await store.users.link(holder.id, earlier)
+    }
+    const identity = fakeIdentity({ subject: `s${at}` })
+    const outcome = await record(ldap, identity, { value: email, vouched: addressVouched }).then(
+      ({ id }) => id === holder.id,
+      ({ code }: { code: string }) => (code === 'invalid_grant' ? false : code)
+    )
+    const expected = addressVouched && holderVouched && !sameBackend && !superuser && !admin
+    t.equal(outcome, expected, JSON.stringify(cases[at]))
+    const logged = log.lines.some(
+      ({ fields }) =>
+        'event' in fields && fields.event === 'identity_conflict' && 'user' in fields && fields.user === holder.id
+    )
+    t.equal(logged, !expected, 'a refused join is in the log')
+  }
+  t.equal(await store.users.count(), 32, 'no case made a user')
+})
+
+t.test('a first login', async (t) => {
+  const [ldap, none] = [fakeLink('ldap'), fakeLink('closed', { create: false })]
+  const { store, record } = await openUsers(t, [ldap, none])
+  await t.rejects(record(none, fakeIdentity(), vouched()), refused, 'create: false')
+  t.equal(await store.users.count(), 0)
+  const user = await record(ldap, fakeIdentity({ attributes: { firstName: 'Alice', initials: 'AE' } }), unvouched())
+  t.match(user, { email: 'alice@example.com', emailVouched: false, isActive: true, hasPassword: false })
+  t.same(user.attributes, { firstName: 'Alice', initials: 'AE' })
+  t.same(await store.users.byId(user.id), user, 'what is answered is what is stored')
+  const again = await record(ldap, fakeIdentity({ attributes: { firstName: 'Alicia' } }), unvouched())
+  t.equal(again.id, user.id)
+  t.same(again.attributes, { firstName: 'Alicia' }, 'fields are refreshed at each login, and vanish with their source')
+  t.same(await store.users.byId(user.id), again)
+})
+
+t.test('who logs in through create: false may join', async (t) => {
+  const none = fakeLink('closed', { create: false })
+  const { store, record } = await openUsers(t, [none])
+  const holder = await created(store, newUser())
+  t.equal((await record(none, fakeIdentity(), vouched())).id, holder.id)
+})
+
+t.test('a rename and a new e-mail follow the person', async (t) => {
+  const ldap = fakeLink('ldap')
+  const { store, record, log } = await openUsers(t, [ldap])
+  const alice = await record(ldap, fakeIdentity({ subject: 'a', username: 'alice' }), vouched())
+  const renamed = await record(ldap, fakeIdentity({ subject: 'a', username: 'alice.new' }), vouched('new@example.com'))
+  t.equal(renamed.id, alice.id)
+  t.equal(renamed.email, 'new@example.com')
+  t.equal(renamed.identities[0]?.username, 'alice.new')
+  const second = await record(ldap, fakeIdentity({ subject: 'b', username: 'alice' }), vouched())
+  t.not(second.id, alice.id, 'who has the old name and the old address now is another person')
+
+  const stays = await record(ldap, fakeIdentity({ subject: 'a' }), vouched('alice@example.com'))
+  t.equal(stays.id, alice.id)
+  t.equal(stays.email, 'new@example.com', 'an address that another user has is not taken')
+  t.match(log.lines, [{ level: 'warn', fields: { event: 'identity_conflict', reason: 'email-taken' } }])
+  t.match(
+    await store.users.byId(alice.id),
+    { email: 'new@example.com', lastLoginAt: stays.lastLoginAt },
+    'the login goes on'
+  )
+})
+
+t.test('each field has one owner: the first backend in the chain that has a value', async (t) => {
+  const local = fakeLink('local')
+  const [ldap, sql] = [fakeLink('ldap'), fakeLink('sql')]
+  const { store, record } = await openUsers(t, [ldap, local, sql])
+  const first = await record(
+    sql,
+    fakeIdentity({ attributes: { firstName: 'sql', lastName: 'sql', initials: 'sql' } }),
+    vouched()
+  )
+  const both = await record(ldap, fakeIdentity({ attributes: { firstName: 'ldap' } }), vouched())
+  t.equal(both.id, first.id)
+  t.same(both.attributes, { firstName: 'ldap', lastName: 'sql', initials: 'sql' })
+  const later = await record(
+    sql,
+    fakeIdentity({ attributes: { firstName: 'sql2', lastName: 'sql2' } }),
+    vouched('other@example.com')
+  )
+  t.same(later.attributes, { firstName: 'ldap', lastName: 'sql2' }, 'a later backend changes only what it owns')
+  t.equal(later.email, 'alice@example.com', 'the e-mail too belongs to the first')
+  const owner = await created(
+    store,
+    newUser({ email: 'own@example.com', ownAttributes: { firstName: 'own', lastName: 'own' } })
+  )
+  const joined = await record(
+    ldap,
+    fakeIdentity({ subject: 'o1', attributes: { firstName: 'ldap' } }),
+    vouched('own@example.com')
+  )
+  t.equal(joined.id, owner.id)
+  t.same(joined.attributes, { firstName: 'ldap', lastName: 'own' }, 'our own values stand where local stands')
+  const third = await record(
+    sql,
+    fakeIdentity({ subject: 'o1', attributes: { lastName: 'sql', initials: 'sql' } }),
+    vouched('own@example.com')
+  )
+  t.same(third.attributes, { firstName: 'ldap', lastName: 'own', initials: 'sql' })
+})
+
+t.test('updateAttributes: create', async (t) => {
+  const once = fakeLink('once', { updateAttributes: 'create' })
+  const { record } = await openUsers(t, [once])
+  const first = await record(once, fakeIdentity({ attributes: { firstName: 'First' } }), vouched())
+  const later = await record(once, fakeIdentity({ attributes: { firstName: 'Later' } }), vouched('later@example.com'))
+  t.equal(later.id, first.id)
+  t.same([later.email, later.attributes], ['alice@example.com', { firstName: 'First' }])
+})
+
+t.test('an inactive user', async (t) => {
+  const ldap = fakeLink('ldap')
+  const lenient = fakeLink('lenient', { backend: fakeBackend({ outcome: 'unknown' }, { allowsInactive: true }) })
+  const { store, record } = await openUsers(t, [ldap, lenient])
+  const alice = await record(ldap, fakeIdentity(), vouched())
+  await store.users.setActive(alice.id, false, 5)
+  await t.rejects(record(ldap, fakeIdentity({ attributes: { firstName: 'X' } }), vouched()), refused)
+  t.match(
+    await store.users.byId(alice.id),
+    { isActive: false, lastLoginAt: alice.lastLoginAt, attributes: {} },
+    'nothing is written'
+  )
+  await t.rejects(
+    record(fakeLink('second'), fakeIdentity({ subject: 'x' }), vouched()),
+    refused,
+    'nor joined by another backend'
+  )
+  t.equal((await store.users.byId(alice.id))?.identities.length, 1)
+  t.equal(
+    (await record(lenient, fakeIdentity({ subject: 'l' }), vouched())).isActive,
+    false,
+    'allowsInactive lets in, and changes nothing'
+  )
+})
+
+t.test('a superuser by an identity', async (t) => {
+  const [one, two] = [fakeLink('static'), fakeLink('ldap')]
+  const { record } = await openUsers(t, [one, two])
+  t.equal((await record(one, fakeIdentity({ isSuperuser: true }), vouched())).isSuperuser, true)
+  await t.rejects(record(two, fakeIdentity(), vouched()), refused, 'nobody joins a superuser')
+  t.equal(
+    (await record(one, fakeIdentity({ isSuperuser: false }), vouched())).isSuperuser,
+    false,
+    'for as long as it says so'
+  )
+  t.equal((await record(two, fakeIdentity({ isSuperuser: true }), vouched())).isSuperuser, true)
+  t.equal(
+    (await record(one, fakeIdentity({ isSuperuser: false }), vouched())).isSuperuser,
+    true,
+    "another identity's flag stays"
+  )
+})
+
+t.test('fifty first logins at once', async (t) => {
+  const [ldap, sql] = [fakeLink('ldap'), fakeLink('sql')]
+  const { store, record } = await openUsers(t, [ldap, sql])
+  const logins = Array.from({ length: 50 }, (_, at) => record(at % 2 === 0 ? ldap : sql, fakeIdentity(), vouched()))
+  const ids = new Set((await Promise.all(logins)).map(({ id }) => id))
+  t.equal(ids.size, 1)
+  t.equal(await store.users.count(), 1)
+  t.equal((await store.users.byEmail('alice@example.com'))?.identities.length, 2)
+})
+
+t.test('an identity over our own table is its user, whatever the rules of joining', async (t) => {
+  const local = fakeLink('local', { vouches: 'always' })
+  const { store, record } = await openUsers(t, [local])
+  const admin = await created(store, newUser({ isSuperuser: true }))
+  const user = await record(local, fakeIdentity({ subject: admin.id, userId: admin.id }), vouched())
+  t.equal(user.id, admin.id)
+  t.same(
+    user.identities.map(({ backend, subject }) => [backend, subject]),
+    [['local', admin.id]]
+  )
+})

@@ -1,0 +1,113 @@
+import t from 'tap'
+import { openTestLatchkey } from '../latchkey.ts'
+
+const yaml = `
+issuer: https://auth.example.com/sso
+secret: a secret of at least thirty-two bytes
+publicClient: true
+listen: { trustedProxies: [10.0.0.0/8] }
+ops: { from: [192.0.2.0/24] }
+backends: [{ id: local, type: local }]
+`
+
+t.test('discovery', async (t) => {
+  const { app } = await openTestLatchkey(t, yaml)
+  const { body, headers } = await app.inject('/.well-known/openid-configuration')
+  const metadata = JSON.parse(body)
+  t.match(headers['content-type'], /^application\/json/)
+  t.match(metadata, {
+    issuer: 'https://auth.example.com/sso',
+    token_endpoint: 'https://auth.example.com/sso/token',
+    userinfo_endpoint: 'https://auth.example.com/sso/userinfo',
+    jwks_uri: 'https://auth.example.com/sso/.well-known/jwks.json',
+    grant_types_supported: ['password'],
+    response_types_supported: []
+  })
+  t.same((await app.inject('/.well-known/oauth-authorization-server')).json(), metadata)
+  t.same(
+    (await app.inject('/.well-known/oauth-authorization-server/sso')).json(),
+    metadata,
+    'RFC 8414 3.1: the path goes behind'
+  )
+  t.same(
+    (await app.inject('/sso/.well-known/openid-configuration')).json(),
+    metadata,
+    'and before, as OpenID Connect has it'
+  )
+  for (const name of ['token_endpoint', 'userinfo_endpoint', 'jwks_uri', 'service_documentation']) {
+    const { pathname } = new URL(metadata[name])
+    const answer = await app.inject({ method: name === 'token_endpoint' ? 'POST' : 'GET', url: pathname })
+    t.not(answer.statusCode, 404, `${name} is there`)
+  }
+  const jwks = (await app.inject('/.well-known/jwks.json')).json()
+  t.match(jwks.keys, [{ kty: 'EC', crv: 'P-256', alg: 'ES256', use: 'sig', kid: /^[\w-]{43}$/ }])
+  t.notOk('d' in jwks.keys[0], 'no private part')
+})
+
+t.test('probes and figures', async (t) => {
+  const { app, token, drain } = await openTestLatchkey(t, yaml)
+  t.same((await app.inject('/livez')).json(), { status: 'ok' })
+  t.same((await app.inject('/readyz')).json(), { status: 'ok' })
+  await token({ grant_type: 'password', username: 'x@example.com', password: 'y' })
+  const status = (await app.inject('/status')).json()
+  t.match(status, {
+    status: 'ok',
+    database: 'ok',
+    version: /^\d+\.\d+\.\d+/,
+    backends: [{ id: 'local', type: 'local', state: 'closed', last_error: null, since: /^20\d\d-/ }]
+  })
+  const metrics = (await app.inject('/metrics')).body
+  t.match(metrics, /latchkey_logins_total\{backend="none",outcome="invalid_grant"\} 1/)
+  t.match(metrics, /latchkey_backend_duration_seconds_count\{backend="local",outcome="unknown"\} 1/)
+  for (const name of [
+    'latchkey_login_duration_seconds_bucket',
+    'latchkey_hash_queue_running',
+    'latchkey_hash_queue_waiting',
+    'latchkey_backend_up'
+  ]) {
+    t.match(metrics, new RegExp(`^${name}`, 'm'))
+  }
+  t.notOk(metrics.includes('x@example.com'))
+  drain()
+  t.equal((await app.inject('/readyz')).statusCode, 503)
+  t.equal((await app.inject('/livez')).statusCode, 200)
+  t.equal((await app.inject('/livez')).headers.connection, 'close')
+})
+
+t.test('who may read them', async (t) => {
+  const { app } = await openTestLatchkey(t, yaml)
+  const from = (remoteAddress: string, headers = {}) => ({ remoteAddress, headers })
+  const behind = (address: string) => ({ 'x-forwarded-for': address })
+  const table: ReadonlyArray<readonly [who: string, request: object, status: number]> = [
+    ['loopback', from('127.0.0.1'), 200],
+    ['loopback, IPv6', from('::1'), 200],
+    ['loopback, mapped', from('::ffff:127.0.0.1'), 200],
+    ['an operator', from('192.0.2.9'), 200],
+    ['a stranger', from('203.0.113.1'), 403],
+    ['a stranger who says he is loopback', from('203.0.113.1', behind('127.0.0.1')), 403],
+    ['a stranger behind the proxy', from('10.1.1.1', behind('203.0.113.1')), 403],
+    ['a stranger behind the proxy who says he is loopback', from('10.1.1.1', behind('127.0.0.1, 203.0.113.1')), 403],
+    ['an operator behind the proxy', from('10.1.1.1', behind('192.0.2.9')), 200]
+  ]
+  for (const [who, request, status] of table) {
+    for (const url of ['/status', '/metrics'])
+      t.equal((await app.inject({ url, ...request })).statusCode, status, `${who}: ${url}`)
+  }
+  const bare = await openTestLatchkey(t, 'backends: [{ id: local, type: local }]')
+  const forwarded = await bare.app.inject({ url: '/status', ...from('127.0.0.1', behind('203.0.113.1')) })
+  t.equal(forwarded.statusCode, 403, 'a proxy on this machine that nobody told us of opens nothing')
+})
+
+t.test('headers', async (t) => {
+  const { app } = await openTestLatchkey(t, yaml)
+  const answer = await app.inject({ url: '/livez', headers: { 'x-request-id': 'abc-12345678' } })
+  t.equal(answer.headers['x-request-id'], 'abc-12345678')
+  const forged = await app.inject({ url: '/livez', headers: { 'x-request-id': 'a"b\tc\u00e9 12345678' } })
+  t.match(forged.headers['x-request-id'], /^[\da-f-]{36}$/, 'one that could forge a log line is replaced')
+  t.match(answer.headers, {
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': "default-src 'none'",
+    'referrer-policy': 'no-referrer',
+    'strict-transport-security': String
+  })
+})
