@@ -244,6 +244,31 @@ t.test('a continuation reference is passed over, a size limit of the server make
   t.match(await answering(found, result(0x65, 4)), { outcome: 'rejected', reason: 'ambiguous' })
 })
 
+t.test('groups that are too many, too deep or cut are refused, never cut short', async (t) => {
+  let made = 0
+  const ways: Readonly<Record<string, readonly [reason: string, answer: () => readonly Buffer[]]>> = {
+    'cut by the server': ['size-limit', () => [entry(`cn=a,${groupsBase}`, { cn: ['a'] }), result(0x65, 4)]],
+    'an administrative limit': ['size-limit', () => [result(0x65, 11)]],
+    'nested without end': ['size-limit', () => [entry(`cn=a${++made},${groupsBase}`, { cn: ['a'] }), result(0x65, 0)]],
+    'too many': [
+      'size-limit',
+      () => [...Array.from({ length: 5001 }, (_, at) => entry(`cn=a${at}`, { cn: ['a'] })), result(0x65, 0)]
+    ],
+    'a name that is no DN': ['protocol', () => [entry('nonsense', { cn: ['a'] }), result(0x65, 0)]]
+  }
+  for (const [name, [reason, answers]] of Object.entries(ways)) {
+    const mock = await startLdapMock(t, ({ bytes, answer }) =>
+      bytes.includes('supportedControl') ? answer(entry('', {}), result(0x65, 0)) : answer(...answers())
+    )
+    const groups = { base: groupsBase, type: 'groupOfNames', nested: true } as const
+    const backend = openLdapBackend(t, { servers: [mock.url], insecure: true, groups })
+    const native = { dn: `uid=alice,${peopleBase}`, uids: [], gidNumbers: [] }
+    const identity = { subject: 'x', username: 'alice', emails: [], attributes: {}, native }
+    const failure = await unavailability(backend.permissions({ subject: 'x', identity }, questionContext()))
+    t.equal(failure.reason, reason, name)
+  }
+})
+
 t.test('Active Directory: objectGUID is the subject, and it says why a bind failed', async (t) => {
   const guid = Buffer.from('33221100554477668899aabbccddeeff', 'hex')
   const subject = '00112233-4455-6677-8899-aabbccddeeff'
@@ -320,6 +345,22 @@ t.test('the second server is asked when the first is dead, and the first again w
   const begin = performance.now()
   t.equal(await reasonOf(logIn(backend, 'alice')), 'connect')
   t.ok(performance.now() - begin < 200)
+})
+
+t.test('connections are kept, but neither for ever nor unused', async (t) => {
+  const slapd = await startSlapd(t, { ...alice, trace: true })
+  const server = { servers: [slapd.url], insecure: true, bind }
+  for (const [pool, fresh] of [
+    [{}, 0],
+    [{ idle: '50ms' }, 2],
+    [{ maxAge: '50ms' }, 2]
+  ] as const) {
+    const backend = openLdapBackend(t, { ...server, pool })
+    await logIn(backend, 'alice')
+    await slapd.operations()
+    await logIn(backend, 'alice')
+    t.equal((await slapd.operations()).connections, fresh, JSON.stringify(pool))
+  }
 })
 
 t.test('connections that a restarted server has forgotten cost nobody a login', async (t) => {
