@@ -13,13 +13,16 @@ const StaticUser = Type.Object(
     username: field('The login name, which is also the subject: case-sensitive, compared after NFKC.'),
     email: text({ maxLength: 320, expected: 'an e-mail address', description: 'The e-mail address.' }),
     passwordHash: Type.Optional(
-      text({ expected: 'an argon2 hash as a PHC string', description: 'argon2 as a PHC string, or instead:' })
+      text({
+        expected: 'an argon2 hash as a PHC string',
+        description: 'argon2 as a PHC string, at most m=131072, t=10, p=4.'
+      })
     ),
     password: Type.Optional(
       Type.String({
         minLength: 1,
         maxLength: 1024,
-        description: 'the password, from the environment or a secret file.'
+        description: 'Instead: the password itself, from the environment or a secret file.'
       })
     ),
     superuser: Type.Boolean({ default: false, description: 'Whether it makes the user a superuser.' }),

@@ -26,7 +26,7 @@ const UserAttribute = Type.Object(
 
 const Audience = Type.Object(
   {
-    id: identifier('the id of a resource server, such as https://blog.example.com'),
+    id: identifier('the id of a resource server, such as https://blog.example.com', 'What stands in the claim aud.'),
     permissions: Type.Array(PermissionPattern, { description: 'Which permissions its tokens carry.' }),
     typ: Type.Enum(['at+jwt', 'JWT'], { default: 'at+jwt', description: 'The header typ of its tokens.' }),
     algorithm: Type.Optional(
@@ -51,7 +51,7 @@ const grantTypes = [
 
 const Client = Type.Object(
   {
-    id: identifier('an id of printable ASCII without spaces'),
+    id: identifier('an id of printable ASCII without spaces', 'Its client_id.'),
     secret: Type.String({
       minLength: 1,
       expected: 'a random text of at least 32 bytes',

@@ -27,10 +27,10 @@ const Email = Type.Object(
 const Next = (description: string) => Type.Enum(['next', 'stop'], { default: 'next', description })
 
 const common = {
-  id: BackendId,
-  type: text(),
+  id: Type.String({ ...BackendId, description: 'Its name in tokens, logs and metrics: do not change it.' }),
+  type: text({ description: 'Its type: one of those below.' }),
   onRejected: Next('After a wrong password: ask the next backend, or stop.'),
-  onUnavailable: Next('While it can not answer: ask the next backend, or stop.'),
+  onUnavailable: Next('While it cannot answer: ask the next backend, or stop.'),
   timeout: Type.Optional(
     duration({
       description:
@@ -47,7 +47,7 @@ const common = {
   veto: Type.Array(PermissionPattern, { default: [], description: 'Permissions that nobody whom it knows may have.' }),
   permissionsOnUnavailable: Type.Enum(['fail', 'skip'], {
     default: 'fail',
-    description: 'While it can not tell its permissions: answer 503, or go on without them.'
+    description: 'While it cannot tell its permissions: answer 503, or go on without them.'
   })
 }
 
@@ -71,7 +71,7 @@ export const backendList = Type.Array(Type.Unknown(), {
 /** The schema of one backend in the file: what all have in common, and its type's own options. */
 export function backendSchema(definition: BackendDefinition): TObject {
   const { properties } = ownSchema(definition)
-  return Type.Object({ ...properties, ...common }, { additionalProperties: false })
+  return Type.Object({ ...common, ...properties, ...common }, { additionalProperties: false })
 }
 
 /** The options of one backend without those that all have in common. */

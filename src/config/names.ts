@@ -33,7 +33,8 @@ export const BackendId = Type.String({
 })
 
 /** The id of a client or an audience: printable ASCII (RFC 6749 appendix A.1), without space, quotes and backslash. */
-export const identifier = (expected: string) => Type.String({ pattern: '^[!#-\\[\\]-~]+$', maxLength: 255, expected })
+export const identifier = (expected: string, description: string) =>
+  Type.String({ pattern: '^[!#-\\[\\]-~]+$', maxLength: 255, expected, description })
 
 /** The key of permission names in a mapping. */
 export const permissionKeys = { keys: 'a permission such as blog.change_post' }

@@ -84,8 +84,16 @@ const AccountLimit = Type.Object(
 )
 
 const Limits = section('Limits against guessing; false switches one off.', {
-  ip: Type.Union([Type.Literal(false), IpLimit], { default: {}, expected: 'max and window, or false' }),
-  account: Type.Union([Type.Literal(false), AccountLimit], { default: {}, expected: 'failures and window, or false' })
+  ip: Type.Union([Type.Literal(false), IpLimit], {
+    default: {},
+    expected: 'max and window, or false',
+    description: 'Requests of one address.'
+  }),
+  account: Type.Union([Type.Literal(false), AccountLimit], {
+    default: {},
+    expected: 'failures and window, or false',
+    description: 'Failed logins at one account.'
+  })
 })
 
 /** The configuration as it is written, with its defaults. Backends are checked each by its own type's schema beside it. */
