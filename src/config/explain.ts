@@ -64,9 +64,10 @@ function partsOf(schema: TSchema, value: unknown, path: Path, within: Within, de
 function recordParts(schema: TRecord, entries: Array<[string, unknown]>, path: Path, within: Within): Finding[] {
   const key = new RegExp(Type.RecordPattern(schema), 'u')
   const wanted = 'keys' in schema ? `expected ${schema.keys} as key` : 'this key is not possible here'
-  return entries.flatMap(([name, item]) =>
-    key.test(name) ? within(Type.RecordValue(schema), item, name) : [{ path: [...path, name], message: wanted }]
-  )
+  return entries.flatMap(([name, item]) => {
+    if (item === null) return [{ path: [...path, name], message: 'has no value', isUnshown: true }]
+    return key.test(name) ? within(Type.RecordValue(schema), item, name) : [{ path: [...path, name], message: wanted }]
+  })
 }
 
 function objectParts(schema: TObject, values: Map<string, unknown>, path: Path, within: Within): Finding[] {

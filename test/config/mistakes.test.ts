@@ -249,6 +249,7 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
     'permissions: { declare: { blog.x: 1 } }',
     'permissions.declare["blog.x"]: expected text that is not empty, at most 255 characters, in the form that the documentation tells'
   ],
+  ['permissions: { declare: { a.b: one, two } }', 'permissions.declare[…]: has no value'],
   [
     'permissions: { declare: { latchkey.x: x } }',
     'permissions.declare["latchkey.x"]: latchkey.… are the service\'s own permissions'
