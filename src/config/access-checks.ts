@@ -6,6 +6,9 @@ import { builtInFields, reservedClaims } from './reserved.ts'
 import type { ConfigFile } from './schema.ts'
 import { secretFindings, when } from './service-checks.ts'
 
+/** The `client_id` in tokens for the public client. */
+const publicClientId = 'public'
+
 /** What is wrong among users' fields, audiences, clients and permissions. */
 export const accessChecks: readonly Check[] = [
   ({ users }) => attributeFindings(users.attributes),
@@ -30,6 +33,11 @@ export const accessChecks: readonly Check[] = [
       const own = [secret].flat().includes(client.secret)
       return [
         ...when(ids.indexOf(client.id) !== index, [...path, 'id'], 'another client has this id'),
+        ...when(
+          client.id === publicClientId,
+          [...path, 'id'],
+          'is what callers without client authentication are called'
+        ),
         ...secretFindings(client.secret, [...path, 'secret']),
         ...when(secrets.indexOf(client.secret) !== index, [...path, 'secret'], 'another client has this secret'),
         ...when(own, [...path, 'secret'], "is the service's own secret", [['secret']]),

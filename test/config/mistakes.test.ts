@@ -201,6 +201,10 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
     'clients[1].secret: another client has this secret'
   ],
   [`secret: ${secret}\n${client('')}`, "clients[0].secret: is the service's own secret"],
+  [
+    `clients: [{ id: public, secret: ${secret} }]`,
+    'clients[0].id: is what callers without client authentication are called'
+  ],
   [client('audiences: [x]'), 'clients[0].audiences[0]: no audience has this id'],
   [client('backends: [x]'), 'clients[0].backends[0]: no backend has this id'],
   [client('grants: [refresh_token]'), 'clients[0].grants: refresh_token needs a grant that logs in'],
