@@ -3,6 +3,7 @@ import type {
   Backend,
   BackendContext,
   BackendTools,
+  Credentials,
   IdentityAnswer,
   PasswordCredentials,
   PermissionAnswer,
@@ -44,10 +45,6 @@ const directoryOf = (options: LdapOptions, baseFolder: string) => {
     }
   })
 }
-
-/** Turns what the directory could not tell into the word that the chain knows; all else passes. */
-const unavailable = (id: string, error: unknown): unknown =>
-  error instanceof LdapFailure ? new BackendUnavailable(id, { reason: error.reason, cause: error }) : error
 
 /** Opens the backend; connects at the first question. */
 export const openLdap = (id: string, options: LdapOptions, tools: BackendTools): Backend => {
@@ -116,24 +113,25 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
     return { grants: grantsOf(groups), groups: groups.flatMap(({ name }) => name ?? []) }
   }
 
-  const telling =
+  /** What the directory could not tell becomes the word that the chain knows; all else passes. */
+  const answered =
     <Arguments extends unknown[], T>(ask: (...args: Arguments) => Promise<T>) =>
     async (...args: Arguments): Promise<T> => {
       try {
         return await ask(...args)
       } catch (error) {
-        throw unavailable(id, error)
+        throw error instanceof LdapFailure ? new BackendUnavailable(id, { reason: error.reason, cause: error }) : error
       }
     }
 
-  const tellingAuthenticate = telling(authenticate)
   return {
     takes: ['password'],
-    authenticate: async (credentials, context) =>
-      credentials.kind === 'password' ? tellingAuthenticate(credentials, context) : { outcome: 'unknown' },
-    identity: telling(identity),
-    permissions: telling(permissions),
-    probe: telling((context: BackendContext) => directory.probe(context)),
+    authenticate: answered(async (credentials: Credentials, context: AuthenticateContext) =>
+      credentials.kind === 'password' ? authenticate(credentials, context) : { outcome: 'unknown' }
+    ),
+    identity: answered(identity),
+    permissions: answered(permissions),
+    probe: answered((context: BackendContext) => directory.probe(context)),
     close: async () => directory.close()
   }
 }

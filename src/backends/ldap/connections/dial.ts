@@ -26,14 +26,15 @@ const socketReady = (
       unwatch()
       socket.off(event, onReady).off('error', onError).off('close', onClose)
       if (failure === undefined) return resolve()
-      // The socket may report more errors while it dies; nobody is interested any more.
-      socket.on('error', () => undefined).destroy()
+      socket.destroy()
       return reject(failure)
     }
     const onReady = () => settle()
     const onError = (cause: Error) => settle(new LdapFailure(reason, `${reason} failed: ${cause.message}`, { cause }))
     const onClose = () => settle(new LdapFailure(reason, `${reason} failed: closed by the server`))
     const unwatch = watch(deadline, settle)
+    // An error between this and the session's own listeners, or while it dies, must not end the process.
+    socket.on('error', () => undefined)
     socket.once(event, onReady).once('error', onError).once('close', onClose)
   })
 

@@ -107,6 +107,7 @@ export const createSession = (initial: Socket, onEnd: () => void): Session => {
     socket.on('data', onData)
     socket.on('error', (cause) => fail(new LdapFailure('closed', 'connection lost', { cause })))
     socket.on('close', () => fail(new LdapFailure('closed', 'connection closed')))
+    if (socket.destroyed) fail(new LdapFailure('closed', 'connection closed'))
   }
   attach(initial)
 
