@@ -1,0 +1,86 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import createClient from 'openapi-fetch'
+import t from 'tap'
+import { documentOf } from '../../src/http/document.ts'
+import { openTestLatchkey, temporaryFolder } from '../latchkey.ts'
+import { serve } from '../serve.ts'
+
+const root = new URL('../../', import.meta.url).pathname
+const committed = join(root, 'openapi.yaml')
+const yaml = 'publicClient: true\nbackends: [{ id: local, type: local }]'
+const password = 'correct horse battery'
+
+t.test('openapi.yaml is what the routes say', async (t) => {
+  const { app } = await openTestLatchkey(t, yaml)
+  await app.ready()
+  const document = documentOf(app)
+  t.equal(readFileSync(committed, 'utf8'), document, 'else: npm run generate')
+  t.same((await app.inject('/openapi.yaml')).body, document)
+  const json = (await app.inject('/openapi.json')).json()
+  t.equal(json.openapi, '3.1.0')
+  const paths = Object.keys(json.paths)
+  for (const path of ['/token', '/userinfo', '/.well-known/jwks.json', '/livez', '/readyz', '/status', '/metrics']) {
+    t.ok(paths.includes(path), path)
+  }
+  const page = await app.inject('/docs/')
+  t.equal(page.statusCode, 200)
+  t.match(page.headers['content-type'], /^text\/html/)
+})
+
+t.test('it passes the linter', async (t) => {
+  const { status, stdout, stderr } = run('redocly', ['lint', '--config', join(root, 'redocly.yaml'), committed])
+  t.equal(status, 0, stdout + stderr)
+})
+
+t.test('a client generated from it logs in', async (t) => {
+  const folder = await temporaryFolder(t)
+  const types = join(folder, 'api.d.ts')
+  const generated = run('openapi-typescript', [committed, '-o', types])
+  t.equal(generated.status, 0, generated.stderr)
+  t.match(readFileSync(types, 'utf8'), /PasswordGrant: \{/)
+
+  const server = await serve(t, yaml)
+  await server.latchkey.addUser({ email: 'alice@example.com', password })
+  const client = createClient<Paths>({ baseUrl: server.url })
+  const { data, error } = await client.POST('/token', {
+    body: { grant_type: 'password', username: 'alice@example.com', password }
+  })
+  t.equal(error, undefined)
+  const headers = { Authorization: `Bearer ${data?.access_token}` }
+  const { data: user } = await client.GET('/userinfo', { headers })
+  t.equal(user?.email, 'alice@example.com')
+
+  writeFileSync(join(folder, 'use.ts'), program)
+  const checked = run('tsc', ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', join(folder, 'use.ts')])
+  t.equal(checked.status, 0, `the generated types fit: ${checked.stdout}`)
+})
+
+/** What the generated types say of the two operations, for the client at run time; `program` holds them to it. */
+interface Paths {
+  '/token': {
+    post: {
+      requestBody: { content: { 'application/json': { grant_type: 'password'; username: string; password: string } } }
+      responses: { 200: { content: { 'application/json': { access_token: string } } } }
+    }
+  }
+  '/userinfo': { get: { responses: { 200: { content: { 'application/json': { email: string } } } } } }
+}
+
+const program = `
+import type { paths } from './api.d.ts'
+type Body = paths['/token']['post']['requestBody']['content']['application/json']
+export const body: Body = { grant_type: 'password', username: 'a', password: 'b' }
+// @ts-expect-error: the password is required
+export const bad: Body = { grant_type: 'password', username: 'a' }
+type Answer = paths['/token']['post']['responses'][200]['content']['application/json']
+export const token = (answer: Answer): string => answer.access_token
+type User = paths['/userinfo']['get']['responses'][200]['content']['application/json']
+export const email = (user: User): string => user.email
+`
+
+function run(command: string, args: readonly string[]): { status: number | null; stdout: string; stderr: string } {
+  const env = { ...process.env, REDOCLY_TELEMETRY: 'off', REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true', NODE_OPTIONS: '' }
+  return spawnSync(join(root, 'node_modules/.bin', command), args, { encoding: 'utf8', env, cwd: root })
+}
