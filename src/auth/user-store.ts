@@ -66,7 +66,7 @@ export interface StoredPermissions {
   readonly groups: readonly string[]
 }
 
-/** A page of users, in the order of their ids. */
+/** A page of users, in the order of their ids, or of their e-mails where these are searched. */
 export interface UserPage {
   readonly items: readonly User[]
   /** The cursor of the next page, or null. */

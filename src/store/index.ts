@@ -35,8 +35,9 @@ const openDatabase = async ({ url, password, log, migrate = true }: StoreOptions
     const { openMysql } = await import('./mysql.ts')
     return openMysql({ url, password, log, migrate })
   }
+  if (!url.startsWith('file:')) throw new TypeError('a database URL begins with file: or mysql:')
   const { openSqlite } = await import('./sqlite.ts')
-  return openSqlite({ url, log, migrate })
+  return openSqlite({ url, migrate })
 }
 
 /** Opens the database of either dialect; only the driver that is needed is loaded. */

@@ -26,7 +26,7 @@ const isMistake = ({ errno = 0, sqlState = '' }: MysqlError): boolean =>
 export const translated = (thrown: unknown): unknown => {
   const error = asMysqlError(thrown)
   if (error === undefined || error instanceof TypeError || error instanceof TemporarilyUnavailable) return thrown
-  if (error.errno === 1062) return new DuplicateKey(error)
+  if (error.errno === 1062 || error.errno === 1586) return new DuplicateKey(error)
   if (error.errno === 1452) return new MissingReference(error)
   return error.sqlState !== undefined && isMistake(error) ? error : new TemporarilyUnavailable(error)
 }

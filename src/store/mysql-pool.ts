@@ -1,6 +1,7 @@
 import mysql, { type PoolConnection } from 'mysql2'
 import type { Log } from '../auth/ports.ts'
 import { isSpent } from './mysql-errors.ts'
+import { plainValue } from './values.ts'
 
 const connectMs = 2000
 /** For a statement of ours, all of which find their rows by an index. */
@@ -22,15 +23,6 @@ export const optionsOf = (url: string, password: string | undefined) => {
   }
 }
 
-type Value = string | number | bigint | boolean | Buffer | null
-
-/** mysql2 gives objects a meaning of their own: nothing but plain values reaches a statement. */
-const plain = (value: unknown): Value => {
-  if (value === null || Buffer.isBuffer(value)) return value
-  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value
-  throw new TypeError(`a ${typeof value} is no value for a statement`)
-}
-
 const late = (what: string, ms: number) =>
   Object.assign(new Error(`${what} took more than ${ms} ms`), { fatal: true, code: 'ETIMEDOUT' })
 
@@ -47,7 +39,7 @@ export const execute = (connection: PoolConnection, sql: string, params?: readon
       else resolve(Array.isArray(result) ? result : [result])
     }
     if (params === undefined) connection.query({ sql, rowsAsArray: true }, done)
-    else connection.execute({ sql, rowsAsArray: true, values: params.map(plain) }, done)
+    else connection.execute({ sql, rowsAsArray: true, values: params.map(plainValue) }, done)
   })
 
 /** A bounded pool; nothing waits for it or for the server beyond a limit. */
@@ -63,10 +55,7 @@ export const openPool = (url: string, { password, log }: { password?: string | u
     keepAliveInitialDelay: 10_000,
     maxPreparedStatements: 200
   })
-  const open = new Set<PoolConnection>()
   pool.on('connection', (connection) => {
-    open.add(connection)
-    connection.on('end', () => open.delete(connection))
     connection.on('error', (err) => log.debug({ err }, 'database connection lost'))
     connection.query(strict, (err) => err && log.warn({ err }, 'database session could not be set up'))
   })
@@ -103,10 +92,7 @@ export const openPool = (url: string, { password, log }: { password?: string | u
     /** Says goodbye; to a server that does not answer only for a while. */
     close: () =>
       new Promise<void>((resolve) => {
-        const timer = setTimeout(() => {
-          for (const connection of open) connection.destroy()
-          resolve()
-        }, closeMs)
+        const timer = setTimeout(resolve, closeMs)
         pool.end(() => {
           clearTimeout(timer)
           resolve()

@@ -52,7 +52,8 @@ const bringUpToDate = async (connection: PoolConnection, database: string, log: 
     const steps = await migrate('mysql', run)
     log.info({ steps }, 'database migrated')
   } finally {
-    await run('select release_lock(?)', [lock])
+    // a connection that broke gave the lock back by itself
+    await run('select release_lock(?)', [lock]).catch(() => undefined)
   }
 }
 

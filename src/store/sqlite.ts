@@ -1,8 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Log } from '../auth/ports.ts'
 import { TemporarilyUnavailable } from '../errors.ts'
 import type { Database } from './database.ts'
 import { causeOf, DuplicateKey, MissingReference } from './failures.ts'
@@ -11,6 +10,7 @@ import { migrate } from './migrate.ts'
 import { recordInTransaction } from './record-login.ts'
 import { sqliteDialect } from './sqlite-kit.ts'
 import { createTables } from './tables.ts'
+import { plainValue } from './values.ts'
 
 /** How long a statement waits for another process that is writing. */
 const busyMs = 5000
@@ -46,6 +46,12 @@ const patiently = async <T>(work: () => T | Promise<T>): Promise<T> => {
   }
 }
 
+/** SQLite has no booleans. */
+const inputOf = (value: unknown) => {
+  const plain = plainValue(value)
+  return typeof plain === 'boolean' ? Number(plain) : plain
+}
+
 /** One connection; its statements are prepared once. */
 const connect = (path: string) => {
   const db = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: true })
@@ -59,10 +65,10 @@ const connect = (path: string) => {
     return statement
   }
   const run = (sql: string, params: unknown[] = [], writes = false): unknown[] => {
-    const values = params as SQLInputValue[]
+    const values = params.map(inputOf)
     return writes ? [{ affectedRows: Number(prepared(sql).run(...values).changes) }] : prepared(sql).all(...values)
   }
-  return { db, run, exec: (sql: string) => db.exec(sql), close: () => db.close() }
+  return { db, run, exec: (sql: string) => db.exec(sql), close: () => db.isOpen && db.close() }
 }
 
 /** Work is done one after the other: two transactions on one connection would be one. */
@@ -105,15 +111,26 @@ const bringUpToDate = async (writer: ReturnType<typeof connect>) => {
   writer.exec('pragma foreign_keys = on')
 }
 
+/** A connection that writes, to tables that are up to date where `migrate` asks for it. */
+const openWriter = async (path: string, options: { migrate: boolean }) => {
+  const writer = await patiently(() => connect(path))
+  try {
+    await patiently(() => writer.exec('pragma journal_mode = wal; pragma synchronous = normal'))
+    if (options.migrate) await patiently(() => bringUpToDate(writer))
+    return writer
+  } catch (error) {
+    writer.close()
+    throw error
+  }
+}
+
 /** Opens the SQLite file of a `file:` URL: one connection that writes, in turn, and one that reads beside it. */
-export const openSqlite = async (options: { url: string; log: Log; migrate: boolean }): Promise<Database> => {
+export const openSqlite = async (options: { url: string; migrate: boolean }): Promise<Database> => {
   const path = pathOf(options.url)
   createFile(path)
-  const writer = connect(path)
+  const writer = await openWriter(path, options)
   const reader = connect(path)
-  await patiently(() => writer.exec('pragma journal_mode = wal; pragma synchronous = normal'))
-  await patiently(() => reader.exec('pragma query_only = on'))
-  if (options.migrate) await patiently(() => bringUpToDate(writer))
+  reader.exec('pragma query_only = on')
 
   const enqueue = createQueue()
   const read: Run = (sql, params) => patiently(() => reader.run(sql, params))

@@ -52,32 +52,25 @@ export const createUserQueries = (
     storedPermissions: createStoredPermissions(db),
 
     async list({ search, cursor, limit }) {
-      const order = search === undefined ? users.id : users.email
+      const order = search === undefined ? 'id' : 'email'
+      const prefix = search === undefined ? [] : [gte(users.email, search), lt(users.email, endOf(search))]
+      const after = cursor === undefined ? [] : [gt(users[order], cursor)]
       const page = queries
-        .select({ id: users.id })
+        .select()
         .from(users)
-        .where(
-          and(
-            cursor === undefined ? undefined : gt(order, cursor),
-            ...(search === undefined ? [] : [gte(users.email, search), lt(users.email, endOf(search))])
-          )
-        )
-        .orderBy(asc(order))
+        .where(and(...prefix, ...after))
+        .orderBy(asc(users[order]))
         .limit(limit + 1)
         .as('page')
+      // nothing but a left join keeps SQLite from reading all users to sort them
       const rows = await queries
-        .select({ user: users, identity: identities })
+        .select({ user: page._.selectedFields, identity: identities })
         .from(page)
-        .innerJoin(users, eq(users.id, page.id))
-        .leftJoin(identities, eq(identities.userId, users.id))
-        .orderBy(asc(order))
+        .leftJoin(identities, eq(identities.userId, page.id))
+        .orderBy(asc(page[order]))
       const found = toUsers(rows)
       const items = found.slice(0, limit)
-      const last = items.at(-1)
-      return {
-        items,
-        next: found.length > limit && last !== undefined ? last[search === undefined ? 'id' : 'email'] : null
-      }
+      return { items, next: found.length > limit ? (items.at(-1)?.[order] ?? null) : null }
     },
     async count() {
       const [row] = await queries.select({ n: orm.count() }).from(users)

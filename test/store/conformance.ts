@@ -318,4 +318,12 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.type(error, Error)
     t.notMatch(`${error.message} ${JSON.stringify(error)} ${error.stack}`, /a secret hash/)
   })
+
+  test('objects never reach a statement', async (t, { store: { users, accounts } }) => {
+    await created(users.create(newUser('ann@example.com')))
+    const forged = { email: 1 } as never
+    await t.rejects(users.byEmail(forged), TypeError)
+    await t.rejects(accounts.byEmail(forged), TypeError)
+    await t.rejects(users.byIdentity(['corp'] as never, undefined as never), TypeError)
+  })
 }

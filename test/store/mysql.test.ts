@@ -164,11 +164,3 @@ t.test('a deadlock is tried again, and a lock that is held for long is unavailab
   t.ok((await refusedAfter(t, store.users.setActive(two?.id ?? '', false, 1))) < 3500)
   await other.query('rollback')
 })
-
-t.test('objects never reach a statement', { skip }, async (t) => {
-  const { store } = await world(t)
-  await store.users.create(newUser('ann@example.com'))
-  const forged = { email: 1 } as never
-  await t.rejects(store.users.byEmail(forged), TypeError)
-  await t.rejects(store.accounts.byEmail(forged), TypeError)
-})
