@@ -17,7 +17,7 @@ export interface MariadbServer {
   /** Runs statements as root. */
   sql(statements: string): Promise<string>
   /** Stops answering, with its connections open. */
-  pause(): void
+  pause(): Promise<void>
   resume(): void
   /** Dies at once, and starts again on the same port and data. */
   kill(): Promise<void>
@@ -90,7 +90,11 @@ export const startMariadb = async (options: readonly string[] = []): Promise<Mar
       )
       return `mysql://latchkey:secret@127.0.0.1:${port}/${name}`
     },
-    pause: () => void server?.kill('SIGSTOP'),
+    async pause() {
+      server?.kill('SIGSTOP')
+      // its threads stop one after the other
+      await sleep(100)
+    },
     resume: () => void server?.kill('SIGCONT'),
     kill,
     start,

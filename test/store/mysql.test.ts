@@ -93,7 +93,7 @@ t.test(
   async (t) => {
     const { store } = await world(t)
     await store.users.create(newUser('ann@example.com'))
-    mariadb().pause()
+    await mariadb().pause()
     t.teardown(() => mariadb().resume())
     const asked = Array.from({ length: 30 }, () => refusedAfter(t, store.users.byEmail('ann@example.com')))
     for (const ms of await Promise.all(asked)) t.ok(ms < 5500, `${ms} ms`)
