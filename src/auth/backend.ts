@@ -1,4 +1,5 @@
 import type { Static, TSchema } from 'typebox'
+import { verdictOnShape } from './credentials.ts'
 import type { LocalAccounts } from './local-accounts.ts'
 import type { Log } from './ports.ts'
 
@@ -189,7 +190,22 @@ export interface BackendDefinition<Options extends TSchema = TSchema> {
   readonly open: (id: string, options: Static<Options>, tools: BackendTools) => Backend
 }
 
-/** Ties a backend's options to their schema; the default export of a backend of one's own. */
+/**
+ * Ties a backend's options to their schema; the default export of a backend of one's own. The backend that comes of it is
+ * asked about credentials of the kinds that it takes only, and never about an empty, over-long or malformed name or password.
+ */
 export const defineBackend = <const Options extends TSchema>(
   definition: BackendDefinition<Options>
-): BackendDefinition<Options> => definition
+): BackendDefinition<Options> => ({
+  ...definition,
+  open(id, options, tools) {
+    const backend = definition.open(id, options, tools)
+    return {
+      ...backend,
+      async authenticate(credentials, context) {
+        if (!backend.takes.includes(credentials.kind)) return { outcome: 'unknown' }
+        return verdictOnShape(credentials) ?? backend.authenticate(credentials, context)
+      }
+    }
+  }
+})

@@ -1,8 +1,7 @@
 import { text } from 'node:stream/consumers'
 import { isCancel, password as promptPassword } from '@clack/prompts'
+import { longest } from '../auth/credentials.ts'
 import { Refused } from './refused.ts'
-
-const maxLength = 1024
 
 /**
  * The password for a user: from standard input, without one newline at its end, where `--password-stdin` says so; asked for
@@ -21,7 +20,8 @@ export async function readPassword(options: { passwordStdin?: boolean }): Promis
 
 function checked(password: string | undefined): string {
   if (password === undefined || password === '') throw new Refused('the password is empty')
-  if ([...password].length > maxLength) throw new Refused(`the password is longer than ${maxLength} characters`)
+  if ([...password].length > longest.password)
+    throw new Refused(`the password is longer than ${longest.password} characters`)
   if (/[\p{Cc}\p{Cs}\ufffd]/u.test(password)) throw new Refused('the password holds control characters or is not UTF-8')
   return password
 }
