@@ -1,6 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -37,6 +36,17 @@ const answers = (port: number) =>
     socket.once('error', () => resolve(false))
   })
 
+/** Ends the server when this process dies, however it does: its end of the pipe closes then. */
+const watch = (server: ChildProcess, folder: string): ChildProcess => {
+  const script = 'read _; kill -9 "$0"; rm -rf "$1"'
+  const watchdog = spawn('sh', ['-c', script, String(server.pid), folder], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true
+  })
+  watchdog.unref()
+  return watchdog
+}
+
 /** @param options more options for mariadbd, such as `--character-set-server=latin1` */
 export const startMariadb = async (options: readonly string[] = []): Promise<MariadbServer> => {
   const folder = await mkdtemp(join(tmpdir(), 'latchkey-mariadb-'))
@@ -48,6 +58,7 @@ export const startMariadb = async (options: readonly string[] = []): Promise<Mar
   const port = await freePort()
 
   let server: ChildProcess | undefined
+  let watchdog: ChildProcess | undefined
   const start = async () => {
     const own = [
       '--bind-address=127.0.0.1',
@@ -58,6 +69,7 @@ export const startMariadb = async (options: readonly string[] = []): Promise<Mar
     ]
     const quick = ['--innodb-flush-log-at-trx-commit=2', '--innodb-buffer-pool-size=64M', '--innodb-log-file-size=16M']
     server = spawn('mariadbd', [...shared, ...own, ...quick, ...options], { stdio: 'ignore' })
+    watchdog = watch(server, folder)
     for (let tries = 0; !(await answers(port)); tries++) {
       if (tries > 600 || server.exitCode !== null) throw new Error('mariadbd does not start')
       await sleep(50)
@@ -66,14 +78,10 @@ export const startMariadb = async (options: readonly string[] = []): Promise<Mar
   const kill = async () => {
     const mine = server
     if (mine === undefined || mine.exitCode !== null || mine.signalCode !== null) return
+    watchdog?.kill()
     mine.kill('SIGKILL')
     await once(mine, 'exit')
   }
-  const die = () => {
-    server?.kill('SIGKILL')
-    rmSync(folder, { recursive: true, force: true })
-  }
-  process.once('exit', die)
   await start()
 
   const sql = async (statements: string) => {
@@ -99,7 +107,6 @@ export const startMariadb = async (options: readonly string[] = []): Promise<Mar
     kill,
     start,
     async stop() {
-      process.off('exit', die)
       await kill()
       await rm(folder, { recursive: true, force: true })
     }
