@@ -97,7 +97,7 @@ async function addUser({ store, passwords }: Latchkey, user: Parameters<TestLatc
   })
   if (created === 'taken') throw new Error(`${user.email} is taken`)
   if (user.permissions) await store.users.grantPermissions(created.id, user.permissions)
-  if (user.groups) await store.users.joinGroups(created.id, user.groups)
+  if (user.groups) await store.users.joinGroups(created.id, user.groups, Date.now())
   return created.id
 }
 

@@ -97,8 +97,8 @@ export interface UserStore {
   setActive(userId: string, isActive: boolean, at: number): Promise<boolean>
   /** Grants permissions to the user directly; declares those that nobody did. */
   grantPermissions(userId: string, permissions: readonly string[]): Promise<boolean>
-  /** Puts the user into groups by name; answers the names of those that don't exist, and then changes nothing. */
-  joinGroups(userId: string, groups: readonly string[]): Promise<readonly string[]>
+  /** Puts the user into groups by name, and makes those that don't exist; answers the names of these. */
+  joinGroups(userId: string, groups: readonly string[], at: number): Promise<readonly string[]>
   count(): Promise<number>
 }
 

@@ -66,6 +66,7 @@ async function create(address: string, options: CreateOptions, command: Command)
   const email = canonicalEmail(address)
   if (email === undefined) throw new Refused('that is no e-mail address')
   for (const permission of options.permission) checkPermission(permission)
+  for (const group of options.group) checkGroup(group)
   const password = await readPassword(options)
   await withStore(command, async (store, config) => {
     const passwordHash = password === undefined ? null : await (await openPasswords(config.passwords)).hash(password)
@@ -89,7 +90,7 @@ async function create(address: string, options: CreateOptions, command: Command)
 
 async function grant({ id }: User, { permission, group }: CreateOptions, { users }: Store): Promise<void> {
   if (permission.length > 0) await users.grantPermissions(id, permission)
-  if (group.length > 0) await users.joinGroups(id, group)
+  for (const made of await users.joinGroups(id, group, Date.now())) process.stderr.write(`made the group ${made}\n`)
 }
 
 async function list({ search, json }: { search?: string; json?: boolean }, command: Command): Promise<void> {
@@ -138,6 +139,13 @@ function checkPermission(name: string): void {
     throw new Refused(
       `${JSON.stringify(name)} is no permission: it is called app_label.codename, as in blog.change_post`
     )
+  }
+}
+
+/** Django's bound for a group's name, and nothing that can't be seen. */
+function checkGroup(name: string): void {
+  if (name.trim() !== name || name === '' || [...name].length > 150 || /[\p{Cc}\p{Cf}\p{Cs}]/u.test(name)) {
+    throw new Refused(`${JSON.stringify(name)} is no name for a group`)
   }
 }
 

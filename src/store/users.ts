@@ -83,20 +83,22 @@ export const createUserStore = (db: Database): UserStore => {
       }
     },
 
-    async joinGroups(userId, names) {
+    async joinGroups(userId, names, at) {
       if (names.length === 0) return []
-      const rows = await db.queries
-        .select()
-        .from(groups)
-        .where(inArray(groups.name, [...names]))
-      const missing = names.filter((name) => !rows.some((group) => group.name === name))
-      if (missing.length > 0) return missing
-      await db.insertMissing(
-        db.queries,
-        userGroups,
-        rows.map(({ id }) => ({ userId, groupId: id, origin: 'local' }))
-      )
-      return []
+      const named = () =>
+        db.queries
+          .select()
+          .from(groups)
+          .where(inArray(groups.name, [...names]))
+      const known = new Set((await named()).map(({ name }) => name))
+      const missing = [...new Set(names)].filter((name) => !known.has(name))
+      if (missing.length > 0) {
+        const rows = missing.map((name) => ({ id: uuidv7(), name, createdAt: at, updatedAt: at }))
+        await db.insertMissing(db.queries, groups, rows)
+      }
+      const rows = (await named()).map(({ id }) => ({ userId, groupId: id, origin: 'local' }))
+      await db.insertMissing(db.queries, userGroups, rows)
+      return missing
     }
   }
 }
