@@ -1,0 +1,125 @@
+import { execFile } from 'node:child_process'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { Agent, request } from 'node:http'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { createRemoteJWKSet, jwtVerify } from 'jose'
+import t from 'tap'
+import { temporaryFolder } from '../latchkey.ts'
+import { command, start } from '../process.ts'
+import { freePort } from '../servers/free-port.ts'
+
+const shell = async (line: string): Promise<string> => (await promisify(execFile)('bash', ['-c', line])).stdout
+
+t.test('what a newcomer meets', async (t) => {
+  const folder = await temporaryFolder(t)
+  const port = String(await freePort())
+  const env = { LATCHKEY_PORT: port }
+  const first = start(t, ['serve'], folder, env)
+  await first.says(/jwks\.json\n/)
+  const lines = first
+    .said()
+    .split('\n')
+    .filter((line) => line.startsWith('curl '))
+  t.equal(lines.length, 3, 'three lines to paste')
+  const [token = '', userinfo = '', keys = ''] = lines
+  const answer = JSON.parse(await shell(token))
+  t.match(answer, { token_type: 'Bearer', expires_in: 600 })
+  t.match(JSON.parse(await shell(userinfo)), { email: 'admin@localhost', backend: 'local' })
+  t.match(JSON.parse(await shell(keys)), { keys: [{ alg: 'ES256' }] })
+  const issuer = `http://localhost:${port}`
+  const jwks = createRemoteJWKSet(new URL(`${issuer}/.well-known/jwks.json`))
+  const { payload } = await jwtVerify(answer.access_token, jwks, { issuer, audience: issuer, typ: 'at+jwt' })
+  t.match(payload, { email: 'admin@localhost', client_id: 'public' })
+
+  t.equal((await stat(join(folder, 'data'))).mode & 0o777, 0o700)
+  for (const name of await readdir(join(folder, 'data'))) {
+    t.equal((await stat(join(folder, 'data', name))).mode & 0o077, 0, `data/${name} is nobody else's`)
+  }
+  t.same(await readdir(folder), ['data'], 'nothing else is made')
+  const [, password = ''] = /password=([\w-]+)/.exec(token) ?? []
+  t.equal(
+    first
+      .said()
+      .split('\n')
+      .filter((line) => line.startsWith('{') && line.includes(password)).length,
+    0,
+    'not in the log'
+  )
+  t.equal(await first.end(), 0, 'SIGTERM ends it with 0')
+
+  const database = await readFile(join(folder, 'data/latchkey.db'))
+  t.notOk(database.includes('PRIVATE KEY'), 'the signing key is sealed')
+  t.notOk(database.includes(password))
+  const second = start(t, ['serve'], folder, env)
+  await second.says(/jwks\.json\n/)
+  t.notMatch(second.said(), /password=/)
+  t.same(JSON.parse(await shell(token)).token_type, 'Bearer', 'the same administrator')
+  t.equal((await jwtVerify(answer.access_token, jwks, { issuer })).payload.sub, payload.sub, 'and the same key')
+
+  const list = await command(t, ['users', 'list', '--json'], folder, { env })
+  t.equal(list.stdout.trim().split('\n').length, 1, 'one user still, seen beside the running server')
+  t.equal(await second.end('SIGINT'), 0)
+})
+
+t.test('requests under way are answered when it ends', async (t) => {
+  const folder = await temporaryFolder(t)
+  const port = await freePort()
+  const server = start(t, ['serve'], folder, { LATCHKEY_PORT: String(port) })
+  await server.says(/jwks\.json\n/)
+  const [, password = ''] = /password=([\w-]+)/.exec(server.said()) ?? []
+  const body = new URLSearchParams({ grant_type: 'password', username: 'admin@localhost', password }).toString()
+  const agent = new Agent({ keepAlive: true, maxSockets: 20 })
+  const outcomes: string[] = []
+  let ending = false
+  const post = (): Promise<string> =>
+    new Promise((resolve) => {
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+      const sent = request({ port, host: '127.0.0.1', path: '/token', method: 'POST', agent, headers }, (answer) => {
+        answer.resume().on('end', () => resolve(String(answer.statusCode)))
+      })
+      sent.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'))
+      sent.end(body)
+    })
+  const worker = async (): Promise<void> => {
+    for (;;) {
+      const outcome = await post()
+      if (outcome === 'ECONNREFUSED' && ending) return
+      outcomes.push(outcome)
+    }
+  }
+  const workers = Array.from({ length: 20 }, worker)
+  while (outcomes.length < 60) await new Promise((resolve) => setTimeout(resolve, 20))
+  ending = true
+  t.equal(await server.end(), 0)
+  await Promise.all(workers)
+  t.same([...new Set(outcomes)], ['200'], `${outcomes.length} requests, none lost`)
+})
+
+t.test('what stops the start', async (t) => {
+  const folder = await temporaryFolder(t)
+  const config = join(folder, 'latchkey.yaml')
+  const serve = (env: Record<string, string> = {}) => command(t, ['serve'], folder, { env })
+  await writeFile(config, 'backnds: []\nlisten: { port: 99999 }\nissuer: http://auth.example.com\n')
+  const wrong = await serve()
+  t.equal(wrong.code, 1)
+  for (const text of ['backnds', 'backends', 'listen.port', 'issuer']) t.match(wrong.stderr, text)
+  t.notMatch(wrong.stderr, /\n\s+at /, 'mistakes, not a stack')
+
+  await writeFile(config, `backends: [{ id: local, type: local }]\nlisten: { port: ${await freePort()} }\n`)
+  const first = start(t, ['serve'], folder, { LATCHKEY_SECRET: 'the first secret, of many characters' })
+  await first.says('listening')
+  t.notMatch(first.said(), /password|curl/, 'with a file nobody is created unasked')
+  const taken = await serve({ LATCHKEY_SECRET: 'the first secret, of many characters' })
+  t.equal(taken.code, 1)
+  t.match(taken.stderr, /EADDRINUSE/)
+  await first.end()
+  const other = await serve({ LATCHKEY_SECRET: 'another secret, of many characters too' })
+  t.equal(other.code, 1)
+  t.match(other.stderr, /another secret/, 'a secret that does not open the keys')
+  const short = await serve({ LATCHKEY_SECRET: 'canary-short' })
+  t.equal(short.code, 1)
+  t.notMatch(short.stderr, /canary/)
+  const usage = await command(t, ['nonsense'], folder)
+  t.equal(usage.code, 2)
+})
