@@ -50,6 +50,7 @@ async function userOf(login: Login, tools: UserTools): Promise<User | 'raced'> {
   if (own) return join(own, login, tools)
   const holder = await tools.store.byEmail(email.value)
   if (!holder) return create(login, tools)
+  if (holder.identities.some((seen) => isSame(seen, login))) return update(holder, login, tools)
   const refusal = joinRefusal({
     email,
     backend: backend.id,

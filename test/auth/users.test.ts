@@ -251,3 +251,24 @@ t.test('an identity over our own table is its user, whatever the rules of joinin
     [['local', admin.id]]
   )
 })
+
+t.test('a first login that another process finishes between two look-ups', async (t) => {
+  const ldap = fakeLink('ldap')
+  const { store, record } = await openUsers(t, [ldap])
+  const alice = await record(ldap, fakeIdentity(), vouched())
+  let looked = 0
+  const late = {
+    ...store.users,
+    byIdentity: async () => (looked++ === 0 ? undefined : store.users.byIdentity('ldap', 'subject-1'))
+  }
+  const tools = {
+    store: late,
+    chain: [ldap],
+    log: fakeLog(),
+    privileged: async () => false,
+    checked: (given: Identity) => given
+  }
+  const again = await recordLogin({ backend: ldap, identity: fakeIdentity(), email: vouched(), at: 9 }, tools)
+  t.equal(again.id, alice.id, 'is no second identity at the same backend')
+  t.equal((await store.users.byId(alice.id))?.lastLoginAt, 9)
+})
