@@ -1,7 +1,7 @@
-import Type from 'typebox'
 import { type AuthenticateContext, defineBackend, type Identity, type Verdict } from '../auth/backend.ts'
 import { canonicalEmail } from '../auth/email.ts'
 import type { LocalAccount } from '../auth/local-accounts.ts'
+import Type from '../schema/type.ts'
 
 /** The service's own users: their login name is their e-mail, in any spelling that normalises to it. */
 export const localBackend = defineBackend({

@@ -1,10 +1,11 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { defineBackend, type Identity, type OptionMistake } from '../auth/backend.ts'
 import { canonicalEmail } from '../auth/email.ts'
 import type { Log } from '../auth/ports.ts'
 import { PermissionName, text } from '../config/names.ts'
 import { builtInFields } from '../config/reserved.ts'
 import { isAffordable, parseArgon2 } from '../passwords/phc.ts'
+import Type from '../schema/type.ts'
 
 const field = (description: string) => text({ maxLength: 255, description })
 

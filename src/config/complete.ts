@@ -1,7 +1,8 @@
-import Type, { type TSchema, type TUnion } from 'typebox'
-import { Check } from 'typebox/schema'
+import type { TSchema, TUnion } from 'typebox'
+import { check, type Definitions } from '../schema/check.ts'
+import Type from '../schema/type.ts'
 import type { Path } from './config-error.ts'
-import { type Definitions, definitionsOf, referred, variantFor } from './explain.ts'
+import { definitionsOf, referred, variantFor } from './explain.ts'
 import { placeOf } from './interpolation.ts'
 
 /**
@@ -47,9 +48,9 @@ const defaultOf = (schema: TSchema): unknown => ('default' in schema ? schema.de
 
 function scalarFor(schema: TSchema, text: string): unknown {
   const variants: readonly TSchema[] = Type.IsUnion(schema) ? (schema as TUnion).anyOf : [schema]
-  if (variants.some((variant) => Check(variant, text))) return text
+  if (variants.some((variant) => check(variant, text))) return text
   const scalar = scalarIn(text)
-  return variants.some((variant) => Check(variant, scalar)) ? scalar : text
+  return variants.some((variant) => check(variant, scalar)) ? scalar : text
 }
 
 function scalarIn(text: string): unknown {

@@ -1,4 +1,5 @@
-import Type, { type TSchema } from 'typebox'
+import type { TSchema } from 'typebox'
+import Type from '../schema/type.ts'
 
 /** What a schema asks for, in plain words; its own words (`expected`) go first. */
 export function expected(schema: TSchema): string {

@@ -1,11 +1,9 @@
 import { distance } from 'fastest-levenshtein'
-import Type, { type TObject, type TRecord, type TSchema, type TUnion } from 'typebox'
-import { Check } from 'typebox/schema'
+import type { TObject, TRecord, TSchema, TUnion } from 'typebox'
+import { check, type Definitions } from '../schema/check.ts'
+import Type from '../schema/type.ts'
 import type { Finding, Path } from './config-error.ts'
 import { expected } from './expected.ts'
-
-/** Schemas that others refer to by name, for recursive ones. */
-export type Definitions = Readonly<Record<string, TSchema>>
 
 /** The definitions in force below a schema. */
 export const definitionsOf = (schema: TSchema, outer: Definitions): Definitions =>
@@ -26,7 +24,7 @@ export function explain(schema: TSchema, value: unknown, path: Path = [], outer:
   const within = (inner: TSchema, item: unknown, part: string | number) =>
     explain(inner, item, [...path, part], definitions)
   const findings = partsOf(schema, value, path, within, definitions)
-  if (findings.length > 0 || Check(definitions, schema, value)) return findings
+  if (findings.length > 0 || check(schema, value, definitions)) return findings
   if (value === undefined) return [{ path, message: `is missing: expected ${expected(schema)}` }]
   if (value === null) return [{ path, message: `has no value: expected ${expected(schema)}` }]
   return [{ path, message: `expected ${expected(schema)}` }]
@@ -35,7 +33,7 @@ export function explain(schema: TSchema, value: unknown, path: Path = [], outer:
 /** The variant of a union that a value fits or, where it fits none, was most probably meant for. */
 export function variantFor(union: TUnion, value: unknown, definitions: Definitions): TSchema | undefined {
   const variants: readonly TSchema[] = union.anyOf
-  const fitting = variants.find((variant) => Check(definitions, variant, value))
+  const fitting = variants.find((variant) => check(variant, value, definitions))
   if (fitting !== undefined) return fitting
   const alike = variants.filter((variant) => isAlike(referred(variant, definitions) ?? variant, value))
   const [best] = alike

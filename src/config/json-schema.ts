@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox'
-import { Check } from 'typebox/schema'
+import { check } from '../schema/check.ts'
 import { backendSchema } from './backend-schema.ts'
 import { isMapping } from './complete.ts'
 import { ConfigFile } from './schema.ts'
@@ -81,7 +81,7 @@ function orSubstituted({ description, default: preset, ...schema }: Json): Json 
   }
   const isScalar =
     'enum' in schema || 'const' in schema || ['string', 'integer', 'number', 'boolean'].includes(`${schema.type}`)
-  if (!isScalar || Check(schema, substitution)) return { ...about, ...schema }
+  if (!isScalar || check(schema, substitution)) return { ...about, ...schema }
   return { ...about, anyOf: [schema, { type: 'string', pattern: '\\$\\{' }] }
 }
 

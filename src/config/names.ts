@@ -1,4 +1,5 @@
-import Type, { type TStringOptions } from 'typebox'
+import type { TStringOptions } from 'typebox'
+import Type from '../schema/type.ts'
 
 const permission = '^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_:/+@~-]+)+$'
 

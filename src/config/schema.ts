@@ -1,4 +1,5 @@
-import Type, { type Static, type TProperties } from 'typebox'
+import type { Static, TProperties } from 'typebox'
+import Type from '../schema/type.ts'
 import { accessSections } from './access-schema.ts'
 import { backendList } from './backend-schema.ts'
 import { Cidr, text } from './names.ts'

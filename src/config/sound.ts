@@ -1,5 +1,6 @@
-import Type, { type TSchema } from 'typebox'
-import { Check } from 'typebox/schema'
+import type { TSchema } from 'typebox'
+import { check } from '../schema/check.ts'
+import Type from '../schema/type.ts'
 import { complete, isMapping } from './complete.ts'
 import { variantFor } from './explain.ts'
 
@@ -8,7 +9,7 @@ import { variantFor } from './explain.ts'
  * be looked for.
  */
 export function soundPart(schema: TSchema, value: unknown): unknown {
-  const isSound: boolean = Check(schema, value)
+  const isSound: boolean = check(schema, value)
   if (isSound) return value
   if (value === undefined || Type.IsUnion(schema)) return soundVariant(schema, value)
   if (Type.IsArray(schema)) return Array.isArray(value) ? value.map((item) => soundPart(schema.items, item)) : []
@@ -21,7 +22,7 @@ export function soundPart(schema: TSchema, value: unknown): unknown {
   const values = new Map(Object.entries(isMapping(value) ? value : {}))
   return Object.fromEntries(
     Object.entries(schema.properties).flatMap(([name, inner]) => {
-      const isLeftOut = Type.IsOptional(inner) && !Check(inner, values.get(name))
+      const isLeftOut = Type.IsOptional(inner) && !check(inner, values.get(name))
       return isLeftOut ? [] : [[name, soundPart(inner, values.get(name))]]
     })
   )

@@ -1,4 +1,5 @@
-import Type, { type TStringOptions } from 'typebox'
+import type { TStringOptions } from 'typebox'
+import Type from '../schema/type.ts'
 
 const millisecondsIn = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const pattern = '^[1-9][0-9]{0,7}(ms|s|m|h|d)$'

@@ -1,4 +1,4 @@
-import Type from 'typebox'
+import Type from '../schema/type.ts'
 import type { AppParts } from './parts.ts'
 import { errors, KeySet, ref } from './schemas.ts'
 import type { App } from './server.ts'

@@ -1,4 +1,5 @@
-import Type, { type Static, type TSchema } from 'typebox'
+import type { Static, TSchema } from 'typebox'
+import Type from '../schema/type.ts'
 
 /** A reference to a schema that the application has been given by its $id. */
 export const ref = <Schema extends TSchema>(schema: Schema): ReturnType<typeof Type.Unsafe<Static<Schema>>> =>

@@ -1,5 +1,6 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { InvalidToken } from '../errors.ts'
+import Type from '../schema/type.ts'
 import type { KeyRing } from './key-ring.ts'
 import { createShape } from './shape.ts'
 

@@ -1,6 +1,7 @@
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { PermissionName, text } from '../../config/names.ts'
 import { duration } from '../../config/units.ts'
+import Type from '../../schema/type.ts'
 
 const strict = { additionalProperties: false } as const
 
