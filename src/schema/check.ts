@@ -103,7 +103,7 @@ const tests: Tests = {
     }),
   patternProperties: (schemas, value, fits) =>
     !isMapping(value) ||
-    itemsOf(value).every(([name, item]) =>
+    Object.entries(value).every(([name, item]) =>
       Object.entries(schemas).every(([pattern, inner]) => !fitsName(pattern, name) || fits(inner, item))
     ),
   additionalProperties(rule, value, fits, { properties = {}, patternProperties = {} }) {
