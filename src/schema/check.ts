@@ -69,10 +69,6 @@ const types: Readonly<Record<string, (value: unknown) => boolean>> = {
 /** In characters, as JSON Schema counts them. */
 const lengthOf = (text: string): number => Array.from(text).length
 
-/** A key without a value is as if it were not there. */
-const itemsOf = (value: object): Array<[string, unknown]> =>
-  Object.entries(value).filter(([, item]) => item !== undefined)
-
 const fitsName = (pattern: string, name: string): boolean => new RegExp(pattern, 'u').test(name)
 
 /** Each passes what it is not about: a length says nothing of a number. */
@@ -93,11 +89,10 @@ const tests: Tests = {
     !isUnique ||
     !Array.isArray(value) ||
     value.every((item, at) => !value.slice(0, at).some((before) => isDeepStrictEqual(before, item))),
-  required: (names, value) =>
-    !isMapping(value) || names.every((name) => Object.hasOwn(value, name) && value[name] !== undefined),
+  required: (names, value) => !isMapping(value) || names.every((name) => Object.hasOwn(value, name)),
   properties: (schemas, value, fits) =>
     !isMapping(value) ||
-    itemsOf(value).every(([name, item]) => {
+    Object.entries(value).every(([name, item]) => {
       const inner = Object.hasOwn(schemas, name) ? schemas[name] : undefined
       return inner === undefined || fits(inner, item)
     }),
@@ -111,7 +106,7 @@ const tests: Tests = {
     const patterns = Object.keys(patternProperties)
     const isKnown = (name: string) =>
       Object.hasOwn(properties, name) || patterns.some((pattern) => fitsName(pattern, name))
-    return itemsOf(value).every(([name, item]) => isKnown(name) || (rule !== false && fits(rule, item)))
+    return Object.entries(value).every(([name, item]) => isKnown(name) || (rule !== false && fits(rule, item)))
   }
 }
 

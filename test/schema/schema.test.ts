@@ -59,7 +59,7 @@ t.test('either of the two knows the schemas of the other', async (t) => {
 
 const leaf = fc.oneof(
   fc.constantFrom<unknown>(null, true, false, '', 'a', 'b', 'ab', 'aaaa', '\u{1f600}', 'a\u{1f600}', 'e\u0301'),
-  fc.constantFrom<unknown>(0, 1, 5, 6, -1, 0.5, Number.POSITIVE_INFINITY, Number.NaN, undefined)
+  fc.constantFrom<unknown>(0, 1, 5, 6, -1, 0.5, Number.POSITIVE_INFINITY, Number.NaN)
 )
 const value = fc.letrec((tie) => ({
   any: fc.oneof(
@@ -74,7 +74,7 @@ t.test('a value passes where TypeBox lets it pass', async (t) => {
   const schemas = built(Type).filter((schema) => !Type.IsRef(schema))
   const verdicts = { true: 0, false: 0 }
   fc.assert(
-    fc.property(fc.constantFrom(...schemas), value, (schema, item) => {
+    fc.property(fc.constantFrom(...schemas), fc.oneof(fc.constant(undefined), value), (schema, item) => {
       const expected = Check(schema, item)
       verdicts[`${expected}`]++
       return check(schema, item) === expected
