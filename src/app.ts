@@ -4,7 +4,7 @@ import { SlowDown } from './errors.ts'
 import { acceptBearers } from './http/bearer.ts'
 import { acceptBodies } from './http/bodies.ts'
 import { discoveryRoutes } from './http/discovery.ts'
-import { collectDocument, documentRoutes } from './http/document.ts'
+import { documentRoutes } from './http/document.ts'
 import { answerErrors } from './http/errors.ts'
 import { operationRoutes } from './http/operations.ts'
 import type { AppParts } from './http/parts.ts'
@@ -27,14 +27,13 @@ export async function createApp(parts: AppParts): Promise<App> {
     errorResponseBuilder: (_request, { ttl }) => new SlowDown(ttl / 1000)
   })
   await acceptBearers(app, parts)
-  await collectDocument(app, parts)
+  documentRoutes(app, parts)
   await app.register(async (routes: App) => {
     tokenRoute(routes, parts)
     userinfoRoute(routes, parts)
     discoveryRoutes(routes, parts)
     operationRoutes(routes, parts)
   })
-  await documentRoutes(app)
   return app
 }
 
