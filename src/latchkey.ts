@@ -9,9 +9,10 @@ import type { Config } from './config/config.ts'
 import type { AppParts } from './http/parts.ts'
 import { createInProcessLimits } from './limits/in-process.ts'
 import { createMetrics } from './metrics.ts'
+import { openStoreOf } from './open-store.ts'
 import { type HashQueue, openPasswords } from './passwords/argon2.ts'
 import { keptSecret } from './secret.ts'
-import { openStore, type Store } from './store/index.ts'
+import type { Store } from './store/index.ts'
 import type { TokenTools } from './tokens/access-token.ts'
 import { openKeyRing } from './tokens/key-ring.ts'
 import { createSeal } from './tokens/seal.ts'
@@ -101,14 +102,6 @@ export async function openLatchkey(config: Config, log: Logger): Promise<Latchke
     await store.close()
     throw error
   }
-}
-
-/** Opens our own database alone, its folder made where it is a file of ours. */
-export async function openStoreOf(config: Config, log: Logger): Promise<Store> {
-  const { database } = config
-  if (database.dialect === 'mysql') return openStore({ ...database, log })
-  await mkdir(dirname(database.file), { recursive: true, mode: 0o700 })
-  return openStore({ url: `file:${database.file}`, log })
 }
 
 async function secretsOf({ secrets, database }: Config): Promise<readonly string[]> {

@@ -16,20 +16,19 @@ interface Answer {
   readonly error?: string
 }
 
-/** `latchkey check`: whether the configuration can be used, and whether the database and each backend answer. */
-export function addCheck(program: Command): void {
-  program
-    .command('check')
-    .description('check the configuration, and whether the database and each backend answer')
-    .option('--schema', 'print the JSON Schema of the configuration, for editors')
-    .option('--json', 'print JSON')
-    .action(async (options: { schema?: boolean; json?: boolean }, command: Command) => {
-      if (options.schema) print((await import('../config/json-schema.ts')).configSchema(definitions))
-      else await check(command, options.json === true)
-    })
+/** What `latchkey check` may be told. */
+export interface CheckOptions {
+  readonly schema?: boolean
+  readonly json?: boolean
 }
 
-async function check(command: Command, json: boolean): Promise<void> {
+/** `latchkey check`: whether the configuration can be used, and whether the database and each backend answer. */
+export async function check(options: CheckOptions, command: Command): Promise<void> {
+  if (options.schema) print((await import('../config/json-schema.ts')).configSchema(definitions))
+  else await checkAll(command, options.json === true)
+}
+
+async function checkAll(command: Command, json: boolean): Promise<void> {
   const config = await configOf(command)
   const latchkey = await openLatchkey(config, await openLog('silent'))
   try {

@@ -2,8 +2,8 @@ import type { Command } from 'commander'
 import { backendDefinitions as definitions } from '../backends/index.ts'
 import type { Config } from '../config/config.ts'
 import { readConfig } from '../config/read-config.ts'
-import { openStoreOf } from '../latchkey.ts'
 import { openLog } from '../log.ts'
+import { openStoreOf } from '../open-store.ts'
 import type { Store } from '../store/index.ts'
 
 /** The configuration that this command line is for. @throws {ConfigError} */

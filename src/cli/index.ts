@@ -2,10 +2,8 @@ import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../config/config-error.ts'
 import { Refusal } from '../errors.ts'
 import { version } from '../version.ts'
-import { addCheck } from './check.ts'
-import { addMigrate } from './migrate.ts'
+import type { CheckOptions } from './check.ts'
 import { Refused } from './refused.ts'
-import { addServe } from './serve.ts'
 import { addUsers } from './users.ts'
 
 /** The exit codes of every command. */
@@ -19,13 +17,32 @@ export async function run(args: readonly string[]): Promise<number> {
     .option('--config <file>', 'the configuration (default: LATCHKEY_CONFIG, else latchkey.yaml, else none)')
     .showHelpAfterError('(latchkey --help tells more)')
     .exitOverride()
-  for (const add of [addServe, addMigrate, addCheck, addUsers]) add(program)
+  addCommands(program)
   try {
     await program.parseAsync([...args], { from: 'user' })
     return exitCodes.done
   } catch (error) {
     return explain(error)
   }
+}
+
+/** Each loads what it works with when it is called: nobody who lists users waits for the server. */
+function addCommands(program: Command): void {
+  program
+    .command('serve')
+    .description('serve HTTP until SIGTERM or SIGINT')
+    .action(async (_options: object, command: Command) => (await import('./serve.ts')).serve(command))
+  program
+    .command('migrate')
+    .description("bring the database's tables up to date")
+    .action(async (_options: object, command: Command) => (await import('./migrate.ts')).migrate(command))
+  program
+    .command('check')
+    .description('check the configuration, and whether the database and each backend answer')
+    .option('--schema', 'print the JSON Schema of the configuration, for editors')
+    .option('--json', 'print JSON')
+    .action(async (options: CheckOptions, command: Command) => (await import('./check.ts')).check(options, command))
+  addUsers(program)
 }
 
 function explain(error: unknown): number {

@@ -1,5 +1,4 @@
 import { text } from 'node:stream/consumers'
-import { isCancel, password as promptPassword } from '@clack/prompts'
 import { longest } from '../auth/credentials.ts'
 import { Refused } from './refused.ts'
 
@@ -11,6 +10,7 @@ import { Refused } from './refused.ts'
 export async function readPassword(options: { passwordStdin?: boolean }): Promise<string | undefined> {
   if (options.passwordStdin) return checked((await text(process.stdin)).replace(/\r?\n$/, ''))
   if (!process.stdin.isTTY || !process.stdout.isTTY) return undefined
+  const { isCancel, password: promptPassword } = await import('@clack/prompts')
   const first = await promptPassword({ message: 'Password' })
   const second = isCancel(first) ? first : await promptPassword({ message: 'Password again' })
   if (isCancel(first) || isCancel(second)) throw new Refused('cancelled')

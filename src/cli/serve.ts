@@ -6,6 +6,7 @@ import { createFirstAdministrator, type FirstAdministrator } from '../first-admi
 import type { App } from '../http/server.ts'
 import { type Latchkey, openLatchkey } from '../latchkey.ts'
 import { openLog } from '../log.ts'
+import { collectInQuietMoments } from '../quiet-memory.ts'
 import { configOf } from './configuration.ts'
 import { welcome } from './welcome.ts'
 
@@ -14,25 +15,21 @@ const drainMs = 500
 const closeTimeoutMs = 15_000
 
 /** `latchkey serve`: the service, until SIGTERM or SIGINT. */
-export function addServe(program: Command): void {
-  program
-    .command('serve', { isDefault: false })
-    .description('serve HTTP until SIGTERM or SIGINT')
-    .action(async (_options: object, command: Command) => {
-      const config = await configOf(command)
-      const log = await openLog(config.log.level)
-      const latchkey = await openLatchkey(config, log)
-      try {
-        const administrator = await firstAdministrator(latchkey)
-        const app = await createApp(latchkey.parts)
-        await app.listen({ host: config.listen.host, port: config.listen.port })
-        if (config.firstAdministrator) process.stdout.write(welcome(config.issuer, administrator))
-        await ended(app, latchkey)
-      } catch (error) {
-        await latchkey.close()
-        throw error
-      }
-    })
+export async function serve(command: Command): Promise<void> {
+  const config = await configOf(command)
+  const log = await openLog(config.log.level)
+  const latchkey = await openLatchkey(config, log)
+  try {
+    const administrator = await firstAdministrator(latchkey)
+    const app = await createApp(latchkey.parts)
+    await app.listen({ host: config.listen.host, port: config.listen.port })
+    collectInQuietMoments()
+    if (config.firstAdministrator) process.stdout.write(welcome(config.issuer, administrator))
+    await ended(app, latchkey)
+  } catch (error) {
+    await latchkey.close()
+    throw error
+  }
 }
 
 async function firstAdministrator({ config, store, passwords }: Latchkey): Promise<FirstAdministrator | undefined> {
