@@ -29,7 +29,7 @@ export async function openLog(
     serializers: { err: serializeError }
   }
   if (stream) return pino(settings, stream)
-  if (!terminal) return pino(settings, pino.destination({ sync: true }))
+  if (!terminal) return pino(settings, pino.destination({ sync: false }))
   const { default: pretty } = await import('pino-pretty')
   return pino(settings, pretty({ sync: true, translateTime: 'SYS:HH:MM:ss', ignore: 'event' }))
 }

@@ -13,6 +13,7 @@ export interface Bearer {
   readonly user: User
 }
 
+const verifiedTokens = 1000
 const credentials = /^Bearer +([\w.~+/=-]+)$/i
 
 /** Lets `bearerOf` verify signatures: with our keys only, each with its own algorithm. */
@@ -26,6 +27,8 @@ export async function acceptBearers(app: App, { tokens }: AppParts): Promise<voi
     decode: { complete: true },
     verify: {
       algorithms: ['ES256', 'RS256', 'EdDSA'],
+      // A signature stays what it is: the key is looked up before, and dates, audience and user are checked behind, each time.
+      cache: verifiedTokens,
       extractToken: (request) => credentials.exec(request.headers.authorization ?? '')?.[1]
     }
   })

@@ -57,6 +57,8 @@ t.test('every bad token is 401 invalid_token', async (t) => {
   t.equal((await latchkey.userinfo(withClaims({}))).statusCode, 200, 'and so is one that this test signs itself')
   t.equal((await latchkey.userinfo(withClaims({ exp: now + 60 }))).statusCode, 200)
 
+  const brief = withClaims({ exp: now + 2 })
+  t.equal((await latchkey.userinfo(brief)).statusCode, 200)
   const mutations: Record<string, string> = {
     empty: '',
     'no dots': 'abc',
@@ -171,6 +173,8 @@ t.test('every bad token is 401 invalid_token', async (t) => {
   const inQuery = await latchkey.app.inject(`/userinfo?access_token=${good}`)
   t.equal(inQuery.statusCode, 401, 'a token in the query string counts for nothing')
   t.notOk(latchkey.log().includes('"level":"error"'), 'and none of it is an error of ours')
+  while (Date.now() / 1000 < now + 2.1) await new Promise((resolve) => setTimeout(resolve, 100))
+  t.equal((await latchkey.userinfo(brief)).statusCode, 401, 'a signature that was good before outlives no date')
 })
 
 t.test('/userinfo', async (t) => {

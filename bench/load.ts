@@ -1,0 +1,43 @@
+import autocannon from 'autocannon'
+
+/** What the load process is told on its command line, as JSON. */
+export interface Load {
+  readonly url: string
+  readonly connections: number
+  readonly seconds?: number
+  readonly amount?: number
+  readonly method?: 'GET' | 'POST'
+  readonly headers?: Record<string, string>
+  /** Sent in turn. */
+  readonly bodies?: readonly string[]
+}
+
+/** What it measured. */
+export interface Measured {
+  /** Of 2xx answers. */
+  readonly perSecond: number
+  readonly p99Ms: number
+  readonly answers: number
+  /** Answers that were not 2xx, and errors. */
+  readonly failed: number
+}
+
+const {
+  url,
+  connections,
+  seconds = 5,
+  amount,
+  method = 'GET',
+  headers = {},
+  bodies
+}: Load = JSON.parse(process.argv[2] ?? '{}')
+const requests = bodies?.map((body) => ({ method, headers, body }))
+const bound = amount === undefined ? { duration: seconds } : { amount }
+const result = await autocannon({ url, connections, method, headers, ...bound, ...(requests ? { requests } : {}) })
+const measured: Measured = {
+  perSecond: result['2xx'] / result.duration,
+  p99Ms: result.latency.p99,
+  answers: result.requests.total,
+  failed: result.non2xx + result.errors + result.timeouts
+}
+process.stdout.write(JSON.stringify(measured))
