@@ -19,7 +19,14 @@ export async function createApp(parts: AppParts): Promise<App> {
   answerErrors(app)
   acceptBodies(app)
   logRequests(app, parts)
-  await app.register(helmet, { contentSecurityPolicy: { directives: { defaultSrc: ["'none'"] }, useDefaults: false } })
+  await app.register(helmet, {
+    // For this host alone, and only where it is reached by https at all: other hosts of the domain are not ours to bind.
+    strictTransportSecurity: parts.tokens.issuer.startsWith('https:') && {
+      maxAge: 31_536_000,
+      includeSubDomains: false
+    },
+    contentSecurityPolicy: { directives: { defaultSrc: ["'none'"] }, useDefaults: false }
+  })
   await app.register(rateLimit, {
     global: false,
     addHeaders: noHeaders,

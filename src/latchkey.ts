@@ -1,10 +1,9 @@
-import { mkdir } from 'node:fs/promises'
-import { BlockList, isIPv6 } from 'node:net'
 import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { checkedAttributes } from './auth/attribute-checks.ts'
 import type { LoginTools } from './auth/login.ts'
 import { closeChain, openChain } from './auth/open-chain.ts'
+import { createCidrMatcher } from './config/cidr.ts'
 import type { Config } from './config/config.ts'
 import type { AppParts } from './http/parts.ts'
 import { createInProcessLimits } from './limits/in-process.ts'
@@ -36,9 +35,9 @@ export interface Latchkey {
  * database that is down is no reason to fail; our own database is.
  */
 export async function openLatchkey(config: Config, log: Logger): Promise<Latchkey> {
-  const secrets = await secretsOf(config)
   const store = await openStoreOf(config, log)
   try {
+    const secrets = await secretsOf(config, store)
     await store.permissions.declare(config.permissions.declare)
     const passwords = await openPasswords(config.passwords)
     const metrics = createMetrics(passwords.queue)
@@ -80,9 +79,10 @@ export async function openLatchkey(config: Config, log: Logger): Promise<Latchke
       log,
       version,
       trustedProxies: config.listen.trustedProxies,
-      isOperator: createOperatorCheck(config.ops.from),
+      isOperator: createCidrMatcher(config.ops.from),
       ipLimit: config.limits.ip,
       publicClient: config.publicClient,
+      clients: config.clients,
       login,
       tokens,
       audiences: config.audiences,
@@ -104,20 +104,9 @@ export async function openLatchkey(config: Config, log: Logger): Promise<Latchke
   }
 }
 
-async function secretsOf({ secrets, database }: Config): Promise<readonly string[]> {
+async function secretsOf({ secrets, database }: Config, { keys }: Store): Promise<readonly string[]> {
   if (secrets.length > 0 || database.dialect !== 'sqlite') return secrets
-  const folder = dirname(database.file)
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  return [await keptSecret(folder)]
-}
-
-function createOperatorCheck(from: readonly string[]): (ip: string) => boolean {
-  const operators = new BlockList()
-  for (const cidr of ['127.0.0.0/8', '::1/128', ...from]) {
-    const [address = '', prefix = ''] = cidr.split('/')
-    operators.addSubnet(address, Number(prefix), isIPv6(address) ? 'ipv6' : 'ipv4')
-  }
-  return (ip) => operators.check(ip, isIPv6(ip) ? 'ipv6' : 'ipv4')
+  return [await keptSecret(dirname(database.file), (await keys.all()).length === 0)]
 }
 
 const claimsOf = ({ users }: Config): Record<string, string> =>

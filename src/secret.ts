@@ -5,10 +5,16 @@ import { join } from 'node:path'
 /**
  * The service's secret beside an embedded database: made at the first start, readable by its owner only, and there as a
  * whole or not at all. Of two processes that start at once, one makes it.
+ * @param isNew whether nothing was sealed yet: a secret that was lost is not made anew, for it would open nothing
  */
-export async function keptSecret(folder: string): Promise<string> {
+export async function keptSecret(folder: string, isNew: boolean): Promise<string> {
   const path = join(folder, 'secret')
-  const secret = (await readIfThere(path)) ?? (await make(folder, path))
+  const secret = (await readIfThere(path)) ?? (isNew ? await make(folder, path) : undefined)
+  if (secret === undefined) {
+    throw new Error(
+      `${path} is missing: the signing keys in the database were sealed with it. Bring it back from a backup`
+    )
+  }
   if (secret.length < 32) throw new Error(`${path} is damaged: it must hold a secret of at least 32 characters`)
   return secret
 }

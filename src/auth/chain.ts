@@ -54,11 +54,13 @@ interface LoginState {
   readonly attempt: Attempt
   /** Accounts that were found and did not open: these were guesses, whatever another backend's outage was. */
   readonly guessed: Set<string>
+  /** Backend and subject of every account that was found: for the log, which never has the name that was typed. */
+  readonly found: string[]
   hashed: boolean
 }
 
 function beginLogin(request: RequestContext, tools: ChainTools): LoginState {
-  return { attempt: tools.limits.begin(request.ip), guessed: new Set(), hashed: false }
+  return { attempt: tools.limits.begin(request.ip), guessed: new Set(), found: [], hashed: false }
 }
 
 async function askInOrder(
@@ -70,6 +72,7 @@ async function askInOrder(
 ): Promise<Accepted> {
   const unavailable: BackendUnavailable[] = []
   const outcomes: Record<string, string> = {}
+  const cause = { outcomes, found: login.found }
   for (const link of chain) {
     if (!link.backend.takes.includes(credentials.kind)) continue
     const verdict = await verdictOf(link, credentials, request, tools, login)
@@ -80,15 +83,13 @@ async function askInOrder(
       if (link.onUnavailable === 'stop') break
     } else if (verdict.outcome === 'accepted') {
       return { backend: link, identity: verdict.identity }
-    } else if (verdict.outcome === 'denied') {
-      unavailable.length = 0
-      break
-    } else if (verdict.outcome === 'rejected' && link.onRejected === 'stop') {
+    } else if (verdict.outcome === 'denied' || (verdict.outcome === 'rejected' && link.onRejected === 'stop')) {
       break
     }
   }
-  if (credentials.kind === 'password' && !login.hashed) await tools.passwords.verifyDecoy(credentials.password)
-  throw unavailable.length > 0 ? new TemporarilyUnavailable(outcomes) : new InvalidGrant(outcomes)
+  if (credentials.kind === 'password' && !login.hashed)
+    await tools.passwords.verifyDecoy(credentials.password, request.isGone)
+  throw unavailable.length > 0 ? new TemporarilyUnavailable(cause) : new InvalidGrant(cause)
 }
 
 async function verdictOf(
@@ -106,10 +107,11 @@ async function verdictOf(
       const account = `${link.id}:${subject}`
       await login.attempt.claim(account)
       found.push(account)
+      login.found.push(account)
     },
     verifyPassword(hash, password) {
       login.hashed = true
-      return tools.passwords.verify(hash, password)
+      return tools.passwords.verify(hash, password, request.isGone)
     }
   })
   let outcome = 'error'

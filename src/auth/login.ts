@@ -26,7 +26,9 @@ export interface LoginTools extends ChainTools {
 
 /** Who asks, and whom. */
 export interface LoginRequest extends Omit<RequestContext, 'deadline'> {
-  /** The only backend to be asked. */
+  /** The backends that may be asked; absent: all. Permissions come from all of them whatever stands here. */
+  readonly chain?: Chain
+  /** The only one of them to be asked. */
   readonly backend?: string
 }
 
@@ -51,7 +53,7 @@ export async function login(credentials: Credentials, asked: LoginRequest, tools
   let by = ''
   try {
     const { backend, identity } = await authenticate(
-      chosenFrom(tools.chain, asked.backend),
+      chosenFrom(asked.chain ?? tools.chain, asked.backend),
       credentials,
       request,
       tools

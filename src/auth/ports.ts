@@ -9,10 +9,13 @@ export interface Log {
 /** Password hashing with a bounded queue. All three throw `TemporarilyUnavailable` when the queue is full or too slow. */
 export interface Passwords {
   hash(password: string): Promise<string>
-  /** False for a wrong password, for no hash of a kind we know, and for parameters above the ceiling. */
-  verify(hash: string, password: string): Promise<boolean>
+  /**
+   * False for a wrong password, for no hash of a kind we know, and for parameters above the ceiling.
+   * @param isGone asked when its turn comes: nothing is hashed for nobody
+   */
+  verify(hash: string, password: string, isGone?: () => boolean): Promise<boolean>
   /** Costs what `verify` costs, and tells nothing: for accounts that nobody knows. */
-  verifyDecoy(password: string): Promise<void>
+  verifyDecoy(password: string, isGone?: () => boolean): Promise<void>
   /** Whether the hash was made with weaker parameters than today's. */
   needsRehash(hash: string): boolean
 }

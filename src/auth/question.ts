@@ -11,6 +11,8 @@ export interface RequestContext {
   readonly ip: string
   /** When the request must be answered, in milliseconds of `performance.now()`. */
   readonly deadline: number
+  /** Whether nobody waits for the answer any more. */
+  readonly isGone?: () => boolean
 }
 
 /**

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import type { Command } from 'commander'
 import { createApp } from '../app.ts'
-import { createFirstAdministrator, type FirstAdministrator } from '../first-administrator.ts'
+import { createFirstAdministrator } from '../first-administrator.ts'
 import type { App } from '../http/server.ts'
 import { type Latchkey, openLatchkey } from '../latchkey.ts'
 import { openLog } from '../log.ts'
@@ -12,6 +12,8 @@ import { welcome } from './welcome.ts'
 
 /** Callers that keep connections open learn by their next answer that this process ends; so long it is still heard. */
 const drainMs = 500
+/** Longer than a login may take; who has not even sent its request by then is cut off. */
+const requestPatienceMs = 7_000
 const closeTimeoutMs = 15_000
 
 /** `latchkey serve`: the service, until SIGTERM or SIGINT. */
@@ -20,11 +22,10 @@ export async function serve(command: Command): Promise<void> {
   const log = await openLog(config.log.level)
   const latchkey = await openLatchkey(config, log)
   try {
-    const administrator = await firstAdministrator(latchkey)
     const app = await createApp(latchkey.parts)
     await app.listen({ host: config.listen.host, port: config.listen.port })
     collectInQuietMoments()
-    if (config.firstAdministrator) process.stdout.write(welcome(config.issuer, administrator))
+    if (config.firstAdministrator) await greet(latchkey)
     await ended(app, latchkey)
   } catch (error) {
     await latchkey.close()
@@ -32,8 +33,10 @@ export async function serve(command: Command): Promise<void> {
   }
 }
 
-async function firstAdministrator({ config, store, passwords }: Latchkey): Promise<FirstAdministrator | undefined> {
-  return config.firstAdministrator ? createFirstAdministrator(store.users, passwords) : undefined
+/** Only once it listens: the password of an administrator who was made before a start that failed would be lost. */
+async function greet({ config, store, passwords }: Latchkey): Promise<void> {
+  const administrator = await createFirstAdministrator(store.users, passwords)
+  process.stdout.write(welcome(`http://localhost:${config.listen.port}`, administrator))
 }
 
 /** Resolves when a signal has come and everything that was under way is answered. */
@@ -44,7 +47,9 @@ function ended(app: App, latchkey: Latchkey): Promise<void> {
       else app.log.info({ signal }, 'ending')
       latchkey.drain()
       if (!err) await sleep(drainMs)
+      const patience = setTimeout(() => app.server.closeAllConnections(), requestPatienceMs)
       await app.close()
+      clearTimeout(patience)
       await latchkey.close()
       resolve()
     })

@@ -1,17 +1,21 @@
 import type { FirstAdministrator } from '../first-administrator.ts'
 
-/** What a newcomer is told at a start without a configuration: lines that can be pasted as they are. */
-export function welcome(issuer: string, administrator: FirstAdministrator | undefined): string {
-  const keySet = ['The keys that verify tokens:', '', `curl -s ${issuer}/.well-known/jwks.json`, '']
+/**
+ * What a newcomer is told at a start without a configuration: lines that can be pasted as they are.
+ * @param url where it listens, whatever the issuer is called
+ */
+export function welcome(url: string, administrator: FirstAdministrator | undefined): string {
+  const keySet = ['The keys that verify tokens:', '', `curl -s ${url}/.well-known/jwks.json`, '']
   if (administrator === undefined) {
-    return lines(['', `Latchkey serves ${issuer} (the page of its API: ${issuer}/docs)`, '', ...keySet])
+    const lost = 'A password that was lost is set anew with: npm run latchkey -- users set-password admin@localhost'
+    return lines(['', `Latchkey serves ${url} (the page of its API: ${url}/docs)`, lost, '', ...keySet])
   }
   const { email, password } = administrator
-  const token = `curl -s ${issuer}/token -d grant_type=password -d username=${email} -d password=${password}`
+  const token = `curl -s ${url}/token -d grant_type=password -d username=${email} -d password=${password}`
   const bearer = `$(${token} | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')`
   return lines([
     '',
-    `Latchkey serves ${issuer} (the page of its API: ${issuer}/docs)`,
+    `Latchkey serves ${url} (the page of its API: ${url}/docs)`,
     '',
     `The first administrator is ${email}, the password ${password}`,
     'It is shown this once: keep it, or set another one with: npm run latchkey -- users set-password admin@localhost',
@@ -22,7 +26,7 @@ export function welcome(issuer: string, administrator: FirstAdministrator | unde
     '',
     'The user behind a token:',
     '',
-    `curl -s ${issuer}/userinfo -H "Authorization: Bearer ${bearer}"`,
+    `curl -s ${url}/userinfo -H "Authorization: Bearer ${bearer}"`,
     '',
     ...keySet
   ])

@@ -58,6 +58,7 @@ function parseForm(text: string): unknown {
 }
 
 function parseJson(text: string): unknown {
+  if (text === '') throw new InvalidRequest('The body is missing')
   let value: unknown
   try {
     value = JSON.parse(text)

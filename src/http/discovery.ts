@@ -43,7 +43,8 @@ export function discoveryRoutes(app: App, parts: AppParts): void {
 function metadataOf({
   tokens: { issuer },
   audiences,
-  publicClient
+  publicClient,
+  clients
 }: AppParts): { issuer: string } & Record<string, unknown> {
   return {
     issuer,
@@ -52,7 +53,10 @@ function metadataOf({
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     grant_types_supported: grantTypes,
     response_types_supported: [],
-    token_endpoint_auth_methods_supported: publicClient ? ['none'] : [],
+    token_endpoint_auth_methods_supported: [
+      ...(clients.length > 0 ? ['client_secret_basic', 'client_secret_post'] : []),
+      ...(publicClient ? ['none'] : [])
+    ],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [...new Set(audiences.map(({ algorithm }) => algorithm))],
     claims_supported: [

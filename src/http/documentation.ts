@@ -35,10 +35,15 @@ export async function openDocumentation({ routes, schemas, version, issuer }: Do
   for (const route of routes) app.route({ ...route, handler: async () => undefined })
   const hidden = { schema: { hide: true } }
   app.get('/openapi.json', hidden, async () => app.swagger())
-  app.get('/openapi.yaml', hidden, async (_request, reply) =>
-    reply.type('application/yaml').send(stringify(app.swagger(), { aliasDuplicateObjects: false }))
-  )
-  await app.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: true, uiConfig: { deepLinking: false } })
+  let yaml = ''
+  app.get('/openapi.yaml', hidden, async (_request, reply) => reply.type('application/yaml').send(yaml))
+  await app.register(fastifySwaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    uiConfig: { deepLinking: false },
+    theme: { title: 'Latchkey', css: [{ filename: 'latchkey.css', content: '.topbar { display: none }' }] }
+  })
   await app.ready()
+  yaml = stringify(app.swagger(), { aliasDuplicateObjects: false })
   return app
 }

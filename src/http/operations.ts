@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import { AccessDenied, TemporarilyUnavailable } from '../errors.ts'
 import Type from '../schema/type.ts'
+import { isLoopback } from './address.ts'
 import type { AppParts } from './parts.ts'
 import { errors, Health, ref, StatusAnswer } from './schemas.ts'
 import type { App } from './server.ts'
@@ -52,10 +53,16 @@ export function operationRoutes(app: App, parts: AppParts): void {
   )
 }
 
-/** A forwarded request has the proxy's address: where no proxy is trusted, it is nobody's. */
+const forwarding = /^(x-forwarded-.*|x-real-ip|forwarded|via)$/
+
+/**
+ * Loopback is who came by no proxy at all; everybody else must be in `ops.from`, by an address that a trusted proxy
+ * vouches for. A forwarded request has the proxy's own address: where no proxy is trusted, it is nobody's.
+ */
 function admitOperator(request: FastifyRequest, parts: AppParts): void {
-  const { headers } = request
-  const forwarded = headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined
+  const forwarded = Object.keys(request.headers).some((name) => forwarding.test(name))
+  const peer = request.socket.remoteAddress ?? ''
+  if (!forwarded && isLoopback(peer)) return
   if (forwarded && parts.trustedProxies.length === 0) throw new AccessDenied()
   if (!parts.isOperator(request.ip)) throw new AccessDenied()
 }

@@ -2,18 +2,20 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { LoginTools } from '../auth/login.ts'
 import type { TokenTools } from '../tokens/access-token.ts'
 import type { Audience } from '../tokens/audience.ts'
+import type { RegisteredClient } from './client.ts'
 
 /** What the routes are made of; the composition puts it together, no route makes its own. */
 export interface AppParts {
   readonly log: FastifyBaseLogger
   readonly version: string
   readonly trustedProxies: readonly string[]
-  /** Whether an address may read `/status` and `/metrics`. */
+  /** Whether an address, beside loopback, may read `/status` and `/metrics`. */
   readonly isOperator: (ip: string) => boolean
   /** Requests to the token endpoint per client address. */
   readonly ipLimit: { readonly max: number; readonly windowMs: number } | false
   /** Callers without client authentication are served. */
   readonly publicClient: boolean
+  readonly clients: readonly RegisteredClient[]
   readonly login: LoginTools
   readonly tokens: TokenTools
   /** All audiences, the issuer first. */

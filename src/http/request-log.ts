@@ -5,6 +5,8 @@ import type { App } from './server.ts'
 export function logRequests(app: App, { isDraining }: AppParts): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
+  })
+  app.addHook('onSend', async (_request, reply) => {
     if (isDraining()) reply.header('connection', 'close')
   })
   app.addHook('onResponse', async (request, reply) => {

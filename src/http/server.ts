@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { Ajv } from 'ajv'
 import Fastify, {
+  type ConnectionError,
   type FastifyBaseLogger,
   type FastifyHttpOptions,
   type FastifyInstance,
+  type FastifyReply,
   LogController,
   type RawServerDefault
 } from 'fastify'
@@ -47,6 +50,8 @@ export function createServer({ log, trustedProxies, issuer }: ServerOptions): Ap
     forceCloseConnections: 'idle',
     rewriteUrl: ({ url = '/' }) => withoutIssuerPath(url, new URL(issuer).pathname),
     requestIdHeader: false,
+    frameworkErrors: (_error, _request, reply: FastifyReply) => reply.code(400).send(malformed),
+    clientErrorHandler: refuseUnparsed,
     genReqId: (request) => {
       const given = request.headers['x-request-id']
       return typeof given === 'string' && requestId.test(given) ? given : randomUUID()
@@ -65,6 +70,20 @@ function withoutIssuerPath(url: string, path: string): string {
   const [pathname = '', query] = url.split(/(?=\?)/)
   if (pathname === metadataPath + path) return metadataPath + (query ?? '')
   return pathname.startsWith(`${path}/`) ? url.slice(path.length) : url
+}
+
+const malformed = { error: 'invalid_request', error_description: 'The request is malformed' }
+
+/** What Node's own parser refuses never becomes a request: it is answered as all else is, and the connection ends. */
+function refuseUnparsed(error: ConnectionError, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  const statuses: Record<string, string> = {
+    HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+    ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout'
+  }
+  const body = JSON.stringify(malformed)
+  const headers = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close`
+  socket.end(`HTTP/1.1 ${statuses[error.code] ?? '400 Bad Request'}\r\n${headers}\r\n\r\n${body}`)
 }
 
 const common = { removeAdditional: false, useDefaults: true, discriminator: true, validateFormats: false } as const

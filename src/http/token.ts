@@ -38,14 +38,22 @@ export function tokenRoute(app: App, parts: AppParts): void {
     },
     async (request) => {
       const { body, log } = request
-      const client = clientOf(request, body, parts)
+      const client = clientOf(request, body, body.grant_type, parts)
       const audience = chooseAudience(
         { audience: list(body.audience), resource: list(body.resource) },
         client.audiences
       )
       const scope = parseScope(body.scope)
       const { username, password } = body
-      const asked = { log, clientId: client.id, ip: addressOf(request), ...chosenBackend(body.backend, client) }
+      const isGone = (): boolean => request.raw.socket.destroyed
+      const asked = {
+        log,
+        clientId: client.id,
+        ip: addressOf(request),
+        isGone,
+        chain: client.chain,
+        ...chosenBackend(body.backend, client)
+      }
       const loggedIn = await login({ kind: 'password', username, password }, asked, parts.login)
       return issueAccessToken({ loggedIn, clientId: client.id, audience, scope, amr: ['pwd'], log }, parts.tokens)
     }
@@ -57,7 +65,9 @@ const list = (value: string | string[] | undefined): readonly string[] => [value
 /** Chooses the grant before its shape is looked at, so that an unknown one is called so (RFC 6749 5.2). */
 function readGrant(request: FastifyRequest): void {
   const { body } = request
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new InvalidRequest('The body is missing')
+  if (body === undefined) throw new InvalidRequest('The body is missing')
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw new InvalidRequest('The body must be an object')
   const fields = body as Record<string, unknown>
   const isForm = !/^application\/json/i.test(request.headers['content-type'] ?? '')
   if (!isForm && fields.grant_type === undefined) fields.grant_type = 'password'

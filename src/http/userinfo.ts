@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import { permissionsOf } from '../auth/permissions.ts'
 import { ownClaims, personClaims } from '../tokens/access-token.ts'
-import { parseScope, permissionsFor } from '../tokens/audience.ts'
+import { permissionsFor } from '../tokens/audience.ts'
 import { addressOf } from './address.ts'
 import { bearerOf } from './bearer.ts'
 import type { AppParts } from './parts.ts'
@@ -48,10 +48,14 @@ async function userinfoOf(request: FastifyRequest, parts: AppParts): Promise<Sta
     ...text('employee_number', employeeNumber),
     updated_at: Math.floor(user.updatedAt / 1000),
     backend: claims.backend,
-    permissions: audience ? [...permissionsFor(permissions.names, audience, parseScope(claims.scope))] : [],
+    permissions: audience ? [...permissionsFor(permissions.names, audience, scopeOf(claims))] : [],
     groups: [...permissions.groups]
   }
 }
+
+/** An empty scope is one that nothing was granted of. */
+const scopeOf = ({ scope }: { scope?: string }): readonly string[] | undefined =>
+  scope === undefined ? undefined : scope.split(' ').filter((token) => token !== '')
 
 const text = <Name extends string>(name: Name, value: unknown): Partial<Record<Name, string>> =>
   value === undefined ? {} : ({ [name]: String(value) } as Record<Name, string>)

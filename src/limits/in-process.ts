@@ -14,14 +14,18 @@ export interface AccountLimits {
 /** Failures that are remembered at once; the oldest go first, so that a flood of names can't fill the memory. */
 const maxCounters = 100_000
 const firstWaitMs = 10_000
+/** So many times more tries at once has an address that a right password came from. */
+const trustedShare = 5
 /** How long a try waits for the outcome of others at the same account. */
-const maxTurnMs = 2000
+const maxTurnMs = 4000
 
 interface Counter {
   failures: number
   /** Epoch milliseconds. */
   lastFailureAt: number
   pending: number
+  /** A right password came from this address: it is spared what others do to the account. */
+  trusted: boolean
   readonly waiting: Array<() => void>
 }
 
@@ -37,22 +41,22 @@ export function createInProcessLimits(limits: AccountLimits | false, now: () => 
   const counterOf = (key: string): Counter => {
     const known = counters.get(key)
     if (known) counters.delete(key)
-    const counter = known ?? { failures: 0, lastFailureAt: 0, pending: 0, waiting: [] }
+    const counter = known ?? { failures: 0, lastFailureAt: 0, pending: 0, trusted: false, waiting: [] }
     if (counter.failures > 0 && now() - counter.lastFailureAt >= limits.windowMs) counter.failures = 0
     counters.set(key, counter)
     if (counters.size > maxCounters) forgetOldest(counters)
     return counter
   }
 
-  const take = async (key: string, limit: number): Promise<void> => {
+  const take = async (key: string, limit: number): Promise<Counter> => {
     const patientUntil = now() + maxTurnMs
     for (;;) {
       const counter = counterOf(key)
       const waitMs = waitOf(counter, limit, limits.windowMs, now())
       if (waitMs > 0) throw new SlowDown(waitMs / 1000)
-      if (counter.pending < Math.max(1, limit - counter.failures)) {
+      if (counter.pending < Math.max(1, limit - counter.failures) * (counter.trusted ? trustedShare : 1)) {
         counter.pending++
-        return
+        return counter
       }
       if (now() >= patientUntil) throw new SlowDown(1)
       await turnAt(counter, patientUntil - now())
@@ -65,7 +69,7 @@ export function createInProcessLimits(limits: AccountLimits | false, now: () => 
     counter.pending = Math.max(0, counter.pending - 1)
     settle(counter)
     for (const wake of counter.waiting.splice(0)) wake()
-    if (counter.pending === 0 && counter.failures === 0) counters.delete(key)
+    if (counter.pending === 0 && counter.failures === 0 && !counter.trusted) counters.delete(key)
   }
 
   const count = (counter: Counter): void => {
@@ -87,7 +91,7 @@ function turnAt(counter: Counter, patienceMs: number): Promise<void> {
 }
 
 interface Book {
-  take(key: string, limit: number): Promise<void>
+  take(key: string, limit: number): Promise<Counter>
   give(key: string, settle: (counter: Counter) => void): void
   count(counter: Counter): void
 }
@@ -96,10 +100,11 @@ function createAttempt(ip: string, limits: AccountLimits, book: Book): Attempt {
   const claimed: Array<{ readonly account: string; readonly key: string; readonly mine: boolean }> = []
   let ended = false
 
-  const claimOne = async (account: string, key: string, limit: number, mine: boolean): Promise<void> => {
-    await book.take(key, limit)
+  const claimOne = async (account: string, key: string, limit: number, mine: boolean): Promise<Counter> => {
+    const counter = await book.take(key, limit)
     if (ended) book.give(key, nothing)
     else claimed.push({ account, key, mine })
+    return counter
   }
   const settle = (each: (account: string, mine: boolean) => (counter: Counter) => void): void => {
     ended = true
@@ -109,8 +114,8 @@ function createAttempt(ip: string, limits: AccountLimits, book: Book): Attempt {
   return {
     async claim(account) {
       if (claimed.some((claim) => claim.account === account)) return
-      await claimOne(account, `${ip} ${account}`, limits.failures, true)
-      await claimOne(account, `* ${account}`, limits.totalFailures, false)
+      const { trusted } = await claimOne(account, `${ip} ${account}`, limits.failures, true)
+      if (!trusted) await claimOne(account, `* ${account}`, limits.totalFailures, false)
     },
     failed(only = () => true) {
       settle((account) => (only(account) ? book.count : nothing))
@@ -128,6 +133,7 @@ const nothing = (): void => {}
 
 const forgive = (counter: Counter): void => {
   counter.failures = 0
+  counter.trusted = true
 }
 
 function waitOf({ failures, lastFailureAt }: Counter, limit: number, windowMs: number, at: number): number {

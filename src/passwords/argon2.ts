@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { hash as argon2Hash, verify as argon2Verify } from '@node-rs/argon2'
 import type { Passwords } from '../auth/ports.ts'
+import { TemporarilyUnavailable } from '../errors.ts'
 import { type Argon2Parameters, isAffordable, parseArgon2 } from './phc.ts'
 import { createQueue, type QueueStatus } from './queue.ts'
 
@@ -32,18 +33,21 @@ export async function openPasswords(options: PasswordOptions = {}): Promise<Hash
     queue.run(() => argon2Hash(password, { ...cost, algorithm: argon2id }))
   const decoy = await hash(randomBytes(32).toString('base64'))
 
-  const verify = async (stored: string, password: string): Promise<boolean> => {
+  const verify = async (stored: string, password: string, isGone = () => false): Promise<boolean> => {
     const parameters = parseArgon2(stored)
     const usable = parameters !== undefined && isAffordable(parameters)
-    const matches = await queue.run(() => argon2Verify(usable ? stored : decoy, password))
+    const matches = await queue.run(() => {
+      if (isGone()) throw new TemporarilyUnavailable('the caller is gone')
+      return argon2Verify(usable ? stored : decoy, password)
+    })
     return usable && matches
   }
 
   return {
     hash,
     verify,
-    async verifyDecoy(password) {
-      await verify(decoy, password)
+    async verifyDecoy(password, isGone) {
+      await verify(decoy, password, isGone)
     },
     needsRehash: (stored) => isWeaker(stored, cost),
     queue: queue.status

@@ -3,7 +3,7 @@ import type { AttributeValue } from '../auth/backend.ts'
 import type { LoggedIn } from '../auth/login.ts'
 import type { Log } from '../auth/ports.ts'
 import type { User } from '../auth/user-store.ts'
-import { type Audience, permissionsFor } from './audience.ts'
+import { type Audience, grantedScope, permissionsFor } from './audience.ts'
 import type { KeyRing } from './key-ring.ts'
 
 /** What a token is issued for. */
@@ -46,7 +46,8 @@ const largeBytes = 4096
 export function issueAccessToken(request: IssueRequest, tools: TokenTools): IssuedToken {
   const { loggedIn, audience, scope, log } = request
   const permissions = permissionsFor(loggedIn.permissions.names, audience, scope)
-  const claims = claimsOf(request, tools)
+  const granted = scope && grantedScope(scope, permissions)
+  const claims = claimsOf(request, granted, tools)
   const sign = (part: object): string => tools.keys.sign({ ...claims, ...part }, audience.algorithm, audience.typ)
   const byReference = (): string => sign({ permissions_digest: permissionsDigest(permissions) })
   let token = audience.permissionsBy === 'reference' ? byReference() : sign({ permissions })
@@ -61,7 +62,7 @@ export function issueAccessToken(request: IssueRequest, tools: TokenTools): Issu
     access_token: token,
     token_type: 'Bearer',
     expires_in: tools.accessTtlSeconds,
-    ...(scope ? { scope: scope.join(' ') } : {})
+    ...(granted === undefined ? {} : { scope: granted })
   }
 }
 
@@ -72,7 +73,11 @@ export function permissionsDigest(sorted: readonly string[]): string {
     .digest('base64url')
 }
 
-function claimsOf({ loggedIn, clientId, audience, scope, amr }: IssueRequest, tools: TokenTools): object {
+function claimsOf(
+  { loggedIn, clientId, audience, amr }: IssueRequest,
+  scope: string | undefined,
+  tools: TokenTools
+): object {
   const { user, backend, permissions, at } = loggedIn
   const iat = Math.floor(tools.now() / 1000)
   return {
@@ -87,7 +92,7 @@ function claimsOf({ loggedIn, clientId, audience, scope, amr }: IssueRequest, to
     client_id: clientId,
     auth_time: Math.floor(at / 1000),
     amr,
-    ...(scope ? { scope: scope.join(' ') } : {}),
+    ...(scope === undefined ? {} : { scope }),
     ...personClaims(user),
     backend: backend.id,
     groups: permissions.groups

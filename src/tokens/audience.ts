@@ -46,6 +46,14 @@ export function parseScope(scope: string | undefined): readonly string[] | undef
   return [...new Set(tokens)]
 }
 
+/**
+ * What of a requested scope is granted (RFC 6749 3.3): the names and patterns that a permission was granted for. A resource
+ * server may read the claim alone, so nothing stands there that the user does not hold.
+ */
+export function grantedScope(scope: readonly string[], permissions: readonly string[]): string {
+  return scope.filter((pattern) => permissions.some((name) => matchesAny([pattern], name))).join(' ')
+}
+
 /** The permissions that a token for this audience carries, narrowed to the scope where one was asked for. */
 export function permissionsFor(
   names: readonly string[],

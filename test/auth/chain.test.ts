@@ -33,7 +33,7 @@ t.test('two backends, every pair of verdicts', async (t) => {
     'rejected, stop': { accepted: '400', rejected: '400', unknown: '400', denied: '400', unavailable: '400' },
     unknown: { accepted: 'second', rejected: '400', unknown: '400', denied: '400', unavailable: '503' },
     denied: { accepted: '400', rejected: '400', unknown: '400', denied: '400', unavailable: '400' },
-    unavailable: { accepted: 'second', rejected: '503', unknown: '503', denied: '400', unavailable: '503' },
+    unavailable: { accepted: 'second', rejected: '503', unknown: '503', denied: '503', unavailable: '503' },
     'unavailable, stop': { accepted: '503', rejected: '503', unknown: '503', denied: '503', unavailable: '503' }
   }
   for (const [one, [verdict, more]] of Object.entries(first)) {
@@ -233,7 +233,8 @@ t.test('guesses', async (t) => {
     await t.rejects(guess('192.0.2.66', 'right'), slow)
     t.equal((await guess('192.0.2.7', 'right')).backend.id, 'one', 'one stranger locks nobody else out')
     for (let n = 0; n < 9; n++) await t.rejects(guess(`198.51.100.${n}`, 'wrong'), invalid)
-    await t.rejects(guess('192.0.2.7', 'right'), slow, 'many addresses together do')
+    await t.rejects(guess('192.0.2.8', 'right'), slow, 'many addresses together do')
+    t.equal((await guess('192.0.2.7', 'right')).backend.id, 'one', 'but not where she has logged in from')
   })
   t.test('many at once are no way around', async (t) => {
     const tools = fakeTools(limits)

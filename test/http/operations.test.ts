@@ -87,6 +87,8 @@ t.test('who may read them', async (t) => {
     ['a stranger who says he is loopback', from('203.0.113.1', behind('127.0.0.1')), 403],
     ['a stranger behind the proxy', from('10.1.1.1', behind('203.0.113.1')), 403],
     ['a stranger behind the proxy who says he is loopback', from('10.1.1.1', behind('127.0.0.1, 203.0.113.1')), 403],
+    ['loopback that came by a proxy', from('127.0.0.1', { 'x-real-ip': '8.8.8.8' }), 403],
+    ['loopback that came by another', from('127.0.0.1', { via: '1.1 proxy' }), 403],
     ['an operator behind the proxy', from('10.1.1.1', behind('192.0.2.9')), 200]
   ]
   for (const [who, request, status] of table) {

@@ -95,7 +95,12 @@ t.test('POST /token', async (t) => {
   t.test('the scope', async (t) => {
     const some = claimsOf(await accessToken('alice@example.com', password, { scope: 'blog.add_post shop.*' }))
     t.match(some, { scope: 'blog.add_post shop.*', permissions: ['blog.add_post', 'shop.sell'] })
-    t.same(claimsOf(await accessToken('alice@example.com', password, { scope: 'nothing' })).permissions, [])
+    const less = claimsOf(
+      await accessToken('alice@example.com', password, { scope: 'blog.delete_post shop.sell admin.* latchkey.admin' })
+    )
+    t.match(less, { scope: 'shop.sell', permissions: ['shop.sell'] }, 'a scope that is not held is not granted')
+    const none = claimsOf(await accessToken('alice@example.com', password, { scope: 'nothing' }))
+    t.match(none, { scope: '', permissions: [] })
     const bad = await token({ grant_type: 'password', username: 'alice@example.com', password, scope: 'a"b' })
     t.match([bad.statusCode, bad.json().error], [400, 'invalid_scope'])
   })
@@ -209,7 +214,9 @@ t.test('POST /token', async (t) => {
         'unauthorized_client'
       ],
       ['a client that is not there', form, `${text}&client_id=nope`, 401, 'invalid_client'],
-      ['a client secret', form, `${text}&client_secret=x`, 401, 'invalid_client']
+      ['a client secret', form, `${text}&client_secret=x`, 401, 'invalid_client'],
+      ['no body at all', json, '', 400, 'invalid_request'],
+      ['JSON null', json, 'null', 400, 'invalid_request']
     ]
     for (const [name, type, payload, status, error] of table) {
       const answer = await app.inject({ method: 'POST', url: '/token', headers: { 'content-type': type }, payload })
@@ -266,4 +273,76 @@ t.test('a failed login is answered no sooner than the floor', async (t) => {
   const began = performance.now()
   await token({ grant_type: 'password', username: 'x', password: 'y' })
   t.ok(performance.now() - began >= 299)
+})
+
+t.test('registered clients', async (t) => {
+  const secret = (name: string) => `the secret of ${name}: a+b %&=, of many bytes`
+  const config = `
+login: { failureFloor: 1ms }
+audiences: [{ id: blog, permissions: ["blog.*"] }]
+backends:
+  - { id: local, type: local }
+  - { id: settings, type: static, users: [{ username: stan, email: stan@example.com, password: "\${SUE}" }] }
+clients:
+  - { id: blog, secret: "${secret('blog')}", grants: [password], audiences: [blog] }
+  - { id: "odd:name+%", secret: "${secret('odd')}", grants: [password], backends: [settings], chooseBackend: true }
+  - { id: robot, secret: "${secret('robot')}", grants: [client_credentials] }
+`
+  const { app, addUser } = await openTestLatchkey(t, config, env)
+  await addUser({ email: 'alice@example.com', password, permissions: ['blog.add', 'shop.sell'] })
+  const alice = { grant_type: 'password', username: 'alice@example.com', password }
+  const stan = { grant_type: 'password', username: 'stan', password: env.SUE }
+  const encoded = (text: string) => new URLSearchParams({ x: text }).toString().slice(2)
+  const basic = (id: string, name: string) =>
+    `Basic ${Buffer.from(`${encoded(id)}:${encoded(secret(name))}`).toString('base64')}`
+  const post = async (fields: Record<string, string>, authorization?: string) => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded', ...(authorization ? { authorization } : {}) }
+    const payload = new URLSearchParams(fields).toString()
+    const answer = await app.inject({ method: 'POST', url: '/token', headers, payload })
+    return { status: answer.statusCode, challenge: answer.headers['www-authenticate'], ...answer.json() }
+  }
+  const { access_token } = await post(alice, basic('blog', 'blog'))
+  t.match(
+    claimsOf(access_token),
+    { client_id: 'blog', aud: 'blog', permissions: ['blog.add'] },
+    'its first audience is its default'
+  )
+  t.equal((await post({ ...alice, client_id: 'blog', client_secret: secret('blog') })).status, 200, 'in the body')
+  t.equal((await post(stan, basic('odd:name+%', 'odd'))).status, 200, 'both halves are form-encoded')
+  t.equal((await post({ ...stan, backend: 'settings' }, basic('odd:name+%', 'odd'))).status, 200)
+  t.match(await post({ ...stan, backend: 'local' }, basic('odd:name+%', 'odd')), {
+    status: 400,
+    error: 'invalid_request'
+  })
+  t.match(await post({ ...stan, backend: 'settings' }, basic('blog', 'blog')), {
+    status: 400,
+    error: 'unauthorized_client'
+  })
+  t.match(
+    await post(alice, basic('odd:name+%', 'odd')),
+    { status: 400, error: 'invalid_grant' },
+    'only its own backends'
+  )
+  t.match(await post({ ...alice, audience: 'http://localhost:8000' }, basic('blog', 'blog')), {
+    status: 400,
+    error: 'invalid_target'
+  })
+  t.match(await post(alice, basic('robot', 'robot')), { status: 400, error: 'unauthorized_client' })
+  for (const header of [basic('blog', 'odd'), basic('nobody', 'blog'), 'Basic !', 'Basic', 'Basic Og==', 'Bearer x']) {
+    t.match(await post(alice, header), { status: 401, error: 'invalid_client', challenge: /^Basic / }, header)
+  }
+  t.match(await post({ ...alice, client_id: 'blog', client_secret: 'x' }), {
+    status: 401,
+    error: 'invalid_client',
+    challenge: undefined
+  })
+  t.match(await post({ ...alice, client_secret: secret('blog') }), { status: 401, error: 'invalid_client' })
+  t.match(
+    await post({ ...alice, client_secret: secret('blog') }, basic('blog', 'blog')),
+    { status: 401 },
+    'two ways at once'
+  )
+  t.match(await post({ ...alice, client_id: 'robot' }, basic('blog', 'blog')), { status: 401 }, 'two clients at once')
+  t.match(await post({ ...alice, client_id: 'blog' }), { status: 401 }, 'a client without its secret')
+  t.match(await post(alice), { status: 401, error: 'invalid_client' }, 'nobody')
 })
