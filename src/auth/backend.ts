@@ -117,6 +117,18 @@ export interface PermissionAnswer {
   readonly groups?: readonly string[]
 }
 
+/** One thing that a backend did on its way to an answer, for `explain` and `check`. Never holds a secret. */
+export interface TraceStep {
+  /** A short stable word: `dns`, `tcp`, `tls`, `bind`, `root-dse`, `search`, `entry`, `email`, `state`, `groups`, `require`, `permissions` … */
+  readonly step: string
+  readonly outcome: 'ok' | 'failed' | 'note'
+  /** What happened, in plain words. */
+  readonly text: string
+  /** What to do about it, where it failed. */
+  readonly remedy?: string
+  readonly ms?: number
+}
+
 /** What goes along with each question to a backend. */
 export interface BackendContext {
   /** Aborted when the backend's share of the time is used up; the chain waits no longer then. */
@@ -127,6 +139,8 @@ export interface BackendContext {
   /** The id of the client that asks, and the end user's address. */
   readonly clientId: string
   readonly ip: string
+  /** Present while somebody wants to know how the answer came about. */
+  readonly trace?: (step: TraceStep) => void
 }
 
 /** What goes along with credentials. */
