@@ -1,5 +1,6 @@
 import type { Static, TSchema } from 'typebox'
 import type { PasswordRefusedReason } from '../errors.ts'
+import type { BreakerStatus } from './breaker.ts'
 import { verdictOnShape } from './credentials.ts'
 import type { LocalAccounts } from './local-accounts.ts'
 import type { Log } from './ports.ts'
@@ -206,6 +207,8 @@ export interface Backend {
   ): Promise<PasswordChange>
   /** Asks the source whether it answers, for `check` and `/status`. @throws {BackendUnavailable} */
   probe?(context: BackendContext): Promise<void>
+  /** For a backend that remembers by itself who is dead, and tries again by itself: the chain keeps no breaker for it. */
+  availability?(): BreakerStatus
   close?(): Promise<void>
 }
 

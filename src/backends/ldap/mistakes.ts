@@ -1,5 +1,6 @@
 import type { OptionMistake } from '../../auth/backend.ts'
 import { parseServerUrl } from './connections/server-url.ts'
+import { parseSrvUrl } from './connections/srv.ts'
 import { dnKey } from './dn.ts'
 import { parseFilter, parseFilterTemplate } from './filter.ts'
 import type { LdapOptions } from './options.ts'
@@ -18,13 +19,18 @@ const parseMistake = (path: string, what: string, parse: () => unknown): OptionM
   }
 }
 
-const schemeOf = (url: string): string => url.slice(0, Math.max(0, url.indexOf('://')))
+/** Without the `+srv` of a domain whose servers DNS knows. */
+const schemeOf = (url: string): string => url.slice(0, Math.max(0, url.indexOf('://'))).replace(/\+srv$/, '')
 
 const serverMistakes = ({ servers, startTls, insecure }: LdapOptions): OptionMistake[] => {
   if (servers.length === 0) return [{ path: '/servers', message: 'name at least one server' }]
   return servers.flatMap((url, at) => {
     const path = pointer('servers', at)
-    const unreadable = parseMistake(path, 'not the URL of an LDAP server', () => parseServerUrl(url))
+    const unreadable = parseMistake(
+      path,
+      'not the URL of an LDAP server',
+      () => parseSrvUrl(url) ?? parseServerUrl(url)
+    )
     if (unreadable.length > 0) return unreadable
     const scheme = schemeOf(url)
     if (startTls && scheme !== 'ldap') {
@@ -55,6 +61,11 @@ const tlsMistakes = ({ servers, startTls, insecure, tls }: LdapOptions): OptionM
   if (tls?.cert !== undefined && tls.key === undefined)
     mistakes.push({ path: '/tls/cert', message: 'needs tls.key beside it' })
   return mistakes
+}
+
+const poolMistakes = ({ pool = {} }: LdapOptions): OptionMistake[] => {
+  const { min = 0, max = 16 } = pool
+  return min > max ? [{ path: '/pool/min', message: `is more than pool.max, ${max}` }] : []
 }
 
 const userMistakes = ({ users }: LdapOptions): OptionMistake[] =>
@@ -111,6 +122,6 @@ const permissionMistakes = ({ groups, permissions = {} }: LdapOptions): OptionMi
 
 /** Contradictions and dangers in the options that their schema can't say. */
 export const ldapMistakes = (options: LdapOptions): readonly OptionMistake[] =>
-  [serverMistakes, tlsMistakes, bindMistakes, userMistakes, groupMistakes, permissionMistakes].flatMap((mistakesOf) =>
-    mistakesOf(options)
+  [serverMistakes, tlsMistakes, poolMistakes, bindMistakes, userMistakes, groupMistakes, permissionMistakes].flatMap(
+    (mistakesOf) => mistakesOf(options)
   )

@@ -10,45 +10,21 @@ import type {
   PermissionRequest,
   Verdict
 } from '../../auth/backend.ts'
-import { milliseconds } from '../../config/units.ts'
 import { BackendUnavailable } from '../../errors.ts'
 import { activeDirectoryState } from './account-state.ts'
-import { createDirectory } from './connections/directory.ts'
 import { failedResult, LdapFailure } from './connections/failure.ts'
-import { secureContextReader } from './connections/secure-context.ts'
-import { parseServerUrl } from './connections/server-url.ts'
 import { codes } from './connections/session.ts'
 import { createGroups } from './groups.ts'
 import { accountOf, attributeMapping, createIdentityMaker, type LdapAccount } from './identity.ts'
+import { openDirectory } from './open-directory.ts'
 import type { LdapOptions } from './options.ts'
 import { groupGrants } from './permissions.ts'
 import { subjectAttributes, subjectRule } from './subject.ts'
 import { createUsers, userSearches } from './users.ts'
 
-const directoryOf = (options: LdapOptions, baseFolder: string) => {
-  const { servers, startTls = false, tls = {}, bind, pool = {} } = options
-  const secureContext = secureContextReader(tls, baseFolder)
-  return createDirectory({
-    servers: servers.map((url) => ({
-      address: parseServerUrl(url),
-      startTls,
-      secureContext,
-      serverName: tls.serverName
-    })),
-    account: bind,
-    pool: {
-      max: pool.max ?? 16,
-      maxWaiting: pool.maxWaiting ?? 1000,
-      waitMs: milliseconds(pool.wait ?? '5s'),
-      idleMs: milliseconds(pool.idle ?? '60s'),
-      maxAgeMs: milliseconds(pool.maxAge ?? '15m')
-    }
-  })
-}
-
 /** Opens the backend; connects at the first question. */
 export const openLdap = (id: string, options: LdapOptions, tools: BackendTools): Backend => {
-  const directory = directoryOf(options, tools.baseFolder)
+  const directory = openDirectory(id, options, tools)
   const searches = userSearches(options.users)
   const loginAttributes = [...new Set(searches.flatMap(({ filter }) => filter.loginAttributes))]
   const { attributes, identityOf } = createIdentityMaker(attributeMapping(options.attributes), loginAttributes)
@@ -132,6 +108,7 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
     identity: answered(identity),
     permissions: answered(permissions),
     probe: answered((context: BackendContext) => directory.probe(context)),
+    availability: () => directory.status(),
     close: async () => directory.close()
   }
 }

@@ -16,6 +16,11 @@ const Scope = Type.Enum(['base', 'one', 'sub'], {
 })
 const file = (description: string) => text({ expected: 'the name of a file', description })
 
+const Pin = Type.String({
+  pattern: '^[A-Za-z0-9+/]{43}=$',
+  expected: 'the SHA-256 of a public key in base64, as `latchkey check` shows it'
+})
+
 const Tls = Type.Object(
   {
     ca: Type.Optional(file('PEM file of the authorities to trust. Default: those that Node.js trusts.')),
@@ -24,7 +29,12 @@ const Tls = Type.Object(
     serverName: Type.Optional(
       text({ description: "The name that the certificate must carry. Default: the URL's host." })
     ),
-    minVersion: Type.Optional(Type.Enum(['TLSv1.2', 'TLSv1.3'], { description: 'Default: TLSv1.2.' }))
+    minVersion: Type.Optional(Type.Enum(['TLSv1.2', 'TLSv1.3'], { description: 'Default: TLSv1.2.' })),
+    pin: Type.Optional(
+      Type.Union([Pin, Type.Array(Pin, { minItems: 1 })], {
+        description: 'Keys that the certificate may have, beside being trusted: SHA-256 of its public key, base64.'
+      })
+    )
   },
   { ...strict, description: 'How servers are trusted.' }
 )
@@ -52,6 +62,13 @@ const Groups = Type.Object(
 
 const Pool = Type.Object(
   {
+    min: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 1000,
+        description: 'Kept at hand, per server, for searches and for binds each. Default: 0.'
+      })
+    ),
     max: Type.Optional(
       Type.Integer({
         minimum: 1,
@@ -64,7 +81,10 @@ const Pool = Type.Object(
     ),
     wait: Type.Optional(duration({ description: 'How long they wait. Default: 5s.' })),
     idle: Type.Optional(duration({ description: "Below the server's own idle limit. Default: 60s." })),
-    maxAge: Type.Optional(duration({ description: 'After which a connection is made anew. Default: 15m.' }))
+    maxAge: Type.Optional(duration({ description: 'After which a connection is made anew. Default: 15m.' })),
+    checkAfter: Type.Optional(
+      duration({ description: 'Unused for so long, a connection is tried before it is used. Default: 30s.' })
+    )
   },
   { ...strict, description: 'Limits of the connections.' }
 )
@@ -74,8 +94,12 @@ export const LdapOptions = Type.Object(
   {
     servers: Type.Array(text({ expected: 'the URL of an LDAP server' }), {
       minItems: 1,
-      description: 'ldaps://host, ldap://host or ldapi://%2Fpath, asked in this order.'
+      description:
+        'ldaps://host, ldap://host or ldapi://%2Fpath; ldaps+srv://domain or ldap+srv://domain: DNS is asked for them.'
     }),
+    strategy: Type.Optional(
+      Type.Enum(['order', 'random'], { description: 'Which server is asked first: the first, or any. Default: order.' })
+    ),
     insecure: Type.Optional(Type.Boolean({ description: 'Passwords may cross the network in clear. Default: false.' })),
     startTls: Type.Optional(
       Type.Boolean({ description: 'ldap:// connections are encrypted by StartTLS. Default: false.' })

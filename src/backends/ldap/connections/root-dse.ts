@@ -31,3 +31,9 @@ export const readRootDse = async (session: Session, deadline: Deadline): Promise
     canPage: entry !== undefined && textsOf(entry, 'supportedControl').includes(pagedResults)
   }
 }
+
+/** A session that answers anything at all is alive; it need not be bound. @throws {LdapFailure} it does not */
+export const checkAlive = async (session: Session, deadline: Deadline): Promise<void> => {
+  const filter = new PresenceFilter({ attribute: 'objectClass' })
+  await session.search({ base: '', scope: 'base', filter, attributes: ['1.1'], sizeLimit: 1 }, deadline)
+}

@@ -1,5 +1,6 @@
+import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import { TLSSocket } from 'node:tls'
 import { BindRequest, ExtendedRequest, type Filter, PagedResultsControl, SearchRequest, UnbindRequest } from 'ldapts'
 import { type Deadline, watch } from './deadline.ts'
 import { LdapFailure } from './failure.ts'
@@ -31,6 +32,8 @@ export interface SearchAnswer {
  */
 export interface Session {
   readonly alive: boolean
+  /** The version of TLS and the server's certificate, where there is TLS. */
+  readonly encryption: { readonly protocol: string; readonly certificate: X509Certificate | undefined } | undefined
   search(query: SearchQuery, deadline: Deadline): Promise<SearchAnswer>
   /** Simple bind. An empty DN or password, or one with NUL in it, is answered here and never sent (RFC 4513 5.1.2). */
   bind(dn: string, password: string, deadline: Deadline): Promise<Result>
@@ -156,6 +159,10 @@ export const createSession = (initial: Socket, onEnd: () => void): Session => {
   return {
     get alive() {
       return ended === undefined
+    },
+    get encryption() {
+      if (!(socket instanceof TLSSocket)) return undefined
+      return { protocol: socket.getProtocol() ?? 'TLS', certificate: socket.getPeerX509Certificate() }
     },
     search: (query, deadline) =>
       query.pageSize === undefined ? searchOnce(query, [], deadline) : searchInPages(query, query.pageSize, deadline),
