@@ -1,8 +1,10 @@
 import type { OptionMistake } from '../../auth/backend.ts'
 import { parseServerUrl } from './connections/server-url.ts'
 import { parseSrvUrl } from './connections/srv.ts'
-import { dnKey } from './dn.ts'
+import { dnKey, isWithin } from './dn.ts'
+import { ExpressionMistake, parseExpression } from './expression.ts'
 import { parseFilter, parseFilterTemplate } from './filter.ts'
+import { parseGroupSelector } from './group-selector.ts'
 import type { LdapOptions } from './options.ts'
 
 /** One path of a JSON pointer (RFC 6901), where a key may hold anything. */
@@ -104,24 +106,68 @@ const groupMistakes = ({ groups }: LdapOptions): OptionMistake[] => {
 }
 
 const permissionMistakes = ({ groups, permissions = {} }: LdapOptions): OptionMistake[] => {
-  const dns = Object.keys(permissions)
-  if (dns.length > 0 && groups === undefined) {
+  const texts = Object.keys(permissions)
+  if (texts.length > 0 && groups === undefined) {
     return [{ path: '/permissions', message: 'needs groups: where and how are the groups found?' }]
   }
   const seen = new Map<string, string>()
-  return dns.flatMap((dn) => {
-    const path = pointer('permissions', dn)
-    const unreadable = parseMistake(path, 'not a DN', () => dnKey(dn))
+  return texts.flatMap((text) => {
+    const path = pointer('permissions', text)
+    const unreadable = parseMistake(path, 'means no group', () => parseGroupSelector(text))
     if (unreadable.length > 0) return unreadable
-    const key = dnKey(dn)
+    if (parseGroupSelector(text).exact === undefined) return outsideMistakes(path, text, groups)
+    const key = dnKey(text)
     const other = seen.get(key)
-    seen.set(key, dn)
-    return other === undefined ? [] : [{ path, message: `is the same group as ${other}: write them together` }]
+    seen.set(key, text)
+    if (other !== undefined) return [{ path, message: `is the same group as ${other}: write them together` }]
+    return outsideMistakes(path, text, groups)
+  })
+}
+
+/** A group that is nowhere below `groups.base` would be missing for ever, without a word. */
+const outsideMistakes = (path: string, text: string, groups: LdapOptions['groups']): OptionMistake[] => {
+  const { exact, place } = parseGroupSelector(text)
+  if (groups === undefined) return []
+  try {
+    const base = dnKey(groups.base)
+    const isOutside = exact !== undefined && !isWithin(exact, base)
+    const isElsewhere = place !== undefined && !isWithin(place, base) && !isWithin(base, place)
+    return isOutside || isElsewhere ? [{ path, message: 'is not below groups.base: it would never be found' }] : []
+  } catch {
+    return []
+  }
+}
+
+const conditionMistakes = (options: LdapOptions): OptionMistake[] => {
+  const { require, deny, flags, groups } = options
+  const conditions = [
+    { at: ['require'], expression: require },
+    { at: ['deny'], expression: deny },
+    { at: ['flags', 'isSuperuser'], expression: flags?.isSuperuser }
+  ]
+  return conditions.flatMap(({ at, expression }) => {
+    if (expression === undefined) return []
+    try {
+      const { texts } = parseExpression(expression)
+      if (texts.length > 0 && groups === undefined)
+        return [{ path: pointer(...at), message: 'needs groups: where and how are the groups found?' }]
+      return texts.flatMap(({ text, path }) => outsideMistakes(pointer(...at, ...path), text, groups))
+    } catch (error) {
+      if (!(error instanceof ExpressionMistake)) throw error
+      return [{ path: pointer(...at, ...error.path), message: error.message }]
+    }
   })
 }
 
 /** Contradictions and dangers in the options that their schema can't say. */
 export const ldapMistakes = (options: LdapOptions): readonly OptionMistake[] =>
-  [serverMistakes, tlsMistakes, poolMistakes, bindMistakes, userMistakes, groupMistakes, permissionMistakes].flatMap(
-    (mistakesOf) => mistakesOf(options)
-  )
+  [
+    serverMistakes,
+    tlsMistakes,
+    poolMistakes,
+    bindMistakes,
+    userMistakes,
+    groupMistakes,
+    permissionMistakes,
+    conditionMistakes
+  ].flatMap((mistakesOf) => mistakesOf(options))

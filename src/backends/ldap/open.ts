@@ -4,21 +4,22 @@ import type {
   BackendContext,
   BackendTools,
   Credentials,
+  Identity,
   IdentityAnswer,
   PasswordCredentials,
-  PermissionAnswer,
-  PermissionRequest,
   Verdict
 } from '../../auth/backend.ts'
 import { BackendUnavailable } from '../../errors.ts'
 import { activeDirectoryState } from './account-state.ts'
+import { createAuthorization } from './authorization.ts'
 import { failedResult, LdapFailure } from './connections/failure.ts'
 import { codes } from './connections/session.ts'
-import { createGroups } from './groups.ts'
-import { accountOf, attributeMapping, createIdentityMaker, type LdapAccount } from './identity.ts'
+import { attributeMapping, createIdentityMaker } from './identity.ts'
+import { inOrder } from './in-order.ts'
 import { openDirectory } from './open-directory.ts'
 import type { LdapOptions } from './options.ts'
-import { groupGrants } from './permissions.ts'
+import { createPeople, type Person } from './people.ts'
+import { createStanding } from './standing.ts'
 import { subjectAttributes, subjectRule } from './subject.ts'
 import { createUsers, userSearches } from './users.ts'
 
@@ -27,14 +28,13 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
   const directory = openDirectory(id, options, tools)
   const searches = userSearches(options.users)
   const loginAttributes = [...new Set(searches.flatMap(({ filter }) => filter.loginAttributes))]
-  const { attributes, identityOf } = createIdentityMaker(attributeMapping(options.attributes), loginAttributes)
-  const users = createUsers(directory, {
-    searches,
-    subject: options.subject,
-    attributes: [...attributes, ...subjectAttributes(options.subject)]
-  })
-  const groupsOf = options.groups && createGroups(directory, options.groups)
-  const grantsOf = groupGrants(options.permissions ?? {})
+  const mapping = attributeMapping(options.attributes)
+  const identities = createIdentityMaker(mapping, loginAttributes)
+  const { identityOf } = identities
+  const standing = createStanding(directory, options)
+  const attributes = [...identities.attributes, ...subjectAttributes(options.subject), ...standing.attributes]
+  const users = createUsers(directory, { searches, subject: options.subject, attributes })
+  const people = createPeople(directory, { searches, attributes, emailAttributes: mapping.get('email') ?? [] })
 
   const verifyPassword = async (
     { password }: PasswordCredentials,
@@ -64,30 +64,47 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
     await context.found(subject)
     const { isActiveDirectory } = rootDse
     const refused = await verifyPassword(credentials, { dn: entry.dn, isActiveDirectory }, context)
-    return refused ?? { outcome: 'accepted', identity: identityOf(entry, subject) }
+    if (refused) return refused
+    const admitted = await standing.admit(identityOf(entry, subject), context)
+    return admitted ? { outcome: 'accepted', identity: admitted } : { outcome: 'denied', reason: 'not-allowed' }
+  }
+
+  /** What an entry that is there is worth, without its password. */
+  const stateOf = async ({ entry }: Person, subject: string, context: BackendContext): Promise<IdentityAnswer> => {
+    const admitted = await standing.admit(identityOf(entry, subject), context)
+    return admitted ? { state: 'present', identity: admitted } : { state: 'disabled', reason: 'not-allowed' }
   }
 
   const identity = async (subject: string, context: BackendContext): Promise<IdentityAnswer> => {
     const answer = await users.bySubject(subject, context)
     if (answer.found === 'none') return { state: 'gone' }
     if (answer.found === 'several') throw new LdapFailure('protocol', 'several entries have the same subject')
-    return { state: 'present', identity: identityOf(answer.entry, subject) }
+    return stateOf(answer, subject, context)
   }
 
-  const accountBy = async (request: PermissionRequest, context: BackendContext): Promise<LdapAccount | undefined> => {
-    if (request.subject === null) return undefined
-    const known = accountOf(request.identity)
-    if (known) return known
-    const answer = await identity(request.subject, context)
-    return answer.state === 'present' ? accountOf(answer.identity) : undefined
+  /** Everybody whom a login with the right password would let in, a few at a time so that groups are asked for side by side. */
+  const everybody = async function* (context: BackendContext): AsyncGenerator<Identity> {
+    const seen = new Set<string>()
+    const answers = inOrder(people.everybody(context), async ({ entry, rootDse }) => {
+      const subject = subjectRule(options.subject, rootDse).read(entry)
+      if (seen.has(subject)) return undefined
+      seen.add(subject)
+      return stateOf({ entry, rootDse }, subject, context)
+    })
+    for await (const answer of answers) if (answer?.state === 'present') yield answer.identity
   }
 
-  const permissions = async (request: PermissionRequest, context: BackendContext): Promise<PermissionAnswer> => {
-    const account = groupsOf && (await accountBy(request, context))
-    if (groupsOf === undefined || account === undefined) return { grants: [] }
-    const groups = await groupsOf(account, context)
-    return { grants: grantsOf(groups), groups: groups.flatMap(({ name }) => name ?? []) }
+  const byEmail = async (email: string, context: BackendContext): Promise<IdentityAnswer> => {
+    const person = await people.byEmail(email, context)
+    if (person === undefined) return { state: 'gone' }
+    return stateOf(person, subjectRule(options.subject, person.rootDse).read(person.entry), context)
   }
+
+  const permissions = createAuthorization(options, {
+    standing,
+    bySubject: identity,
+    ...(options.authorizeAll && { byEmail })
+  })
 
   /** What the directory could not tell becomes the word that the chain knows; all else passes. */
   const answered =
@@ -102,10 +119,23 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
 
   return {
     takes: ['password'],
+    authorizesAll: options.authorizeAll === true,
     authenticate: answered(async (credentials: Credentials, context: AuthenticateContext) =>
       credentials.kind === 'password' ? authenticate(credentials, context) : { outcome: 'unknown' }
     ),
     identity: answered(identity),
+    async *identities(context) {
+      const list = everybody(context)
+      try {
+        for (;;) {
+          const next = await answered(() => list.next())()
+          if (next.done) return
+          yield next.value
+        }
+      } finally {
+        await list.return(undefined)
+      }
+    },
     permissions: answered(permissions),
     probe: answered((context: BackendContext) => directory.probe(context)),
     availability: () => directory.status(),

@@ -1,6 +1,8 @@
 import Type, { type Static } from 'typebox'
 import { PermissionName, text } from '../../config/names.ts'
 import { duration } from '../../config/units.ts'
+import type { Expression } from './expression.ts'
+import { groupTypes } from './groups.ts'
 
 const strict = { additionalProperties: false } as const
 
@@ -52,13 +54,55 @@ const UserSearch = Type.Object(
 const Groups = Type.Object(
   {
     base: Base,
-    type: Type.Enum(['groupOfNames', 'groupOfUniqueNames', 'posixGroup'], { description: 'Their object class.' }),
+    type: Type.Optional(
+      Type.Enum([...groupTypes], {
+        description:
+          'What they are, and how members are found. Default: groupOfNames, or what Active Directory knows best.'
+      })
+    ),
     filter: Type.Optional(Filter('What groups must match besides.')),
     scope: Type.Optional(Scope),
-    nested: Type.Optional(Type.Boolean({ description: 'Whether groups are members of groups. Default: false.' }))
+    nested: Type.Optional(Type.Boolean({ description: 'Whether groups are members of groups. Default: false.' })),
+    mirror: Type.Optional(
+      Type.Union([Type.Boolean(), Type.Array(text()), Type.Object({ except: Type.Array(text()) }, strict)], {
+        description:
+          'Keeps local groups of the same names equal at each login: all, those named, or all but those in except.'
+      })
+    ),
+    groupPermissions: Type.Optional(
+      Type.Boolean({
+        description: 'Gives what the local groups of the same names give, without joining them. Default: false.'
+      })
+    )
   },
   { ...strict, description: 'Where the groups of an account are found. Absent: none are asked for.' }
 )
+
+const Values = Type.Union([text(), Type.Array(text(), { minItems: 1 })])
+
+/** A condition refers to itself by its name, which must be the only one such in the schema of the whole file. */
+const condition = (name: string, description: string) =>
+  Type.Unsafe<Expression>(
+    Type.Cyclic(
+      {
+        [name]: Type.Union(
+          [
+            Type.Object({ all: Type.Array(Type.Ref(name), { minItems: 1 }) }, strict),
+            Type.Object({ any: Type.Array(Type.Ref(name), { minItems: 1 }) }, strict),
+            Type.Object({ not: Type.Ref(name) }, strict),
+            Type.Object({ group: text({ expected: 'the DN or the id of a group, or NAME in BASE' }) }, strict),
+            Type.Object(
+              { attribute: Type.Record(AttributeName, Values, { keys: 'the name of an LDAP attribute' }) },
+              strict
+            )
+          ],
+          { expected: 'one of all, any, not, group and attribute' }
+        )
+      },
+      name,
+      { description }
+    )
+  )
 
 const Pool = Type.Object(
   {
@@ -116,7 +160,29 @@ export const LdapOptions = Type.Object(
     ),
     groups: Type.Optional(Groups),
     permissions: Type.Optional(
-      Type.Record(Type.String(), Type.Array(PermissionName), { description: 'Permissions by the DN of a group.' })
+      Type.Record(Type.String(), Type.Array(PermissionName), {
+        description: 'Permissions by group: its DN, its id, or `NAME in BASE`, where * stands for anything.'
+      })
+    ),
+    require: Type.Optional(
+      condition('LdapRequire', 'Who is let in: all, any, not, group or attribute. Default: everybody.')
+    ),
+    deny: Type.Optional(condition('LdapDeny', 'Who is not let in, as in require. Default: nobody.')),
+    flags: Type.Optional(
+      Type.Object(
+        { isSuperuser: Type.Optional(condition('LdapSuperuser', 'Who is a superuser, as in require.')) },
+        strict
+      )
+    ),
+    authorizeAll: Type.Optional(
+      Type.Boolean({
+        description: 'Gives its permissions to users of other backends too, found by e-mail. Default: false.'
+      })
+    ),
+    cache: Type.Optional(
+      Type.Union([Type.Literal(0), duration()], {
+        description: 'How long an account and its groups are remembered between logins; 0: never. Default: 10s.'
+      })
     ),
     subject: Type.Optional(AttributeName),
     pool: Type.Optional(Pool)

@@ -39,6 +39,15 @@ export const userSearches = (
 ): readonly UserSearch[] =>
   users.map(({ base, filter, scope = 'sub' }) => ({ base, scope, filter: parseFilterTemplate(filter) }))
 
+/** Each place that is searched once, with the filter for whomever one of its searches could find. */
+export const placesOf = (searches: readonly UserSearch[]) => {
+  const places = Map.groupBy(searches, ({ base, scope }) => JSON.stringify([base, scope]))
+  return [...places.values()].map((group) => {
+    const filters = group.map(({ filter }) => filter.forAnybody)
+    return { base: group[0]?.base ?? '', scope: group[0]?.scope ?? 'sub', anybody: new OrFilter({ filters }) }
+  })
+}
+
 export const createUsers = (directory: Directory, { searches, subject, attributes }: Options): Users => {
   const lookup = async (query: Pick<SearchQuery, 'base' | 'scope' | 'filter'>, deadline: Deadline): Promise<Lookup> => {
     const { base, scope, filter } = query
@@ -51,11 +60,7 @@ export const createUsers = (directory: Directory, { searches, subject, attribute
     return entries.length > 1 ? { found: 'several' } : { found: 'one', entry, rootDse }
   }
 
-  const places = Map.groupBy(searches, ({ base, scope }) => JSON.stringify([base, scope]))
-  const anybodyAt = [...places.values()].map((group) => {
-    const filters = group.map(({ filter }) => filter.forAnybody)
-    return { base: group[0]?.base ?? '', scope: group[0]?.scope ?? 'sub', anybody: new OrFilter({ filters }) }
-  })
+  const anybodyAt = placesOf(searches)
 
   const firstFound = async (queries: Iterable<Parameters<typeof lookup>[0]>, deadline: Deadline): Promise<Lookup> => {
     for (const query of queries) {

@@ -54,6 +54,7 @@ interface Pending {
 export const codes = {
   success: 0,
   sizeLimitExceeded: 4,
+  noSuchObject: 32,
   inappropriateAuthentication: 48,
   invalidCredentials: 49
 } as const
