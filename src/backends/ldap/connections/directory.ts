@@ -8,12 +8,22 @@ import type { Kind, Server } from './server.ts'
 import type { ServerList } from './server-list.ts'
 import { codes, type SearchAnswer, type SearchQuery, type Session } from './session.ts'
 
+/** A connection that is lent for more than one operation, and how long it may be used. */
+export interface Use {
+  readonly session: Session
+  readonly deadline: Deadline
+  /** What the server at its other end is. */
+  rootDse(): Promise<RootDse>
+}
+
 /** The directory behind all its servers. Every failure is an `LdapFailure`; result codes are answers. */
 export interface Directory {
   /** Searches as the service account; after a lost connection once more elsewhere. */
   search(query: SearchQuery, deadline: Deadline): Promise<SearchAnswer & { readonly rootDse: RootDse }>
   /** Binds as a user, on a connection that is used for nothing else. Sent again only where no answer came. */
   bind(dn: string, password: string, deadline: Deadline): Promise<Result>
+  /** Several operations on one connection. Done again elsewhere only where no answer came. */
+  use<T>(kind: Kind, work: (use: Use) => Promise<T>, deadline: Deadline): Promise<T>
   /** What the servers are; read once, then known. */
   rootDse(deadline: Deadline): Promise<RootDse>
   /** Connects, binds and reads the root DSE anew; of every server while somebody wants to know how it goes. */
@@ -119,6 +129,12 @@ export const createDirectory = ({ servers, strategy = 'order', onReferral }: Dir
           if (failure?.reason === 'server-unavailable') throw failure
           return { ...answer, rootDse }
         },
+        deadline
+      ),
+    use: (kind, work, deadline) =>
+      ask(
+        kind,
+        (session, server, share) => work({ session, deadline: share, rootDse: () => server.rootDseOn(session, share) }),
         deadline
       ),
     bind: (dn, password, deadline) => ask('binds', (session, _, share) => session.bind(dn, password, share), deadline),
