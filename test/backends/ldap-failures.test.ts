@@ -305,7 +305,7 @@ t.test('Active Directory: objectGUID is the subject, and it says why a bind fail
     '773': { outcome: 'denied', reason: 'must-change-password' },
     '775': { outcome: 'denied', reason: 'locked' }
   }
-  for (code of Object.keys(verdicts)) t.same(await logIn(backend, 'alice'), verdicts[code], code)
+  for (code of Object.keys(verdicts)) t.match(await logIn(backend, 'alice'), verdicts[code], code)
   code = ''
   t.match(await logIn(backend, 'alice'), { outcome: 'accepted', identity: { subject, username: 'alice' } })
   t.match(await backend.identity(subject, questionContext()), { state: 'present', identity: { subject } })

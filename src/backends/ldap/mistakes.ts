@@ -1,6 +1,7 @@
 import type { OptionMistake } from '../../auth/backend.ts'
 import { parseServerUrl } from './connections/server-url.ts'
 import { parseSrvUrl } from './connections/srv.ts'
+import { makesDns, searchOfTemplate } from './direct-bind.ts'
 import { dnKey, isWithin } from './dn.ts'
 import { ExpressionMistake, parseExpression } from './expression.ts'
 import { parseFilter, parseFilterTemplate } from './filter.ts'
@@ -70,11 +71,32 @@ const poolMistakes = ({ pool = {} }: LdapOptions): OptionMistake[] => {
   return min > max ? [{ path: '/pool/min', message: `is more than pool.max, ${max}` }] : []
 }
 
-const userMistakes = ({ users }: LdapOptions): OptionMistake[] =>
-  users.flatMap(({ base, filter }, at) => [
+const userMistakes = ({ users = [], preset, dnTemplate }: LdapOptions): OptionMistake[] => [
+  ...(users.length === 0 && dnTemplate === undefined
+    ? [{ path: '/users', message: 'say where accounts are found: users, or dnTemplate' }]
+    : []),
+  ...users.flatMap(({ base, filter }, at) => [
     ...parseMistake(pointer('users', at, 'base'), 'not a DN', () => dnKey(base)),
-    ...parseMistake(pointer('users', at, 'filter'), 'not a usable filter', () => parseFilterTemplate(filter))
-  ])
+    ...(filter === undefined && preset === undefined
+      ? [{ path: pointer('users', at, 'filter'), message: 'is missing, and preset too, which would have one' }]
+      : []),
+    ...(filter === undefined
+      ? []
+      : parseMistake(pointer('users', at, 'filter'), 'not a usable filter', () => parseFilterTemplate(filter)))
+  ]),
+  ...templateMistakes(dnTemplate, users.length > 0)
+]
+
+const templateMistakes = (template: string | undefined, hasSearches: boolean): OptionMistake[] => {
+  const path = '/dnTemplate'
+  if (template === undefined) return []
+  if (!template.includes('{username}')) return [{ path, message: 'has no {username} in it' }]
+  if (hasSearches) return []
+  if (!makesDns(template)) return [{ path, message: 'is no DN: then users must say how the entry is found' }]
+  return searchOfTemplate(template)
+    ? []
+    : [{ path, message: 'does not begin with name={username}: then users must say how the entry is found' }]
+}
 
 const bindMistakes = ({ bind }: LdapOptions): OptionMistake[] => {
   if (bind === undefined) return []

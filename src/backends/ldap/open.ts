@@ -6,19 +6,24 @@ import type {
   Credentials,
   Identity,
   IdentityAnswer,
+  PasswordChange,
   PasswordCredentials,
   Verdict
 } from '../../auth/backend.ts'
 import { BackendUnavailable } from '../../errors.ts'
-import { activeDirectoryState } from './account-state.ts'
+import { stateAttributes, stateOfEntry } from './account-state.ts'
 import { createAuthorization } from './authorization.ts'
-import { failedResult, LdapFailure } from './connections/failure.ts'
-import { codes } from './connections/session.ts'
+import { traceState } from './bind-verdict.ts'
+import { changePasswordAt } from './change-password.ts'
+import { LdapFailure } from './connections/failure.ts'
+import { searchesOf } from './direct-bind.ts'
 import { attributeMapping, createIdentityMaker } from './identity.ts'
 import { inOrder } from './in-order.ts'
 import { openDirectory } from './open-directory.ts'
 import type { LdapOptions } from './options.ts'
+import { createPasswordCheck } from './password-check.ts'
 import { createPeople, type Person } from './people.ts'
+import { habitsOf } from './preset.ts'
 import { createStanding } from './standing.ts'
 import { subjectAttributes, subjectRule } from './subject.ts'
 import { createUsers, userSearches } from './users.ts'
@@ -26,51 +31,42 @@ import { createUsers, userSearches } from './users.ts'
 /** Opens the backend; connects at the first question. */
 export const openLdap = (id: string, options: LdapOptions, tools: BackendTools): Backend => {
   const directory = openDirectory(id, options, tools)
-  const searches = userSearches(options.users)
+  const subjectAttribute = options.subject ?? (options.preset && habitsOf[options.preset].subject)
+  const searches = searchesOf(options)
   const loginAttributes = [...new Set(searches.flatMap(({ filter }) => filter.loginAttributes))]
   const mapping = attributeMapping(options.attributes)
   const identities = createIdentityMaker(mapping, loginAttributes)
   const { identityOf } = identities
   const standing = createStanding(directory, options)
-  const attributes = [...identities.attributes, ...subjectAttributes(options.subject), ...standing.attributes]
-  const users = createUsers(directory, { searches, subject: options.subject, attributes })
-  const people = createPeople(directory, { searches, attributes, emailAttributes: mapping.get('email') ?? [] })
-
-  const verifyPassword = async (
-    { password }: PasswordCredentials,
-    account: { dn: string; isActiveDirectory: boolean },
-    context: AuthenticateContext
-  ): Promise<Exclude<Verdict, { outcome: 'accepted' }> | undefined> => {
-    const { code, diagnostic, ...result } = await directory.bind(account.dn, password, context)
-    if (code === codes.success) return undefined
-    const state = account.isActiveDirectory ? activeDirectoryState(diagnostic) : undefined
-    if (state !== undefined) return { outcome: 'denied', reason: state }
-    // An account without a password can't be told from one with another: servers answer either way.
-    const isWrong = code === codes.invalidCredentials || code === codes.inappropriateAuthentication
-    if (isWrong) return { outcome: 'rejected', reason: 'wrong-password' }
-    throw failedResult('bind', { code, diagnostic, ...result })
-  }
+  const attributes = [...identities.attributes, ...subjectAttributes(subjectAttribute), ...standing.attributes]
+  const users = createUsers(directory, { searches, subject: subjectAttribute, attributes })
+  const parts = { searches: userSearches(options), users, subject: subjectAttribute, attributes }
+  const checkPassword = createPasswordCheck(directory, options.dnTemplate, parts)
+  const people = createPeople(directory, {
+    searches,
+    attributes: [...attributes, ...stateAttributes],
+    emailAttributes: mapping.get('email') ?? []
+  })
 
   const authenticate = async (credentials: PasswordCredentials, context: AuthenticateContext): Promise<Verdict> => {
     const { username, password } = credentials
     if (password === '') return { outcome: 'rejected', reason: 'empty-password' }
     if (`${username}${password}`.includes('\0')) return { outcome: 'rejected', reason: 'malformed' }
     if (username === '') return { outcome: 'unknown' }
-    const answer = await users.byUsername(username, context)
-    if (answer.found === 'none') return { outcome: 'unknown' }
-    if (answer.found === 'several') return { outcome: 'rejected', reason: 'ambiguous' }
-    const { entry, rootDse } = answer
-    const subject = subjectRule(options.subject, rootDse).read(entry)
-    await context.found(subject)
-    const { isActiveDirectory } = rootDse
-    const refused = await verifyPassword(credentials, { dn: entry.dn, isActiveDirectory }, context)
-    if (refused) return refused
+    const checked = await checkPassword(credentials, context)
+    if (checked.outcome !== 'bound') return checked
+    const { entry, subject } = checked
     const admitted = await standing.admit(identityOf(entry, subject), context)
     return admitted ? { outcome: 'accepted', identity: admitted } : { outcome: 'denied', reason: 'not-allowed' }
   }
 
   /** What an entry that is there is worth, without its password. */
   const stateOf = async ({ entry }: Person, subject: string, context: BackendContext): Promise<IdentityAnswer> => {
+    const state = stateOfEntry(entry, Date.now())
+    if (state !== undefined) {
+      traceState(context, state)
+      return { state: 'disabled', reason: state }
+    }
     const admitted = await standing.admit(identityOf(entry, subject), context)
     return admitted ? { state: 'present', identity: admitted } : { state: 'disabled', reason: 'not-allowed' }
   }
@@ -86,7 +82,7 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
   const everybody = async function* (context: BackendContext): AsyncGenerator<Identity> {
     const seen = new Set<string>()
     const answers = inOrder(people.everybody(context), async ({ entry, rootDse }) => {
-      const subject = subjectRule(options.subject, rootDse).read(entry)
+      const subject = subjectRule(subjectAttribute, rootDse).read(entry)
       if (seen.has(subject)) return undefined
       seen.add(subject)
       return stateOf({ entry, rootDse }, subject, context)
@@ -97,7 +93,7 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
   const byEmail = async (email: string, context: BackendContext): Promise<IdentityAnswer> => {
     const person = await people.byEmail(email, context)
     if (person === undefined) return { state: 'gone' }
-    return stateOf(person, subjectRule(options.subject, person.rootDse).read(person.entry), context)
+    return stateOf(person, subjectRule(subjectAttribute, person.rootDse).read(person.entry), context)
   }
 
   const permissions = createAuthorization(options, {
@@ -105,6 +101,17 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
     bySubject: identity,
     ...(options.authorizeAll && { byEmail })
   })
+
+  const changePassword = async (
+    subject: string,
+    oldPassword: string,
+    newPassword: string,
+    context: BackendContext
+  ): Promise<PasswordChange> => {
+    const answer = await users.bySubject(subject, context)
+    if (answer.found !== 'one') return { outcome: 'unknown' }
+    return changePasswordAt(directory, { dn: answer.entry.dn, oldPassword, newPassword }, context)
+  }
 
   /** What the directory could not tell becomes the word that the chain knows; all else passes. */
   const answered =
@@ -137,6 +144,7 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
       }
     },
     permissions: answered(permissions),
+    changePassword: answered(changePassword),
     probe: answered((context: BackendContext) => directory.probe(context)),
     availability: () => directory.status(),
     close: async () => directory.close()

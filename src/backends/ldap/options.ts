@@ -3,6 +3,7 @@ import { PermissionName, text } from '../../config/names.ts'
 import { duration } from '../../config/units.ts'
 import type { Expression } from './expression.ts'
 import { groupTypes } from './groups.ts'
+import { presets } from './preset.ts'
 
 const strict = { additionalProperties: false } as const
 
@@ -47,7 +48,18 @@ const Bind = Type.Object(
 )
 
 const UserSearch = Type.Object(
-  { base: Base, filter: Filter('RFC 4515, with {username} as a value.'), scope: Type.Optional(Scope) },
+  {
+    base: Base,
+    filter: Type.Optional(Filter("RFC 4515, with {username} as a value. Default: the preset's.")),
+    scope: Type.Optional(Scope),
+    domain: Type.Optional(
+      Type.String({
+        pattern: '^[^\\\\]{1,64}$',
+        expected: 'a NetBIOS name',
+        description: 'What may stand before a backslash in a login name: CORP\\alice is searched for as alice.'
+      })
+    )
+  },
   strict
 )
 
@@ -150,7 +162,20 @@ export const LdapOptions = Type.Object(
     ),
     tls: Type.Optional(Tls),
     bind: Type.Optional(Bind),
-    users: Type.Array(UserSearch, { minItems: 1, description: 'Searches for the account, in order.' }),
+    preset: Type.Optional(
+      Type.Enum([...presets], {
+        description:
+          'Which directory it is: default filters, and the default of subject. Default: as the root DSE says.'
+      })
+    ),
+    users: Type.Optional(Type.Array(UserSearch, { minItems: 1, description: 'Searches for the account, in order.' })),
+    dnTemplate: Type.Optional(
+      text({
+        maxLength: 1024,
+        expected: 'a DN with {username} in it',
+        description: 'Binds at once as this DN, and reads the entry as that user, by users or where it is.'
+      })
+    ),
     attributes: Type.Optional(
       Type.Record(
         Type.String({ pattern: '^[a-z][A-Za-z0-9_]{0,62}$' }),

@@ -33,7 +33,12 @@ export type Answer =
   | { readonly id: number; readonly kind: 'reference' }
   | { readonly id: number; readonly kind: 'result'; readonly operation: number; readonly result: Result }
 
-export const operations = { bindResponse: 0x61, searchDone: 0x65, extendedResponse: 0x78 } as const
+export const operations = {
+  bindResponse: 0x61,
+  searchDone: 0x65,
+  modifyResponse: 0x67,
+  extendedResponse: 0x78
+} as const
 
 const tags = {
   boolean: 0x01,
