@@ -189,6 +189,11 @@ export interface Backend {
   readonly authorizesAll?: boolean
   /** @throws {BackendUnavailable} where it could not tell. */
   authenticate(credentials: Credentials, context: AuthenticateContext): Promise<Verdict>
+  /**
+   * As `authenticate` would end with the right password, without trying any: for `explain`. Absent: it can't tell.
+   * @throws {BackendUnavailable}
+   */
+  lookUp?(username: string, context: BackendContext): Promise<Verdict>
   /** Django's get_user, past any cache. Absent: the source can't be asked. @throws {BackendUnavailable} */
   identity?(subject: string, context: BackendContext): Promise<IdentityAnswer>
   /**

@@ -3,6 +3,7 @@ import { ConfigError } from '../config/config-error.ts'
 import { Refusal } from '../errors.ts'
 import { version } from '../version.ts'
 import { addCheck } from './check.ts'
+import { addExplain } from './explain.ts'
 import { addLdap } from './ldap.ts'
 import { addMigrate } from './migrate.ts'
 import { Refused } from './refused.ts'
@@ -20,7 +21,7 @@ export async function run(args: readonly string[]): Promise<number> {
     .option('--config <file>', 'the configuration (default: LATCHKEY_CONFIG, else latchkey.yaml, else none)')
     .showHelpAfterError('(latchkey --help tells more)')
     .exitOverride()
-  for (const add of [addServe, addMigrate, addCheck, addUsers, addLdap]) add(program)
+  for (const add of [addServe, addMigrate, addCheck, addExplain, addUsers, addLdap]) add(program)
   try {
     await program.parseAsync([...args], { from: 'user' })
     return exitCodes.done

@@ -17,6 +17,7 @@ import { traceState } from './bind-verdict.ts'
 import { changePasswordAt } from './change-password.ts'
 import { LdapFailure } from './connections/failure.ts'
 import { searchesOf } from './direct-bind.ts'
+import { tracedSubject } from './entry-trace.ts'
 import { attributeMapping, createIdentityMaker } from './identity.ts'
 import { inOrder } from './in-order.ts'
 import { openDirectory } from './open-directory.ts'
@@ -69,6 +70,18 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
     }
     const admitted = await standing.admit(identityOf(entry, subject), context)
     return admitted ? { state: 'present', identity: admitted } : { state: 'disabled', reason: 'not-allowed' }
+  }
+
+  const lookUp = async (username: string, context: BackendContext): Promise<Verdict> => {
+    const answer = await users.byUsername(username, context)
+    if (answer.found === 'none') return { outcome: 'unknown' }
+    if (answer.found === 'several') return { outcome: 'rejected', reason: 'ambiguous' }
+    const subject = tracedSubject(subjectRule(subjectAttribute, answer.rootDse), answer.entry, context)
+    const state = await stateOf(answer, subject, context)
+    if (state.state === 'gone') return { outcome: 'unknown' }
+    return state.state === 'disabled'
+      ? { outcome: 'denied', reason: state.reason }
+      : { outcome: 'accepted', identity: state.identity }
   }
 
   const identity = async (subject: string, context: BackendContext): Promise<IdentityAnswer> => {
@@ -130,6 +143,7 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
     authenticate: answered(async (credentials: Credentials, context: AuthenticateContext) =>
       credentials.kind === 'password' ? authenticate(credentials, context) : { outcome: 'unknown' }
     ),
+    lookUp: answered(lookUp),
     identity: answered(identity),
     async *identities(context) {
       const list = everybody(context)

@@ -2,6 +2,7 @@ import type { AuthenticateContext, PasswordCredentials } from '../../auth/backen
 import { type Refused, refusalOf } from './bind-verdict.ts'
 import type { Directory } from './connections/directory.ts'
 import { type Bound, createDirectBind } from './direct-bind.ts'
+import { tracedSubject } from './entry-trace.ts'
 import { subjectRule } from './subject.ts'
 import type { UserSearch, Users } from './users.ts'
 
@@ -26,7 +27,7 @@ export const createPasswordCheck = (
     if (answer.found === 'none') return { outcome: 'unknown' }
     if (answer.found === 'several') return { outcome: 'rejected', reason: 'ambiguous' }
     const { entry, rootDse } = answer
-    const subject = subjectRule(subjectAttribute, rootDse).read(entry)
+    const subject = tracedSubject(subjectRule(subjectAttribute, rootDse), entry, context)
     await context.found(subject)
     const refused = refusalOf(await directory.bind(entry.dn, password, context), rootDse, context)
     if (refused === undefined) return { outcome: 'bound', entry, subject }
