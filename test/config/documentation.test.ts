@@ -12,7 +12,8 @@ import { rowsOf } from './rows.ts'
 
 const read = (name: string) => readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8')
 const page = read('docs/configuration.md')
-const examples = [...page.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, yaml = '']) => yaml)
+const examplesOf = (text: string) => [...text.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, yaml = '']) => yaml)
+const examples = [...examplesOf(page), ...examplesOf(read('docs/ldap.md'))]
 const local = 'backends: [{ id: local, type: local }]\n'
 
 const hash = '$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaA'
@@ -31,7 +32,7 @@ const schema = configSchema(definitions)
 const validate = (tree: unknown): boolean => Check(schema, tree)
 
 t.test('every example on the page can be used as it is, and an editor thinks so too', async (t) => {
-  t.ok(examples.length >= 7)
+  t.ok(examples.length >= 8)
   for (const yaml of examples) {
     const { config, tree } = load(t, yaml)
     await t.resolves(config, yaml)
