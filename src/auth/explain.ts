@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { BackendUnavailable, InvalidGrant, Refusal } from '../errors.ts'
 import type { AuthenticateContext, BackendContext, Identity, TraceStep, Verdict } from './backend.ts'
 import { chosenFrom } from './chain.ts'
@@ -66,6 +67,9 @@ export async function explainLogin(request: ExplainRequest, tools: LoginTools): 
   }
 }
 
+/** A backend whose time is over is not waited for; it tells just afterwards what it was doing. */
+export const lastSteps = (): Promise<void> => sleep(50)
+
 /** What an error and its causes say. */
 export function causes(error: unknown): string[] {
   if (!(error instanceof Error)) return []
@@ -120,6 +124,7 @@ async function verdictOf(
     return verdict
   } catch (error) {
     if (!(error instanceof BackendUnavailable)) throw error
+    await lastSteps()
     say('failed', `could not tell: ${[error.reason, ...causes(error.cause)].join(': ')}`)
     return error
   }

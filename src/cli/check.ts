@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { TraceStep } from '../auth/backend.ts'
-import { causes } from '../auth/explain.ts'
+import { causes, lastSteps } from '../auth/explain.ts'
 import type { Chain, Link } from '../auth/link.ts'
 import { ask } from '../auth/question.ts'
 import { backendDefinitions as definitions } from '../backends/index.ts'
@@ -67,6 +67,7 @@ async function probe(link: Link): Promise<Answer> {
     return { ...answer, answers: true }
   } catch (error) {
     if (!(error instanceof BackendUnavailable)) throw error
+    await lastSteps()
     return { ...answer, answers: false, error: [error.reason, ...causes(error.cause)].join(': ') }
   }
 }
