@@ -137,7 +137,7 @@ export async function startSamba(
   await modify(policy)
   await add([
     ...adTrunk,
-    adPerson('latchkey', { unicodePwd: unicodePwd(service.password) }),
+    adPerson('latchkey', { unicodePwd: unicodePwd(service.password), userAccountControl: '66048' }),
     ...(options.entries ?? [])
   ])
   return {
