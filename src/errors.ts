@@ -7,9 +7,14 @@ export interface RefusalOptions {
   readonly retryAfterSeconds?: number
   /** Value of the header WWW-Authenticate (RFC 9110 11.6.1). */
   readonly challenge?: string
+  /** Why, in a word that the caller may act on; few errors have one. */
+  readonly errorCode?: ErrorCode
   /** What happened, for the log only. */
   readonly cause?: unknown
 }
+
+/** The extension field `error_code` of `invalid_grant`: the password was right, and must be changed first. */
+export type ErrorCode = 'must_change' | 'password_expired'
 
 /**
  * An error that a caller may see: its code, its status and its description, and nothing else.
@@ -21,8 +26,10 @@ export class Refusal extends Error {
   readonly description: string
   readonly retryAfterSeconds: number | undefined
   readonly challenge: string | undefined
+  readonly errorCode: ErrorCode | undefined
 
-  constructor(code: string, { description, statusCode, retryAfterSeconds, challenge, cause }: RefusalOptions) {
+  constructor(code: string, options: RefusalOptions) {
+    const { description, statusCode, retryAfterSeconds, challenge, errorCode, cause } = options
     super(description, { cause })
     this.name = new.target.name
     this.code = code
@@ -30,6 +37,7 @@ export class Refusal extends Error {
     this.description = description
     this.retryAfterSeconds = retryAfterSeconds
     this.challenge = challenge
+    this.errorCode = errorCode
   }
 }
 
@@ -40,10 +48,53 @@ export class InvalidRequest extends Refusal {
   }
 }
 
-/** RFC 6749 5.2: the credentials are not accepted; one text for every cause, which only the log learns. */
+/** An account as one backend knows it, by the ids that identities are kept under. */
+export interface AccountKey {
+  readonly backend: string
+  readonly subject: string
+}
+
+/**
+ * RFC 6749 5.2: the credentials are not accepted; one text for every cause, which only the log learns. After a right
+ * password that must be changed, `errorCode` says so, and `account` (never sent) whose it is.
+ */
 export class InvalidGrant extends Refusal {
-  constructor(cause?: unknown) {
-    super('invalid_grant', { description: 'The credentials were not accepted', statusCode: 400, cause })
+  readonly account: AccountKey | undefined
+
+  constructor(cause?: unknown, { errorCode, account }: { errorCode?: ErrorCode; account?: AccountKey } = {}) {
+    const description = 'The credentials were not accepted'
+    super('invalid_grant', { description, statusCode: 400, cause, ...(errorCode && { errorCode }) })
+    this.account = account
+  }
+}
+
+/** Why a source did not take a new password. `policy`: it did not say which rule. */
+export type PasswordRefusedReason =
+  | 'too-short'
+  | 'too-long'
+  | 'too-simple'
+  | 'in-history'
+  | 'too-young'
+  | 'not-allowed'
+  | 'policy'
+
+const passwordRefusedTexts: Readonly<Record<PasswordRefusedReason, string>> = {
+  'too-short': 'The new password is too short',
+  'too-long': 'The new password is too long',
+  'too-simple': 'The new password is too simple',
+  'in-history': 'The new password was used before',
+  'too-young': 'The password was changed too recently',
+  'not-allowed': 'The password may not be changed',
+  policy: 'The new password does not meet the policy'
+}
+
+/** The old password was right, and the source does not take the new one. */
+export class PasswordRefused extends Refusal {
+  readonly reason: PasswordRefusedReason
+
+  constructor(reason: PasswordRefusedReason, cause?: unknown) {
+    super('password_refused', { description: passwordRefusedTexts[reason], statusCode: 400, cause })
+    this.reason = reason
   }
 }
 

@@ -1,4 +1,6 @@
 import type { Static, TSchema } from 'typebox'
+import type { PasswordRefusedReason } from '../errors.ts'
+import type { BreakerStatus } from './breaker.ts'
 import { verdictOnShape } from './credentials.ts'
 import type { LocalAccounts } from './local-accounts.ts'
 import type { Log } from './ports.ts'
@@ -46,6 +48,11 @@ export interface Identity {
   readonly attributes: Attributes
   /** This source makes the user a superuser, for as long as this identity says so. */
   readonly isSuperuser?: boolean
+  /**
+   * The local groups that this source puts the user into: its memberships become exactly these, and groups that are missing
+   * are made. Absent: it touches none.
+   */
+  readonly mirroredGroups?: readonly string[]
   /** The source's own single-valued attributes, for templates such as `email.fallback`. */
   readonly source?: Readonly<Record<string, string>>
   /** Set by a backend over our own table alone: the user that this identity is, whatever the e-mail. */
@@ -63,7 +70,10 @@ export type RejectedReason =
   | 'expired'
   | 'malformed'
 
-/** Why an account is refused although it exists, for the log. */
+/**
+ * Why an account is refused although it exists, for the log. `password-expired` and `must-change-password` are for a
+ * password that was right alone: these two reach the caller.
+ */
 export type DeniedReason =
   | 'disabled'
   | 'locked'
@@ -77,7 +87,15 @@ export type Verdict =
   | { readonly outcome: 'accepted'; readonly identity: Identity }
   | { readonly outcome: 'rejected'; readonly reason: RejectedReason }
   | { readonly outcome: 'unknown' }
+  | { readonly outcome: 'denied'; readonly reason: DeniedReason; readonly subject?: string }
+
+/** What a backend answers to a new password: the old one is verified before. */
+export type PasswordChange =
+  | { readonly outcome: 'changed' }
+  | { readonly outcome: 'rejected'; readonly reason: RejectedReason }
+  | { readonly outcome: 'unknown' }
   | { readonly outcome: 'denied'; readonly reason: DeniedReason }
+  | { readonly outcome: 'refused'; readonly reason: PasswordRefusedReason }
 
 /** What a backend answers when it is asked for an account again: at a refresh, by a subject that it gave. */
 export type IdentityAnswer =
@@ -97,6 +115,11 @@ export interface PermissionRequest {
   readonly subject: string | null
   /** The identity, where this backend gave it within the same login: saves a look-up. */
   readonly identity?: Identity
+  /**
+   * The canonical e-mail of a user who has no identity at this backend; `subject` is null then. Nobody but a backend with
+   * `authorizesAll` is asked so, and only where the address is vouched for.
+   */
+  readonly email?: string
   readonly object?: PermissionObject
 }
 
@@ -115,6 +138,20 @@ export interface PermissionAnswer {
   readonly vetoes?: readonly Grant[]
   /** Names of the groups that the account is in. */
   readonly groups?: readonly string[]
+  /** Local groups whose permissions the account has as well, without being in them. */
+  readonly localGroups?: readonly string[]
+}
+
+/** One thing that a backend did on its way to an answer, for `explain` and `check`. Never holds a secret. */
+export interface TraceStep {
+  /** A short stable word: `dns`, `tcp`, `tls`, `bind`, `root-dse`, `search`, `entry`, `email`, `state`, `groups`, `require`, `permissions` … */
+  readonly step: string
+  readonly outcome: 'ok' | 'failed' | 'note'
+  /** What happened, in plain words. */
+  readonly text: string
+  /** What to do about it, where it failed. */
+  readonly remedy?: string
+  readonly ms?: number
 }
 
 /** What goes along with each question to a backend. */
@@ -127,6 +164,8 @@ export interface BackendContext {
   /** The id of the client that asks, and the end user's address. */
   readonly clientId: string
   readonly ip: string
+  /** Present while somebody wants to know how the answer came about. */
+  readonly trace?: (step: TraceStep) => void
 }
 
 /** What goes along with credentials. */
@@ -146,14 +185,35 @@ export interface Backend {
   readonly takes: ReadonlyArray<Credentials['kind']>
   /** Whether it lets users in whom an administrator made inactive (Django's AllowAllUsersModelBackend). */
   readonly allowsInactive?: boolean
+  /** Whether it tells the permissions of users of other backends too, whom it finds by e-mail. */
+  readonly authorizesAll?: boolean
   /** @throws {BackendUnavailable} where it could not tell. */
   authenticate(credentials: Credentials, context: AuthenticateContext): Promise<Verdict>
+  /**
+   * As `authenticate` would end with the right password, without trying any: for `explain`. Absent: it can't tell.
+   * @throws {BackendUnavailable}
+   */
+  lookUp?(username: string, context: BackendContext): Promise<Verdict>
   /** Django's get_user, past any cache. Absent: the source can't be asked. @throws {BackendUnavailable} */
   identity?(subject: string, context: BackendContext): Promise<IdentityAnswer>
+  /**
+   * Everybody whom it would let in, each once, for a sync in advance. Absent: the source can't be listed.
+   * @throws {BackendUnavailable} at any point; then nothing follows from who was missing
+   */
+  identities?(context: BackendContext): AsyncIterable<Identity>
   /** Absent: the source knows no permissions. @throws {BackendUnavailable} */
   permissions?(request: PermissionRequest, context: BackendContext): Promise<PermissionAnswer>
+  /** As the user, who knows the old password. Absent: the source takes no new ones. @throws {BackendUnavailable} */
+  changePassword?(
+    subject: string,
+    oldPassword: string,
+    newPassword: string,
+    context: BackendContext
+  ): Promise<PasswordChange>
   /** Asks the source whether it answers, for `check` and `/status`. @throws {BackendUnavailable} */
   probe?(context: BackendContext): Promise<void>
+  /** For a backend that remembers by itself who is dead, and tries again by itself: the chain keeps no breaker for it. */
+  availability?(): BreakerStatus
   close?(): Promise<void>
 }
 

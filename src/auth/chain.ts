@@ -1,5 +1,12 @@
-import { BackendUnavailable, InvalidGrant, InvalidRequest, TemporarilyUnavailable } from '../errors.ts'
-import type { AuthenticateContext, BackendContext, Credentials, Identity, Verdict } from './backend.ts'
+import {
+  type AccountKey,
+  BackendUnavailable,
+  type ErrorCode,
+  InvalidGrant,
+  InvalidRequest,
+  TemporarilyUnavailable
+} from '../errors.ts'
+import type { AuthenticateContext, BackendContext, Credentials, DeniedReason, Identity, Verdict } from './backend.ts'
 import type { Chain, Link } from './link.ts'
 import type { Attempt, Limits, LoginMetrics, Passwords } from './ports.ts'
 import { ask, type RequestContext } from './question.ts'
@@ -71,6 +78,7 @@ async function askInOrder(
   login: LoginState
 ): Promise<Accepted> {
   const unavailable: BackendUnavailable[] = []
+  let toBeChanged: ChangeNeeded | undefined
   const outcomes: Record<string, string> = {}
   const cause = { outcomes, found: login.found }
   for (const link of chain) {
@@ -83,13 +91,34 @@ async function askInOrder(
       if (link.onUnavailable === 'stop') break
     } else if (verdict.outcome === 'accepted') {
       return { backend: link, identity: verdict.identity }
-    } else if (verdict.outcome === 'denied' || (verdict.outcome === 'rejected' && link.onRejected === 'stop')) {
+    } else if (verdict.outcome === 'denied') {
+      toBeChanged = changeNeeded(link, verdict)
+      break
+    } else if (verdict.outcome === 'rejected' && link.onRejected === 'stop') {
       break
     }
   }
-  if (credentials.kind === 'password' && !login.hashed)
+  if (credentials.kind === 'password' && !login.hashed) {
     await tools.passwords.verifyDecoy(credentials.password, request.isGone)
-  throw unavailable.length > 0 ? new TemporarilyUnavailable(cause) : new InvalidGrant(cause)
+  }
+  if (unavailable.length > 0 && !toBeChanged) throw new TemporarilyUnavailable(cause)
+  throw new InvalidGrant(cause, toBeChanged)
+}
+
+interface ChangeNeeded {
+  readonly errorCode: ErrorCode
+  readonly account?: AccountKey
+}
+
+/** After a right password the caller learns that it must be changed: nobody else could be told so. */
+function changeNeeded({ id }: Link, { reason, subject }: Verdict & { outcome: 'denied' }): ChangeNeeded | undefined {
+  const errorCode = errorCodes[reason]
+  return errorCode && { errorCode, ...(subject !== undefined && { account: { backend: id, subject } }) }
+}
+
+const errorCodes: Partial<Record<DeniedReason, ErrorCode>> = {
+  'must-change-password': 'must_change',
+  'password-expired': 'password_expired'
 }
 
 async function verdictOf(
@@ -130,7 +159,7 @@ async function verdictOf(
 }
 
 function settle({ attempt, guessed }: LoginState, error: unknown): void {
-  if (error instanceof InvalidGrant) attempt.failed()
+  if (error instanceof InvalidGrant && error.errorCode === undefined) attempt.failed()
   else if (error instanceof TemporarilyUnavailable) attempt.failed((account) => guessed.has(account))
   else attempt.released()
 }

@@ -7,7 +7,7 @@ import type { Chain, Link } from './link.ts'
 import { isOwnPermission, isSuperuser, type Permissions, type PermissionTools, permissionsOf } from './permissions.ts'
 import type { RequestContext } from './question.ts'
 import type { User, UserStore } from './user-store.ts'
-import { recordLogin } from './users.ts'
+import { recordLogin, type UserTools } from './users.ts'
 
 /** What a login needs: the chain, our own tables and the limits of time. */
 export interface LoginTools extends ChainTools {
@@ -78,17 +78,19 @@ export async function login(credentials: Credentials, asked: LoginRequest, tools
 async function admit({ backend, identity }: Accepted, request: RequestContext, tools: LoginTools): Promise<LoggedIn> {
   const at = tools.now()
   const email = emailOf(identity, backend)
-  const privileged = async (user: User): Promise<boolean> =>
-    isSuperuser(tools.chain, user) ||
-    (await permissionsOf(tools.chain, { ...user, isActive: true }, request, tools.permissions)).names.some(
-      isOwnPermission
-    )
-  const { store, chain, checked } = tools
-  const user = await recordLogin(
-    { email, identity, backend, at },
-    { store, chain, checked, privileged, log: request.log }
-  )
+  const user = await recordLogin({ email, identity, backend, at }, userToolsOf(request, tools))
   const options = { identity: { backend: backend.id, identity } }
-  const permissions = await permissionsOf(chain, user, request, tools.permissions, options)
+  const permissions = await permissionsOf(tools.chain, user, request, tools.permissions, options)
   return { user, backend, permissions, at }
+}
+
+/** What finding the person behind an identity needs, whoever brings it: a login or a sync. */
+export function userToolsOf(
+  request: RequestContext,
+  { store, chain, checked, permissions }: Pick<LoginTools, 'store' | 'chain' | 'checked' | 'permissions'>
+): UserTools & { readonly store: UserStore } {
+  const privileged = async (user: User): Promise<boolean> =>
+    isSuperuser(chain, user) ||
+    (await permissionsOf(chain, { ...user, isActive: true }, request, permissions)).names.some(isOwnPermission)
+  return { store, chain, checked, privileged, log: request.log }
 }

@@ -1,5 +1,5 @@
 import type { BackendDefinition, BackendTools } from './backend.ts'
-import { createBreaker } from './breaker.ts'
+import { createBreaker, passThrough } from './breaker.ts'
 import type { Chain, LinkPolicy } from './link.ts'
 
 /** A backend as it is configured. */
@@ -11,11 +11,11 @@ export interface ChainEntry {
 
 /** Opens the backends in their order; none of them is asked anything yet. */
 export function openChain(entries: readonly ChainEntry[], tools: BackendTools): Chain {
-  return entries.map(({ policy, definition, options }) => ({
-    ...policy,
-    backend: definition.open(policy.id, options, tools),
-    breaker: createBreaker()
-  }))
+  return entries.map(({ policy, definition, options }) => {
+    const backend = definition.open(policy.id, options, tools)
+    const { availability } = backend
+    return { ...policy, backend, breaker: availability ? passThrough(availability) : createBreaker() }
+  })
 }
 
 /** Closes all backends, whatever one of them throws. */

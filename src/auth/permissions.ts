@@ -1,5 +1,5 @@
 import { BackendUnavailable, TemporarilyUnavailable } from '../errors.ts'
-import type { Grant, Identity, PermissionAnswer, PermissionObject } from './backend.ts'
+import type { Grant, Identity, PermissionAnswer, PermissionObject, PermissionRequest } from './backend.ts'
 import type { Chain, Link } from './link.ts'
 import { matchesPattern } from './pattern.ts'
 import { ask, type RequestContext } from './question.ts'
@@ -31,7 +31,7 @@ export interface Permissions {
 
 /** What the gathering needs beside the backends. */
 export interface PermissionTools {
-  readonly users: Pick<UserStore, 'storedPermissions'>
+  readonly users: Pick<UserStore, 'storedPermissions' | 'groupPermissions'>
   readonly registry: Pick<PermissionStore, 'registered'>
   /** What anybody holds who did not log in. */
   readonly anonymous: readonly string[]
@@ -64,7 +64,7 @@ export async function permissionsOf(
 ): Promise<Permissions> {
   if (user !== null && !user.isActive) return decide([])
   const [asked, own] = await Promise.all([
-    Promise.all(questions(chain, user, options).map((question) => answerOf(question, request, options.object))),
+    Promise.all(questions(chain, user, options).map((question) => answerOf(question, request, tools, options.object))),
     ownSource(user, tools)
   ])
   const sources = [...asked.filter((source) => source !== undefined), own]
@@ -89,33 +89,44 @@ interface Question {
   readonly link: Link
   readonly subject: string | null
   readonly identity?: Identity
+  readonly email?: string
 }
 
 function questions(chain: Chain, user: User | null, { identity: given }: PermissionOptions): Question[] {
   if (user === null) return chain.filter(({ backend }) => backend.permissions).map((link) => ({ link, subject: null }))
-  return chain.flatMap((link) =>
-    user.identities
-      .filter(({ backend }) => backend === link.id)
-      .map(({ subject }) => {
-        const same = given?.backend === link.id && given.identity.subject === subject
-        return { link, subject, ...(same ? { identity: given.identity } : {}) }
-      })
-  )
+  return chain.flatMap((link): Question[] => {
+    const seen = user.identities.filter(({ backend }) => backend === link.id)
+    // An address that nobody vouches for may be anybody's: it opens no other account's permissions.
+    const byEmail = seen.length === 0 && link.backend.authorizesAll && user.emailVouched
+    if (byEmail) return [{ link, subject: null, email: user.email }]
+    return seen.map(({ subject }) => {
+      const same = given?.backend === link.id && given.identity.subject === subject
+      return { link, subject, ...(same ? { identity: given.identity } : {}) }
+    })
+  })
 }
 
 async function answerOf(
-  { link, subject, identity }: Question,
+  { link, ...question }: Question,
   request: RequestContext,
+  { users }: PermissionTools,
   object: PermissionObject | undefined
 ): Promise<Source | undefined> {
   try {
-    const answer = await askForPermissions(link, subject, identity, request, object)
-    if (subject === null || answer.known === false) return { name: link.id, answer }
+    const answer = await askForPermissions(link, { ...question, ...(object && { object }) }, request)
+    const isAnonymous = question.subject === null && question.email === undefined
+    if (isAnonymous || answer.known === false) return { name: link.id, answer }
+    const { localGroups = [] } = answer
+    const local = localGroups.length > 0 ? await users.groupPermissions(localGroups) : []
     const grants = link.grants.map((permission) => ({ permission, origin: 'everyone whom the backend knows' }))
     const vetoes = link.veto.map((permission) => ({ permission, origin: 'veto of the backend' }))
     return {
       name: link.id,
-      answer: { ...answer, grants: [...answer.grants, ...grants], vetoes: [...(answer.vetoes ?? []), ...vetoes] }
+      answer: {
+        ...answer,
+        grants: [...answer.grants, ...local, ...grants],
+        vetoes: [...(answer.vetoes ?? []), ...vetoes]
+      }
     }
   } catch (error) {
     if (!(error instanceof BackendUnavailable)) throw error
@@ -127,14 +138,11 @@ async function answerOf(
 
 function askForPermissions(
   link: Link,
-  subject: string | null,
-  identity: Identity | undefined,
-  request: RequestContext,
-  object: PermissionObject | undefined
+  question: PermissionRequest,
+  request: RequestContext
 ): Promise<PermissionAnswer> {
   const { backend } = link
   if (backend.permissions === undefined) return Promise.resolve({ grants: [] })
-  const question = { subject, ...(identity && { identity }), ...(object && { object }) }
   return ask(
     link,
     request,

@@ -1,5 +1,5 @@
 import { BackendUnavailable } from '../errors.ts'
-import type { BackendContext } from './backend.ts'
+import type { BackendContext, TraceStep } from './backend.ts'
 import type { Link } from './link.ts'
 import type { Log } from './ports.ts'
 
@@ -13,6 +13,8 @@ export interface RequestContext {
   readonly deadline: number
   /** Whether nobody waits for the answer any more. */
   readonly isGone?: () => boolean
+  /** See `BackendContext.trace`; with the backend's id. */
+  readonly trace?: (backend: string, step: TraceStep) => void
 }
 
 /**
@@ -31,7 +33,9 @@ export async function ask<Answer, Context extends BackendContext>(
   if (!link.breaker.admit()) throw new BackendUnavailable(link.id, { reason: 'breaker-open' })
   const ends = performance.now() + shareMs
   const abort = new AbortController()
+  const { trace } = request
   const context = extend({
+    ...(trace && { trace: (step: TraceStep) => trace(link.id, step) }),
     signal: abort.signal,
     remainingMs: () => Math.max(0, ends - performance.now()),
     log: request.log,

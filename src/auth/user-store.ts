@@ -57,6 +57,8 @@ export interface LoginRecord {
   readonly email?: { readonly value: string; readonly vouched: boolean }
   /** Absent: the same as before. */
   readonly attributes?: Attributes
+  /** False: the account was seen, but nobody logged in. Default: true. */
+  readonly isLogin?: boolean
   readonly at: number
 }
 
@@ -89,6 +91,8 @@ export interface UserStore {
   /** Writes down a login; `taken`, with nothing written, where the new e-mail belongs to somebody else. */
   recordLogin(record: LoginRecord): Promise<'recorded' | 'taken'>
   storedPermissions(userId: string): Promise<StoredPermissions>
+  /** What the groups of these names give, whoever is in them. */
+  groupPermissions(groups: readonly string[]): Promise<readonly Grant[]>
 
   /** @param options.search prefix of e-mail, canonical; @param options.limit 1 to 1000 */
   list(options: { search?: string; cursor?: string; limit: number }): Promise<UserPage>
@@ -99,6 +103,16 @@ export interface UserStore {
   grantPermissions(userId: string, permissions: readonly string[]): Promise<boolean>
   /** Puts the user into groups by name, and makes those that don't exist; answers the names of these. */
   joinGroups(userId: string, groups: readonly string[], at: number): Promise<readonly string[]>
+  /**
+   * Makes the user's memberships of this origin exactly these, with groups made that don't exist; those of other origins
+   * stay. Answers the names joined and left.
+   */
+  mirrorGroups(
+    userId: string,
+    origin: string,
+    groups: readonly string[],
+    at: number
+  ): Promise<{ readonly joined: readonly string[]; readonly left: readonly string[] }>
   count(): Promise<number>
 }
 

@@ -13,6 +13,8 @@ export interface Login {
   readonly identity: Identity
   readonly backend: Link
   readonly at: number
+  /** False: the account was seen, but nobody logged in (a sync). Default: true. */
+  readonly isLogin?: boolean
 }
 
 /** What finding the person behind an identity needs. */
@@ -37,9 +39,18 @@ export async function recordLogin(login: Login, tools: UserTools): Promise<User>
   const checked = { ...login, identity: tools.checked(login.identity, login.backend) }
   for (let round = 0; round < tries; round++) {
     const user = await userOf(checked, tools)
-    if (user !== 'raced') return user
+    if (user === 'raced') continue
+    await mirrorGroups(user, checked, tools)
+    return user
   }
   throw new TemporarilyUnavailable('a user could not be written for others that write the same')
+}
+
+async function mirrorGroups({ id }: User, { identity, backend, at }: Login, { store, log }: UserTools): Promise<void> {
+  if (identity.mirroredGroups === undefined) return
+  const { joined, left } = await store.mirrorGroups(id, backend.id, identity.mirroredGroups, at)
+  if (joined.length + left.length === 0) return
+  log.info({ event: 'groups_mirrored', user: id, backend: backend.id, joined, left }, 'groups mirrored')
 }
 
 async function userOf(login: Login, tools: UserTools): Promise<User | 'raced'> {
@@ -63,7 +74,7 @@ async function userOf(login: Login, tools: UserTools): Promise<User | 'raced'> {
 }
 
 async function create(login: Login, { store, chain }: UserTools): Promise<User | 'raced'> {
-  const { email, identity, backend, at } = login
+  const { email, identity, backend, at, isLogin = true } = login
   if (!backend.create) throw new InvalidGrant(`backend ${backend.id} creates no users`)
   const seen = identityAt(login)
   const user = {
@@ -73,7 +84,7 @@ async function create(login: Login, { store, chain }: UserTools): Promise<User |
     ownAttributes: {},
     isSuperuser: false,
     passwordHash: null,
-    lastLoginAt: at,
+    lastLoginAt: isLogin ? at : null,
     at
   }
   const created = await store.create(user, seen)
@@ -101,7 +112,7 @@ async function update(user: User, login: Login, tools: UserTools): Promise<User>
 }
 
 function recordOf(user: User, login: Login, chain: Chain): LoginRecord {
-  const { backend, email, at } = login
+  const { backend, email, at, isLogin = true } = login
   const before = user.identities.find((seen) => isSame(seen, login))
   const follows = backend.updateAttributes === 'always'
   const identity = { ...identityAt(login), ...(follows || !before ? {} : { attributes: before.attributes }) }
@@ -113,12 +124,13 @@ function recordOf(user: User, login: Login, chain: Chain): LoginRecord {
     userId: user.id,
     identity,
     at,
+    isLogin,
     ...(takesEmail ? { email } : {}),
     ...(sameAttributes(attributes, user.attributes) ? {} : { attributes })
   }
 }
 
-function after(user: User, { identity, email, attributes, at }: LoginRecord): User {
+function after(user: User, { identity, email, attributes, at, isLogin }: LoginRecord): User {
   const others = user.identities.filter(
     (seen) => seen.backend !== identity.backend || seen.subject !== identity.subject
   )
@@ -130,7 +142,7 @@ function after(user: User, { identity, email, attributes, at }: LoginRecord): Us
     identities,
     isSuperuser: user.ownSuperuser || identities.some(({ isSuperuser }) => isSuperuser),
     updatedAt: email || attributes ? at : user.updatedAt,
-    lastLoginAt: at
+    lastLoginAt: isLogin ? at : user.lastLoginAt
   }
 }
 

@@ -38,6 +38,13 @@ export const localBackend = defineBackend({
         const account = await accounts.byEmail(email)
         return account ? verify(account, credentials.password, context) : { outcome: 'unknown' }
       },
+      async lookUp(username) {
+        const email = canonicalEmail(username)
+        const account = email === undefined ? undefined : await accounts.byEmail(email)
+        if (!account || account.passwordHash === null) return { outcome: 'unknown' }
+        if (!account.isActive && !allowInactive) return { outcome: 'denied', reason: 'disabled' }
+        return { outcome: 'accepted', identity: identityOf(account) }
+      },
       async identity(subject) {
         const account = await accounts.byId(subject)
         if (!account) return { state: 'gone' }

@@ -76,6 +76,10 @@ export const staticBackend = defineBackend({
         const matches = await context.verifyPassword(await hashOf(user), credentials.password)
         return matches ? { outcome: 'accepted', identity } : { outcome: 'rejected', reason: 'wrong-password' }
       },
+      async lookUp(username) {
+        const user = accounts.get(nameOf(username))
+        return user ? { outcome: 'accepted', identity: identityOf(user) } : { outcome: 'unknown' }
+      },
       async identity(subject) {
         const user = accounts.get(subject)
         return user ? { state: 'present', identity: identityOf(user) } : { state: 'gone' }

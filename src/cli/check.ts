@@ -1,4 +1,6 @@
 import type { Command } from 'commander'
+import type { TraceStep } from '../auth/backend.ts'
+import { causes, lastSteps } from '../auth/explain.ts'
 import type { Chain, Link } from '../auth/link.ts'
 import { ask } from '../auth/question.ts'
 import { backendDefinitions as definitions } from '../backends/index.ts'
@@ -7,6 +9,7 @@ import { openLatchkey } from '../latchkey.ts'
 import { openLog } from '../log.ts'
 import { configOf } from './configuration.ts'
 import { Refused } from './refused.ts'
+import { coloured, printable, stepLines } from './steps.ts'
 
 interface Answer {
   readonly backend: string
@@ -14,6 +17,8 @@ interface Answer {
   readonly answers: boolean
   /** What went wrong, in a word and in the words of its causes. */
   readonly error?: string
+  /** How the backend was reached, as far as it tells. */
+  readonly steps: readonly TraceStep[]
 }
 
 /** What `latchkey check` may be told. */
@@ -45,9 +50,12 @@ async function checkAll(command: Command, json: boolean): Promise<void> {
 const probeAll = (chain: Chain): Promise<Answer[]> => Promise.all(chain.map(probe))
 
 async function probe(link: Link): Promise<Answer> {
-  const answer = { backend: link.id, type: link.type }
+  const steps: TraceStep[] = []
+  const answer = { backend: link.id, type: link.type, steps }
   const log = await openLog('silent')
-  const request = { log, clientId: 'check', ip: '127.0.0.1', deadline: performance.now() + link.timeoutMs }
+  const deadline = performance.now() + link.timeoutMs
+  const trace = (_backend: string, step: TraceStep): void => void steps.push(step)
+  const request = { log, clientId: 'check', ip: '127.0.0.1', deadline, trace }
   try {
     await ask(
       link,
@@ -58,20 +66,19 @@ async function probe(link: Link): Promise<Answer> {
     return { ...answer, answers: true }
   } catch (error) {
     if (!(error instanceof BackendUnavailable)) throw error
+    await lastSteps()
     return { ...answer, answers: false, error: [error.reason, ...causes(error.cause)].join(': ') }
   }
 }
 
-function causes(error: unknown): string[] {
-  if (!(error instanceof Error)) return []
-  return [error.message, ...causes(error.cause)]
-}
-
 function describe(file: string | undefined, answers: readonly Answer[]): string {
-  const lines = answers.map(({ backend, type, answers: does, error }) => {
-    return `${does ? 'ok  ' : 'FAIL'} backend ${backend} (${type})${error === undefined ? '' : `: ${error}`}`
+  const lines = answers.map(({ backend, type, answers: does, error, steps }) => {
+    const mark = does ? coloured('green', 'ok  ') : coloured('red', 'FAIL')
+    const text = `${mark} backend ${backend} (${type})${error === undefined ? '' : `: ${printable(error)}`}\n`
+    return `${text}${steps.map(stepLines).join('')}`
   })
-  return [`ok   configuration ${file ?? '(none: defaults)'}`, 'ok   database', ...lines, ''].join('\n')
+  const ok = coloured('green', 'ok  ')
+  return [`${ok} configuration ${file ?? '(none: defaults)'}\n`, `${ok} database\n`, ...lines].join('')
 }
 
 const print = (value: unknown): void => {

@@ -3,6 +3,9 @@ import { ConfigError } from '../config/config-error.ts'
 import { Refusal } from '../errors.ts'
 import { version } from '../version.ts'
 import type { CheckOptions } from './check.ts'
+import type { ExplainOptions } from './explain.ts'
+import type { SyncOptions } from './ldap.ts'
+import { percentage } from './percentage.ts'
 import { Refused } from './refused.ts'
 import { addUsers } from './users.ts'
 
@@ -42,7 +45,32 @@ function addCommands(program: Command): void {
     .option('--schema', 'print the JSON Schema of the configuration, for editors')
     .option('--json', 'print JSON')
     .action(async (options: CheckOptions, command: Command) => (await import('./check.ts')).check(options, command))
+  program
+    .command('explain <username>')
+    .description('ask every backend in turn, and tell what it did and what a token would hold')
+    .option('--backend <id>', 'ask this backend only')
+    .option('--password-stdin', 'try the password on standard input; without it accounts are looked up only')
+    .option('--permission <name>', 'tell whether this permission would be held, and why')
+    .option('--json', 'print JSON')
+    .action(async (username: string, options: ExplainOptions, command: Command) =>
+      (await import('./explain.ts')).explain(username, options, command)
+    )
   addUsers(program)
+  addLdap(program)
+}
+
+function addLdap(program: Command): void {
+  program
+    .command('ldap')
+    .description('work with a directory')
+    .command('sync <backend>')
+    .description('bring everybody whom a backend lets in into the database, and deactivate those who are gone')
+    .option('--dry-run', 'tell what would be done, and do nothing')
+    .option('--max-change <part>', 'deactivate nobody where more of the known users would be: 10%', percentage, 0.1)
+    .option('--json', 'print JSON')
+    .action(async (backend: string, options: SyncOptions, command: Command) =>
+      (await import('./ldap.ts')).sync(backend, options, command)
+    )
 }
 
 function explain(error: unknown): number {

@@ -19,7 +19,9 @@ function answer(refusal: Refusal | undefined, request: FastifyRequest, reply: Fa
   if (refusal instanceof TemporarilyUnavailable) request.log.warn({ err: refusal }, 'temporarily unavailable')
   if (refusal.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds)
   if (refusal.challenge !== undefined) reply.header('www-authenticate', refusal.challenge)
-  return reply.code(refusal.statusCode).send({ error: refusal.code, error_description: refusal.description })
+  const { code, description, errorCode } = refusal
+  const body = { error: code, error_description: description, ...(errorCode && { error_code: errorCode }) }
+  return reply.code(refusal.statusCode).send(body)
 }
 
 function refusalOf(error: FastifyError, request: FastifyRequest): Refusal | undefined {

@@ -11,7 +11,13 @@ const closed = { additionalProperties: false } as const
 export const ErrorBody = Type.Object(
   {
     error: Type.String({ description: 'A stable code' }),
-    error_description: Type.String({ description: 'For the developer who reads it; never the cause' })
+    error_description: Type.String({ description: 'For the developer who reads it; never the cause' }),
+    error_code: Type.Optional(
+      Type.Enum(['must_change', 'password_expired'], {
+        type: 'string',
+        description: 'With `invalid_grant` alone, our extension: the password was right, and must be changed first'
+      })
+    )
   },
   { $id: 'Error', examples: [{ error: 'invalid_grant', error_description: 'The credentials were not accepted' }] }
 )

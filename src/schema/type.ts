@@ -4,6 +4,7 @@ import type TypeBox from 'typebox'
 type Words =
   | 'Array'
   | 'Boolean'
+  | 'Cyclic'
   | 'Enum'
   | 'Integer'
   | 'Literal'
@@ -47,6 +48,10 @@ const patternOf = ({ patternProperties }: RecordSchema): string => Object.keys(p
 const builders = {
   Array: (items: object, options?: Options) => create('Array', { type: 'array', items }, options),
   Boolean: creates('Boolean', 'boolean'),
+  Cyclic(definitions: Readonly<Record<string, object>>, $ref: string, options?: Options) {
+    const named = Object.entries(definitions).map(([$id, schema]) => [$id, Object.assign(copyOf(schema), { $id })])
+    return create('Cyclic', { $defs: Object.fromEntries(named), $ref }, options)
+  },
   Enum: (values: readonly unknown[], options?: Options) => create('Enum', { enum: values }, options),
   Integer: creates('Integer', 'integer'),
   Literal: (value: unknown, options?: Options) => create('Literal', { type: typeof value, const: value }, options),

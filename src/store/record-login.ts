@@ -6,8 +6,8 @@ import type { Tables } from './tables.ts'
 
 const { and, eq, sql } = orm
 
-const userChange = ({ at, email, attributes }: LoginRecord) => ({
-  lastLoginAt: at,
+const userChange = ({ at, email, attributes, isLogin = true }: LoginRecord) => ({
+  ...(isLogin ? { lastLoginAt: at } : {}),
   ...(email === undefined ? {} : { email: email.value, emailVouched: email.vouched }),
   ...(attributes === undefined ? {} : { attributes: { ...attributes } }),
   ...(email === undefined && attributes === undefined ? {} : { updatedAt: at })
@@ -43,10 +43,11 @@ export const recordInTransaction = (
     .prepare()
   return (record) =>
     transaction(async (tx) => {
-      const { userId, identity, at } = record
+      const { userId, identity, at, isLogin = true } = record
       const change = userChange(record)
-      if (Object.keys(change).length === 1) await login.execute({ userId, at })
-      else await tx.update(users).set(change).where(eq(users.id, userId))
+      const changes = Object.keys(change).length
+      if (isLogin && changes === 1) await login.execute({ userId, at })
+      else if (changes > 0) await tx.update(users).set(change).where(eq(users.id, userId))
       await seen.execute({
         ...identity,
         userId,
@@ -60,14 +61,15 @@ export const recordInTransaction = (
  * For MySQL, which updates both tables in one statement: one way to the server and back, where a transaction takes four.
  * Drizzle has no such update.
  */
-export const loginStatement = ({ userId, identity, email, attributes, at }: LoginRecord): [string, unknown[]] => {
+export const loginStatement = (record: LoginRecord): [string, unknown[]] => {
+  const { userId, identity, email, attributes, at, isLogin = true } = record
   const assignments: Array<[column: string, value: unknown]> = [
-    ['u.last_login_at', at],
     ['i.username', identity.username],
     ['i.attributes', JSON.stringify(identity.attributes)],
     ['i.is_superuser', identity.isSuperuser],
     ['i.last_seen_at', identity.lastSeenAt]
   ]
+  if (isLogin) assignments.push(['u.last_login_at', at])
   if (email !== undefined) assignments.push(['u.email', email.value], ['u.email_vouched', email.vouched])
   if (attributes !== undefined) assignments.push(['u.attributes', JSON.stringify(attributes)])
   if (email !== undefined || attributes !== undefined) assignments.push(['u.updated_at', at])

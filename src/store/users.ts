@@ -3,14 +3,15 @@ import type { UserIdentity, UserStore } from '../auth/user-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { MissingReference, orTaken } from './failures.ts'
+import { createUserGroups } from './user-groups.ts'
 import { createUserQueries } from './user-queries.ts'
 import { toUser } from './user-rows.ts'
 
-const { eq, inArray } = orm
+const { eq } = orm
 
 /** The users in the database, by either dialect. */
 export const createUserStore = (db: Database): UserStore => {
-  const { users, identities, permissions, userPermissions, groups, userGroups } = db.tables
+  const { users, identities, permissions, userPermissions } = db.tables
   const find = createUserQueries(db)
   const identityRow = (userId: string, { attributes, ...identity }: UserIdentity) => ({
     ...identity,
@@ -83,22 +84,6 @@ export const createUserStore = (db: Database): UserStore => {
       }
     },
 
-    async joinGroups(userId, names, at) {
-      if (names.length === 0) return []
-      const named = () =>
-        db.queries
-          .select()
-          .from(groups)
-          .where(inArray(groups.name, [...names]))
-      const known = new Set((await named()).map(({ name }) => name))
-      const missing = [...new Set(names)].filter((name) => !known.has(name))
-      if (missing.length > 0) {
-        const rows = missing.map((name) => ({ id: uuidv7(), name, createdAt: at, updatedAt: at }))
-        await db.insertMissing(db.queries, groups, rows)
-      }
-      const rows = (await named()).map(({ id }) => ({ userId, groupId: id, origin: 'local' }))
-      await db.insertMissing(db.queries, userGroups, rows)
-      return missing
-    }
+    ...createUserGroups(db)
   }
 }

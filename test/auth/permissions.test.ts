@@ -37,7 +37,10 @@ const link = (id: string, given: PermissionAnswer | Error, more: Partial<Link> =
   fakeLink(id, { backend: fakePermissions(given), ...more })
 
 const tools = (stored: string[] = [], groups: string[] = []) => ({
-  users: { storedPermissions: async () => ({ grants: answer(stored).grants, groups }) },
+  users: {
+    storedPermissions: async () => ({ grants: answer(stored).grants, groups }),
+    groupPermissions: async (names: readonly string[]) => answer(names.map((name) => `local.${name}`)).grants
+  },
   registry: { registered: async () => ['app.all', 'app.every', 'blog.add'] },
   anonymous: ['blog.view']
 })
@@ -179,4 +182,43 @@ t.test('patterns', async (t) => {
     })
   )
   t.pass('as a regular expression would')
+})
+
+t.test('a backend that authorizes all is asked by e-mail for users of other backends', async (t) => {
+  const asked: unknown[] = []
+  const directory = (given: PermissionAnswer) =>
+    fakeLink('directory', {
+      grants: ['known.one'],
+      backend: {
+        ...fakePermissions(given),
+        authorizesAll: true,
+        async permissions(request) {
+          asked.push(request)
+          return given
+        }
+      }
+    })
+  const chain = [link('site', answer(['blog.add'])), directory(answer(['blog.change']))]
+  t.same(await names(chain, user(['site'])), ['blog.add', 'blog.change', 'known.one'])
+  t.same(asked, [{ subject: null, email: 'alice@example.com' }])
+  t.same(
+    await names(chain, user(['site'], { emailVouched: false })),
+    ['blog.add'],
+    'an unvouched address opens nothing'
+  )
+  t.same(
+    await names([directory({ grants: [], known: false })], user([])),
+    [],
+    'whom it does not know it grants nothing'
+  )
+  await names(chain, user(['directory']))
+  t.same(asked.at(-1), { subject: 'at directory' }, 'its own users are asked for by subject')
+  await names([link('site', answer(['blog.add']))], user([]))
+  t.equal(asked.length, 3)
+})
+
+t.test('local groups of the same name give their permissions at the place of the backend', async (t) => {
+  const granting = link('corp', { ...answer(['blog.add'], ['local.no']), localGroups: ['editors', 'no'] })
+  t.same(await names([granting], user(['corp'])), ['blog.add', 'local.editors'])
+  t.same(await names([granting], user([])), [])
 })

@@ -29,6 +29,7 @@ const built = (T: Builders): TSchema[] => [
   T.Union([T.String({ maxLength: 1 }), T.Object({ a: T.Null() })]),
   T.Optional(T.Union([T.Literal(false), T.Array(T.Integer())])),
   T.Ref('Error#'),
+  T.Cyclic({ A: T.Object({ a: T.Optional(T.Ref('A')) }) }, 'A', { description: 'itself' }),
   T.Unsafe({ type: 'string' })
 ]
 

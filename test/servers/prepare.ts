@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { pathOf } from './needs.ts'
 
-/** What tests run, the Debian package that has it, and the tests that are skipped without it. */
+/** What tests run, the Debian packages that have it, and the tests that are skipped without it. */
 const executables = [
   { name: 'slapd', packageName: 'slapd', tests: 'LDAP' },
   { name: 'ldapadd', packageName: 'ldap-utils', tests: 'LDAP' },
@@ -10,7 +10,12 @@ const executables = [
   { name: 'mariadbd', packageName: 'mariadb-server', tests: 'MySQL' },
   { name: 'mariadb-install-db', packageName: 'mariadb-server', tests: 'MySQL' },
   { name: 'mariadb', packageName: 'mariadb-client', tests: 'MySQL' },
-  { name: 'openssl', packageName: 'openssl', tests: 'TLS' }
+  { name: 'openssl', packageName: 'openssl', tests: 'TLS' },
+  {
+    name: 'samba',
+    packageName: 'samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind krb5-user',
+    tests: 'Active Directory'
+  }
 ]
 
 const isRoot = process.getuid?.() === 0
@@ -56,11 +61,11 @@ const mayInstall = pathOf('apt-get') !== undefined && (isRoot || pathOf('sudo') 
 
 if (missing().length > 0 && mayInstall) {
   try {
-    install([...new Set(missing().map(({ packageName }) => packageName))])
+    install([...new Set(missing().flatMap(({ packageName }) => packageName.split(' ')))])
   } catch (error) {
     console.log(`That did not work: ${error instanceof Error ? error.message.trim() : String(error)}`)
   }
 }
 for (const { name, packageName, tests } of missing()) {
-  console.log(`${name} is not here (Debian's package ${packageName}): ${tests} tests that need it are skipped.`)
+  console.log(`${name} is not here (Debian's ${packageName}): ${tests} tests that need it are skipped.`)
 }

@@ -18,6 +18,8 @@ export interface SlapdOptions {
   readonly entries?: readonly LdapEntry[]
   /** Whether searching needs no bind. */
   readonly anonymous?: boolean
+  /** Whether everybody may change their own password. */
+  readonly passwordsOfOneself?: boolean
   /** Further lines of slapd.conf: for the server, and for the database. */
   readonly settings?: readonly string[]
   readonly databaseSettings?: readonly string[]
@@ -62,7 +64,7 @@ const freePort = async (): Promise<number> => {
 const schemas = ['core', 'cosine', 'nis', 'inetorgperson']
 
 const settingsOf = (folder: string, options: SlapdOptions): string => {
-  const { tls, anonymous = false } = options
+  const { tls, anonymous = false, passwordsOfOneself = false } = options
   return [
     ...schemas.map((name) => `include /etc/ldap/schema/${name}.schema`),
     'modulepath /usr/lib/ldap',
@@ -83,7 +85,7 @@ const settingsOf = (folder: string, options: SlapdOptions): string => {
     `rootpw ${administrator.password}`,
     `directory ${folder}/data`,
     'index objectClass,uid,cn,mail,entryUUID,member,uniqueMember,memberUid,gidNumber eq',
-    'access to attrs=userPassword by anonymous auth by * none',
+    `access to attrs=userPassword${passwordsOfOneself ? ' by self =wx' : ''} by anonymous auth by * none`,
     `access to * by dn.exact="${serviceAccount.dn}" read by anonymous ${anonymous ? 'read' : 'none'} by * none`,
     ...(options.databaseSettings ?? []),
     ''

@@ -243,6 +243,43 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.same(await permissions.registered(), ['blog.add', 'blog.view', 'shop.buy'])
   })
 
+  test('mirrored groups are those of one origin, and nothing else moves', async (t, { store: { users }, sql }) => {
+    const user = await created(users.create(newUser('ann@example.com')))
+    const other = await created(users.create(newUser('bob@example.com')))
+    await users.joinGroups(user.id, ['editors', 'mine'], 2)
+    await users.mirrorGroups(other.id, 'corp', ['editors'], 2)
+    const mirror = async (origin: string, ...names: string[]) => {
+      const { joined, left } = await users.mirrorGroups(user.id, origin, names, 3)
+      return [[...joined].sort(), [...left].sort()]
+    }
+    t.same(await mirror('corp', 'editors', 'staff', 'Staff', 'staff'), [['Staff', 'editors', 'staff'], []])
+    t.same(await mirror('corp', 'editors', 'staff', 'Staff'), [[], []])
+    t.same(await mirror('site', 'staff'), [['staff'], []])
+    t.same((await users.storedPermissions(user.id)).groups, ['Staff', 'editors', 'mine', 'staff'])
+    t.same(await mirror('corp'), [[], ['Staff', 'editors', 'staff']])
+    t.same((await users.storedPermissions(user.id)).groups, ['editors', 'mine', 'staff'], 'local and site stay')
+    t.same((await users.storedPermissions(other.id)).groups, ['editors'])
+    t.same(await mirror('local2'), [[], []])
+
+    await sql(`insert into latchkey_groups values ('g9', 'Staff9', 1, 1)`)
+    await users.grantPermissions(user.id, ['blog.add'])
+    await sql(`insert into latchkey_group_permissions values ('g9', 'blog.add')`)
+    t.same(await users.groupPermissions(['Staff9', 'staff9', 'nothing']), [
+      { permission: 'blog.add', origin: 'group Staff9' }
+    ])
+    t.same(await users.groupPermissions([]), [])
+  })
+
+  test('an account that was seen is no login', async (t, { store: { users } }) => {
+    const user = await created(users.create(newUser('ann@example.com'), identity('corp', '1')))
+    const seen = identity('corp', '1', { username: 'Ann', lastSeenAt: at + 9 })
+    t.equal(await users.recordLogin({ userId: user.id, identity: seen, at: at + 9, isLogin: false }), 'recorded')
+    t.match(await users.byId(user.id), { lastLoginAt: null, updatedAt: at, identities: [seen] })
+    const attributes = { a: 1 }
+    await users.recordLogin({ userId: user.id, identity: seen, attributes, at: at + 9, isLogin: false })
+    t.match(await users.byId(user.id), { lastLoginAt: null, updatedAt: at + 9, attributes })
+  })
+
   test('declarations that vanish are kept and marked', async (t, { store: { permissions }, sql }) => {
     await permissions.declare({ 'b.x': 'B', 'a.x': 'A', 'c.é': '😀' })
     await permissions.declare({ 'b.x': 'B again', 'd.x': 'D' })

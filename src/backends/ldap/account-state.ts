@@ -1,7 +1,11 @@
 import type { DeniedReason } from '../../auth/backend.ts'
+import type { Result } from './connections/messages.ts'
+import { codes } from './connections/session.ts'
+import { type Entry, textsOf } from './entry.ts'
+import { type PasswordPolicy, passwordPolicyOf } from './password-policy.ts'
 
 /** Active Directory tells why a bind failed as `data 533` within the message of invalidCredentials. */
-const reasons = new Map<string, DeniedReason>([
+const activeDirectoryReasons = new Map<string, DeniedReason>([
   ['530', 'not-allowed'],
   ['531', 'not-allowed'],
   ['532', 'password-expired'],
@@ -11,6 +15,71 @@ const reasons = new Map<string, DeniedReason>([
   ['775', 'locked']
 ])
 
+const policyReasons: Partial<Record<NonNullable<PasswordPolicy['error']>, DeniedReason>> = {
+  'password-expired': 'password-expired',
+  'account-locked': 'locked',
+  'change-after-reset': 'must-change-password'
+}
+
 /** The state of an account whose bind Active Directory refused; `undefined`: the password was wrong. */
 export const activeDirectoryState = (diagnostic: string): DeniedReason | undefined =>
-  reasons.get(/\bdata ([0-9a-f]+)/.exec(diagnostic)?.[1] ?? '')
+  activeDirectoryReasons.get(/\bdata ([0-9a-f]+)/.exec(diagnostic)?.[1] ?? '')
+
+/**
+ * Why an account is refused, from the answer to its bind: Active Directory's message, or the password policy's control,
+ * which may refuse a bind that succeeded. 389 DS answers the bind of an account that is switched off with
+ * unwillingToPerform, and of one with too many failures with constraintViolation.
+ */
+export const stateOfBind = (
+  result: Pick<Result, 'code' | 'diagnostic' | 'controls'>,
+  { isActiveDirectory }: { readonly isActiveDirectory: boolean }
+): DeniedReason | undefined => {
+  if (isActiveDirectory && result.code === codes.invalidCredentials) return activeDirectoryState(result.diagnostic)
+  const { error } = passwordPolicyOf(result)
+  const state = error && policyReasons[error]
+  if (state !== undefined) return state
+  if (result.code === 53 && /inactivated/i.test(result.diagnostic)) return 'disabled'
+  return result.code === 19 && /retry limit/i.test(result.diagnostic) ? 'locked' : undefined
+}
+
+/** What an entry tells of its account's state; asked for where no bind tells it. */
+export const stateAttributes: readonly string[] = [
+  'userAccountControl',
+  'msDS-User-Account-Control-Computed',
+  'accountExpires',
+  'pwdLastSet',
+  'pwdAccountLockedTime',
+  'pwdReset',
+  'nsAccountLock',
+  'krbPrincipalExpiration'
+]
+
+/** Bits of userAccountControl and of msDS-User-Account-Control-Computed (MS-ADTS 2.2.16). */
+const flags = { disabled: 0x2, locked: 0x10, passwordExpired: 0x80_00_00 } as const
+
+/** FILETIME counts 100 ns from 1601; two of its values mean never. */
+const isPast = (fileTime: string | undefined, now: number): boolean => {
+  if (fileTime === undefined || !/^\d+$/.test(fileTime)) return false
+  const ticks = BigInt(fileTime)
+  return ticks !== 0n && Number(ticks / 10_000n) - 11_644_473_600_000 <= now
+}
+
+/** `20261122013955Z` (RFC 4517 3.3.13), in UTC as directories write it. */
+const isPastTime = (time: string | undefined, now: number): boolean => {
+  const [, year, month, day, hour, minute, second] =
+    /^(\d{4})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})?/.exec(time ?? '') ?? []
+  return year !== undefined && Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second ?? '00'}Z`) <= now
+}
+
+/** The state that an entry tells of; `undefined`: nothing speaks against it. @param now epoch milliseconds */
+export const stateOfEntry = (entry: Entry, now: number): DeniedReason | undefined => {
+  const first = (attribute: string) => textsOf(entry, attribute)[0]
+  const control = Number(first('userAccountControl') ?? 0) | Number(first('msDS-User-Account-Control-Computed') ?? 0)
+  const isTrue = (attribute: string) => first(attribute)?.toLowerCase() === 'true'
+  if (control & flags.disabled || isTrue('nsAccountLock')) return 'disabled'
+  if (isPast(first('accountExpires'), now) || isPastTime(first('krbPrincipalExpiration'), now)) return 'expired'
+  // Year 0: locked by an administrator, for good. A lock that ends by itself leaves its time behind when it has ended.
+  if (control & flags.locked || first('pwdAccountLockedTime')?.startsWith('0000')) return 'locked'
+  if (first('pwdLastSet') === '0' || isTrue('pwdReset')) return 'must-change-password'
+  return control & flags.passwordExpired ? 'password-expired' : undefined
+}

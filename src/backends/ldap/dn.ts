@@ -55,7 +55,7 @@ const plainValue = (text: string): string => {
 }
 
 /** As caseIgnoreMatch prepares a value (RFC 4518): compatibility forms, case, and how many spaces don't count. */
-const prepare = (value: string): string =>
+export const prepare = (value: string): string =>
   value.normalize('NFKC').toLowerCase().normalize('NFKC').trim().replace(/\s+/g, ' ')
 
 const assertionOf = (text: string): readonly [type: string, value: string] => {
@@ -84,4 +84,17 @@ export const dnKey = (dn: string): DnKey => {
   if (dn.trim() === '') return '[]'
   const rdns = split(dn, ',').map((rdn) => split(rdn, '+').map(assertionOf))
   return JSON.stringify(rdns.map((assertions) => assertions.map(([type, value]) => `${type}=${value}`).sort()))
+}
+
+/** Whether a name is the base itself or lies below it. */
+export const isWithin = (key: DnKey, base: DnKey): boolean =>
+  key === base || base === '[]' || key.endsWith(`,${base.slice(1)}`)
+
+/** The first value of a name's first part, as it is written there, with its type: `['cn', 'Editors']`. */
+export const firstValueOf = (dn: string): readonly [type: string, value: string] | undefined => {
+  const [assertion = ''] = split(split(dn, ',')[0] ?? '', '+')
+  const at = assertion.indexOf('=')
+  const value = trim(assertion.slice(at + 1))
+  if (at < 1 || value.startsWith('#')) return undefined
+  return [assertion.slice(0, at).trim().toLowerCase(), plainValue(value)]
 }

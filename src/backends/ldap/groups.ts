@@ -1,95 +1,147 @@
-import { AndFilter, EqualityFilter, type Filter, OrFilter } from 'ldapts'
+import { EqualityFilter, ExtensibleFilter, type Filter, PresenceFilter } from 'ldapts'
 import type { Deadline } from './connections/deadline.ts'
 import type { Directory } from './connections/directory.ts'
 import { failedResult, LdapFailure } from './connections/failure.ts'
 import { codes } from './connections/session.ts'
-import { dnKey } from './dn.ts'
-import { textsOf } from './entry.ts'
-import { parseFilter } from './filter.ts'
+import { valuesOf } from './entry.ts'
+import { createGroupSearch, equals, type FoundGroup, type GroupPlace, maxGroups } from './group-search.ts'
+import type { Group } from './group-selector.ts'
 import type { LdapAccount } from './identity.ts'
+import { primaryGroupSid } from './security-id.ts'
+import { allTextsOf } from './value-range.ts'
 
-/** The object classes that groups come in. */
-export type GroupType = 'groupOfNames' | 'groupOfUniqueNames' | 'posixGroup'
-
-/** A group that an account is in, directly or through others. */
-export interface Group {
-  readonly dn: string
-  readonly key: string
-  /** Its `cn`, where it has one. */
-  readonly name: string | undefined
-}
-
-/** Where groups are looked for, and what their members are. */
-export interface GroupOptions {
-  readonly base: string
-  readonly type: GroupType
-  readonly scope?: 'base' | 'one' | 'sub'
-  readonly filter?: string
+/** Where groups are, and how it is known who is in them. */
+export interface GroupOptions extends GroupPlace {
+  /** Absent: what the server knows best. */
+  readonly type?: GroupType
   readonly nested?: boolean
 }
 
-// Beyond these the answer is refused, never cut: a missing group may be the one that vetoes.
-const maxGroups = 5000
+/** Kinds of groups: most are searched by their members, `memberOf` is read from the account. */
+export type GroupType = (typeof groupTypes)[number]
+
+/** All kinds of groups. */
+export const groupTypes = [
+  'groupOfNames',
+  'groupOfUniqueNames',
+  'posixGroup',
+  'organizationalRole',
+  'memberOf',
+  'active-directory'
+] as const
+
 const maxDepth = 32
-/** How many groups one search asks about. */
-const batchSize = 100
-const pageSize = 500
 
-const equals = (attribute: string, values: readonly string[]): Filter[] =>
-  values.map((value) => new EqualityFilter({ attribute, value }))
+/** LDAP_MATCHING_RULE_IN_CHAIN: Active Directory follows nesting itself. OpenLDAP would answer with nothing. */
+const inChain = '1.2.840.113556.1.4.1941'
 
-const memberFilters: Readonly<Record<GroupType, (account: LdapAccount) => Filter[]>> = {
-  groupOfNames: ({ dn }) => equals('member', [dn]),
-  groupOfUniqueNames: ({ dn }) => equals('uniqueMember', [dn]),
-  posixGroup: ({ uids, gidNumbers }) => [...equals('memberUid', uids), ...equals('gidNumber', gidNumbers)]
+type SearchedType = Exclude<GroupType, 'memberOf'>
+
+const searched: Readonly<Record<SearchedType, { objectClass: string; member: string }>> = {
+  groupOfNames: { objectClass: 'groupOfNames', member: 'member' },
+  groupOfUniqueNames: { objectClass: 'groupOfUniqueNames', member: 'uniqueMember' },
+  posixGroup: { objectClass: 'posixGroup', member: '' },
+  organizationalRole: { objectClass: 'organizationalRole', member: 'roleOccupant' },
+  'active-directory': { objectClass: 'group', member: 'member' }
 }
 
-const batches = <T>(items: readonly T[]): T[][] =>
-  Array.from({ length: Math.ceil(items.length / batchSize) }, (_, at) =>
-    items.slice(at * batchSize, (at + 1) * batchSize)
-  )
+/** What of an account's entry its groups are found by. */
+export const accountAttributes = ({ type }: GroupOptions): readonly string[] => {
+  if (type === 'memberOf') return ['memberOf']
+  if (type === 'posixGroup') return ['uid', 'gidNumber']
+  return type === undefined || type === 'active-directory' ? ['objectSid', 'primaryGroupID'] : []
+}
 
-const keyOf = (dn: string): string => {
-  try {
-    return dnKey(dn)
-  } catch (cause) {
-    throw new LdapFailure('protocol', 'a group has a name that is no DN', { cause })
+/** Goes from groups to the groups that these are in until nothing new comes; loops end by themselves. */
+const closureOf = async <T>(
+  first: readonly T[],
+  groupsOf: (items: readonly T[]) => Promise<FoundGroup[]>,
+  onwardFrom: (fresh: readonly FoundGroup[]) => Promise<readonly T[]>
+): Promise<FoundGroup[]> => {
+  const found = new Map<string, FoundGroup>()
+  let items = first
+  for (let depth = 0; items.length > 0; depth += 1) {
+    if (depth > maxDepth) throw new LdapFailure('size-limit', `groups nest deeper than ${maxDepth}`)
+    const fresh = (await groupsOf(items)).filter(({ key }) => !found.has(key))
+    for (const group of fresh) found.set(group.key, group)
+    if (found.size > maxGroups) throw new LdapFailure('size-limit', `the account is in more than ${maxGroups} groups`)
+    items = await onwardFrom(fresh)
   }
+  return [...found.values()]
 }
 
-/** Finds an account's groups by searching for those that name it as a member, level by level where they nest. */
-export const createGroups = (directory: Directory, options: GroupOptions) => {
-  const { base, type, scope = 'sub', nested = false } = options
-  const demanded = [
-    new EqualityFilter({ attribute: 'objectClass', value: type }),
-    ...(options.filter === undefined ? [] : [parseFilter(options.filter)])
-  ]
+/** Finds an account's groups. An error, a limit of the server and a limit of ours refuse; nothing is ever cut. */
+export const createGroups = (directory: Directory, options: GroupOptions, withIds = false) => {
+  const { type, nested = false } = options
+  const attributes = type === 'memberOf' && nested ? ['memberOf'] : []
+  const groups = createGroupSearch(directory, { ...options, attributes, withIds })
 
-  const search = async (members: Filter[], deadline: Deadline): Promise<Group[]> => {
-    const filter = new AndFilter({ filters: [...demanded, new OrFilter({ filters: members })] })
-    const query = { base, scope, filter, attributes: ['cn'], sizeLimit: maxGroups, pageSize }
+  const byMember = (kind: SearchedType, account: LdapAccount, deadline: Deadline): Promise<FoundGroup[]> => {
+    const { objectClass, member } = searched[kind]
+    const posix = [...equals('memberUid', account.uids), ...equals('gidNumber', account.gidNumbers)]
+    const sid = kind === 'active-directory' ? primaryGroupSid(account.entry) : undefined
+    const direct = kind === 'posixGroup' ? posix : equals(member, [account.dn])
+    return closureOf<Filter>(
+      [...direct, ...(sid ? equals('objectSid', [sid]) : [])],
+      (filters) => groups.find(equals('objectClass', [objectClass]), filters, deadline),
+      async (fresh) =>
+        nested && member !== ''
+          ? equals(
+              member,
+              fresh.map(({ dn }) => dn)
+            )
+          : []
+    )
+  }
+
+  const byMemberOf = async (account: LdapAccount, deadline: Deadline): Promise<FoundGroup[]> => {
+    const parentsOf = (entry: LdapAccount['entry']) => allTextsOf(directory, entry, 'memberOf', maxGroups, deadline)
+    return closureOf(
+      await parentsOf(account.entry),
+      (dns) => groups.read(dns, deadline),
+      async (fresh) => (nested ? (await Promise.all(fresh.map(({ entry }) => parentsOf(entry)))).flat() : [])
+    )
+  }
+
+  const byChain = async (account: LdapAccount, deadline: Deadline): Promise<FoundGroup[]> => {
+    const isGroup = equals('objectClass', ['group'])
+    const sid = primaryGroupSid(account.entry)
+    const primary = sid ? await groups.find(isGroup, equals('objectSid', [sid]), deadline) : []
+    const members = [account.dn, ...primary.map(({ dn }) => dn)]
+    const chains = members.map((value) => new ExtensibleFilter({ matchType: 'member', rule: inChain, value }))
+    return [...primary, ...(await groups.find(isGroup, chains, deadline))]
+  }
+
+  /** tokenGroups: the security groups that Active Directory itself counts, nested and primary ones among them. */
+  const byToken = async (account: LdapAccount, deadline: Deadline): Promise<FoundGroup[]> => {
+    const filter = new PresenceFilter({ attribute: 'objectClass' })
+    const query = { base: account.dn, scope: 'base', filter, attributes: ['tokenGroups'], sizeLimit: 1 } as const
     const { result, entries } = await directory.search(query, deadline)
-    if (result.code !== codes.success) throw failedResult('group search', result)
-    return entries.map((entry) => ({ dn: entry.dn, key: keyOf(entry.dn), name: textsOf(entry, 'cn')[0] }))
+    const [entry] = entries
+    if (result.code !== codes.success || entry === undefined) throw failedResult('tokenGroups', result)
+    const sids = valuesOf(entry, 'tokenGroups')
+    if (sids.length === 0) return byChain(account, deadline)
+    return groups.find(
+      [new EqualityFilter({ attribute: 'objectClass', value: 'group' })],
+      equals('objectSid', sids),
+      deadline
+    )
   }
 
-  const searchAll = async (members: Filter[], deadline: Deadline): Promise<Group[]> => {
-    const found: Group[] = []
-    for (const batch of batches(members)) found.push(...(await search(batch, deadline)))
-    return found
+  const find = async (account: LdapAccount, deadline: Deadline): Promise<FoundGroup[]> => {
+    if (type === 'memberOf') return byMemberOf(account, deadline)
+    const { isActiveDirectory } = await directory.rootDse(deadline)
+    if (type === undefined) {
+      if (!isActiveDirectory) return byMember('groupOfNames', account, deadline)
+      return nested ? byToken(account, deadline) : byMember('active-directory', account, deadline)
+    }
+    const follows = nested && isActiveDirectory && type === 'active-directory'
+    return follows ? byChain(account, deadline) : byMember(type, account, deadline)
   }
 
   return async (account: LdapAccount, deadline: Deadline): Promise<readonly Group[]> => {
-    const groups = new Map<string, Group>()
-    let members = memberFilters[type](account)
-    for (let depth = 0; members.length > 0; depth += 1) {
-      if (depth > maxDepth) throw new LdapFailure('size-limit', `groups nest deeper than ${maxDepth}`)
-      const fresh = (await searchAll(members, deadline)).filter(({ key }) => !groups.has(key))
-      for (const group of fresh) groups.set(group.key, group)
-      if (groups.size > maxGroups)
-        throw new LdapFailure('size-limit', `the account is in more than ${maxGroups} groups`)
-      members = nested ? fresh.flatMap(({ dn }) => memberFilters[type]({ dn, uids: [], gidNumbers: [] })) : []
-    }
-    return [...groups.values()]
+    const found = new Map((await find(account, deadline)).map((group) => [group.key, group]))
+    if (found.size > maxGroups) throw new LdapFailure('size-limit', `the account is in more than ${maxGroups} groups`)
+    return [...found.values()].map(({ entry: _, ...group }) => group)
   }
 }

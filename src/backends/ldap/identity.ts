@@ -9,6 +9,7 @@ export interface LdapAccount {
   readonly dn: string
   readonly uids: readonly string[]
   readonly gidNumbers: readonly string[]
+  readonly entry: Entry
 }
 
 /** inetOrgPerson's names (RFC 2798), which Active Directory has too. */
@@ -75,7 +76,8 @@ export const createIdentityMaker = (mapping: AttributeMapping, loginAttributes: 
       native: {
         dn: entry.dn,
         uids: textsOf(entry, 'uid'),
-        gidNumbers: textsOf(entry, 'gidNumber')
+        gidNumbers: textsOf(entry, 'gidNumber'),
+        entry
       } satisfies LdapAccount
     })
   }

@@ -1,7 +1,11 @@
 import type { OptionMistake } from '../../auth/backend.ts'
 import { parseServerUrl } from './connections/server-url.ts'
-import { dnKey } from './dn.ts'
+import { parseSrvUrl } from './connections/srv.ts'
+import { makesDns, searchOfTemplate } from './direct-bind.ts'
+import { dnKey, isWithin } from './dn.ts'
+import { ExpressionMistake, parseExpression } from './expression.ts'
 import { parseFilter, parseFilterTemplate } from './filter.ts'
+import { parseGroupSelector } from './group-selector.ts'
 import type { LdapOptions } from './options.ts'
 
 /** One path of a JSON pointer (RFC 6901), where a key may hold anything. */
@@ -18,13 +22,18 @@ const parseMistake = (path: string, what: string, parse: () => unknown): OptionM
   }
 }
 
-const schemeOf = (url: string): string => url.slice(0, Math.max(0, url.indexOf('://')))
+/** Without the `+srv` of a domain whose servers DNS knows. */
+const schemeOf = (url: string): string => url.slice(0, Math.max(0, url.indexOf('://'))).replace(/\+srv$/, '')
 
 const serverMistakes = ({ servers, startTls, insecure }: LdapOptions): OptionMistake[] => {
   if (servers.length === 0) return [{ path: '/servers', message: 'name at least one server' }]
   return servers.flatMap((url, at) => {
     const path = pointer('servers', at)
-    const unreadable = parseMistake(path, 'not the URL of an LDAP server', () => parseServerUrl(url))
+    const unreadable = parseMistake(
+      path,
+      'not the URL of an LDAP server',
+      () => parseSrvUrl(url) ?? parseServerUrl(url)
+    )
     if (unreadable.length > 0) return unreadable
     const scheme = schemeOf(url)
     if (startTls && scheme !== 'ldap') {
@@ -57,11 +66,37 @@ const tlsMistakes = ({ servers, startTls, insecure, tls }: LdapOptions): OptionM
   return mistakes
 }
 
-const userMistakes = ({ users }: LdapOptions): OptionMistake[] =>
-  users.flatMap(({ base, filter }, at) => [
+const poolMistakes = ({ pool = {} }: LdapOptions): OptionMistake[] => {
+  const { min = 0, max = 16 } = pool
+  return min > max ? [{ path: '/pool/min', message: `is more than pool.max, ${max}` }] : []
+}
+
+const userMistakes = ({ users = [], preset, dnTemplate }: LdapOptions): OptionMistake[] => [
+  ...(users.length === 0 && dnTemplate === undefined
+    ? [{ path: '/users', message: 'say where accounts are found: users, or dnTemplate' }]
+    : []),
+  ...users.flatMap(({ base, filter }, at) => [
     ...parseMistake(pointer('users', at, 'base'), 'not a DN', () => dnKey(base)),
-    ...parseMistake(pointer('users', at, 'filter'), 'not a usable filter', () => parseFilterTemplate(filter))
-  ])
+    ...(filter === undefined && preset === undefined
+      ? [{ path: pointer('users', at, 'filter'), message: 'is missing, and preset too, which would have one' }]
+      : []),
+    ...(filter === undefined
+      ? []
+      : parseMistake(pointer('users', at, 'filter'), 'not a usable filter', () => parseFilterTemplate(filter)))
+  ]),
+  ...templateMistakes(dnTemplate, users.length > 0)
+]
+
+const templateMistakes = (template: string | undefined, hasSearches: boolean): OptionMistake[] => {
+  const path = '/dnTemplate'
+  if (template === undefined) return []
+  if (!template.includes('{username}')) return [{ path, message: 'has no {username} in it' }]
+  if (hasSearches) return []
+  if (!makesDns(template)) return [{ path, message: 'is no DN: then users must say how the entry is found' }]
+  return searchOfTemplate(template)
+    ? []
+    : [{ path, message: 'does not begin with name={username}: then users must say how the entry is found' }]
+}
 
 const bindMistakes = ({ bind }: LdapOptions): OptionMistake[] => {
   if (bind === undefined) return []
@@ -93,24 +128,68 @@ const groupMistakes = ({ groups }: LdapOptions): OptionMistake[] => {
 }
 
 const permissionMistakes = ({ groups, permissions = {} }: LdapOptions): OptionMistake[] => {
-  const dns = Object.keys(permissions)
-  if (dns.length > 0 && groups === undefined) {
+  const texts = Object.keys(permissions)
+  if (texts.length > 0 && groups === undefined) {
     return [{ path: '/permissions', message: 'needs groups: where and how are the groups found?' }]
   }
   const seen = new Map<string, string>()
-  return dns.flatMap((dn) => {
-    const path = pointer('permissions', dn)
-    const unreadable = parseMistake(path, 'not a DN', () => dnKey(dn))
+  return texts.flatMap((text) => {
+    const path = pointer('permissions', text)
+    const unreadable = parseMistake(path, 'means no group', () => parseGroupSelector(text))
     if (unreadable.length > 0) return unreadable
-    const key = dnKey(dn)
+    if (parseGroupSelector(text).exact === undefined) return outsideMistakes(path, text, groups)
+    const key = dnKey(text)
     const other = seen.get(key)
-    seen.set(key, dn)
-    return other === undefined ? [] : [{ path, message: `is the same group as ${other}: write them together` }]
+    seen.set(key, text)
+    if (other !== undefined) return [{ path, message: `is the same group as ${other}: write them together` }]
+    return outsideMistakes(path, text, groups)
+  })
+}
+
+/** A group that is nowhere below `groups.base` would be missing for ever, without a word. */
+const outsideMistakes = (path: string, text: string, groups: LdapOptions['groups']): OptionMistake[] => {
+  const { exact, place } = parseGroupSelector(text)
+  if (groups === undefined) return []
+  try {
+    const base = dnKey(groups.base)
+    const isOutside = exact !== undefined && !isWithin(exact, base)
+    const isElsewhere = place !== undefined && !isWithin(place, base) && !isWithin(base, place)
+    return isOutside || isElsewhere ? [{ path, message: 'is not below groups.base: it would never be found' }] : []
+  } catch {
+    return []
+  }
+}
+
+const conditionMistakes = (options: LdapOptions): OptionMistake[] => {
+  const { require, deny, flags, groups } = options
+  const conditions = [
+    { at: ['require'], expression: require },
+    { at: ['deny'], expression: deny },
+    { at: ['flags', 'isSuperuser'], expression: flags?.isSuperuser }
+  ]
+  return conditions.flatMap(({ at, expression }) => {
+    if (expression === undefined) return []
+    try {
+      const { texts } = parseExpression(expression)
+      if (texts.length > 0 && groups === undefined)
+        return [{ path: pointer(...at), message: 'needs groups: where and how are the groups found?' }]
+      return texts.flatMap(({ text, path }) => outsideMistakes(pointer(...at, ...path), text, groups))
+    } catch (error) {
+      if (!(error instanceof ExpressionMistake)) throw error
+      return [{ path: pointer(...at, ...error.path), message: error.message }]
+    }
   })
 }
 
 /** Contradictions and dangers in the options that their schema can't say. */
 export const ldapMistakes = (options: LdapOptions): readonly OptionMistake[] =>
-  [serverMistakes, tlsMistakes, bindMistakes, userMistakes, groupMistakes, permissionMistakes].flatMap((mistakesOf) =>
-    mistakesOf(options)
-  )
+  [
+    serverMistakes,
+    tlsMistakes,
+    poolMistakes,
+    bindMistakes,
+    userMistakes,
+    groupMistakes,
+    permissionMistakes,
+    conditionMistakes
+  ].flatMap((mistakesOf) => mistakesOf(options))

@@ -4,113 +4,126 @@ import type {
   BackendContext,
   BackendTools,
   Credentials,
+  Identity,
   IdentityAnswer,
+  PasswordChange,
   PasswordCredentials,
-  PermissionAnswer,
-  PermissionRequest,
   Verdict
 } from '../../auth/backend.ts'
-import { milliseconds } from '../../config/units.ts'
 import { BackendUnavailable } from '../../errors.ts'
-import { activeDirectoryState } from './account-state.ts'
-import { createDirectory } from './connections/directory.ts'
-import { failedResult, LdapFailure } from './connections/failure.ts'
-import { secureContextReader } from './connections/secure-context.ts'
-import { parseServerUrl } from './connections/server-url.ts'
-import { codes } from './connections/session.ts'
-import { createGroups } from './groups.ts'
-import { accountOf, attributeMapping, createIdentityMaker, type LdapAccount } from './identity.ts'
+import { stateAttributes, stateOfEntry } from './account-state.ts'
+import { createAuthorization } from './authorization.ts'
+import { traceState } from './bind-verdict.ts'
+import { changePasswordAt } from './change-password.ts'
+import { LdapFailure } from './connections/failure.ts'
+import { searchesOf } from './direct-bind.ts'
+import { tracedSubject } from './entry-trace.ts'
+import { attributeMapping, createIdentityMaker } from './identity.ts'
+import { inOrder } from './in-order.ts'
+import { openDirectory } from './open-directory.ts'
 import type { LdapOptions } from './options.ts'
-import { groupGrants } from './permissions.ts'
+import { createPasswordCheck } from './password-check.ts'
+import { createPeople, type Person } from './people.ts'
+import { habitsOf } from './preset.ts'
+import { createStanding } from './standing.ts'
 import { subjectAttributes, subjectRule } from './subject.ts'
 import { createUsers, userSearches } from './users.ts'
 
-const directoryOf = (options: LdapOptions, baseFolder: string) => {
-  const { servers, startTls = false, tls = {}, bind, pool = {} } = options
-  const secureContext = secureContextReader(tls, baseFolder)
-  return createDirectory({
-    servers: servers.map((url) => ({
-      address: parseServerUrl(url),
-      startTls,
-      secureContext,
-      serverName: tls.serverName
-    })),
-    account: bind,
-    pool: {
-      max: pool.max ?? 16,
-      maxWaiting: pool.maxWaiting ?? 1000,
-      waitMs: milliseconds(pool.wait ?? '5s'),
-      idleMs: milliseconds(pool.idle ?? '60s'),
-      maxAgeMs: milliseconds(pool.maxAge ?? '15m')
-    }
-  })
-}
-
 /** Opens the backend; connects at the first question. */
 export const openLdap = (id: string, options: LdapOptions, tools: BackendTools): Backend => {
-  const directory = directoryOf(options, tools.baseFolder)
-  const searches = userSearches(options.users)
+  const directory = openDirectory(id, options, tools)
+  const subjectAttribute = options.subject ?? (options.preset && habitsOf[options.preset].subject)
+  const searches = searchesOf(options)
   const loginAttributes = [...new Set(searches.flatMap(({ filter }) => filter.loginAttributes))]
-  const { attributes, identityOf } = createIdentityMaker(attributeMapping(options.attributes), loginAttributes)
-  const users = createUsers(directory, {
+  const mapping = attributeMapping(options.attributes)
+  const identities = createIdentityMaker(mapping, loginAttributes)
+  const { identityOf } = identities
+  const standing = createStanding(directory, options)
+  const attributes = [...identities.attributes, ...subjectAttributes(subjectAttribute), ...standing.attributes]
+  const users = createUsers(directory, { searches, subject: subjectAttribute, attributes })
+  const parts = { searches: userSearches(options), users, subject: subjectAttribute, attributes }
+  const checkPassword = createPasswordCheck(directory, options.dnTemplate, parts)
+  const people = createPeople(directory, {
     searches,
-    subject: options.subject,
-    attributes: [...attributes, ...subjectAttributes(options.subject)]
+    attributes: [...attributes, ...stateAttributes],
+    emailAttributes: mapping.get('email') ?? []
   })
-  const groupsOf = options.groups && createGroups(directory, options.groups)
-  const grantsOf = groupGrants(options.permissions ?? {})
-
-  const verifyPassword = async (
-    { password }: PasswordCredentials,
-    account: { dn: string; isActiveDirectory: boolean },
-    context: AuthenticateContext
-  ): Promise<Exclude<Verdict, { outcome: 'accepted' }> | undefined> => {
-    const { code, diagnostic, ...result } = await directory.bind(account.dn, password, context)
-    if (code === codes.success) return undefined
-    const state = account.isActiveDirectory ? activeDirectoryState(diagnostic) : undefined
-    if (state !== undefined) return { outcome: 'denied', reason: state }
-    // An account without a password can't be told from one with another: servers answer either way.
-    const isWrong = code === codes.invalidCredentials || code === codes.inappropriateAuthentication
-    if (isWrong) return { outcome: 'rejected', reason: 'wrong-password' }
-    throw failedResult('bind', { code, diagnostic, ...result })
-  }
 
   const authenticate = async (credentials: PasswordCredentials, context: AuthenticateContext): Promise<Verdict> => {
     const { username, password } = credentials
     if (password === '') return { outcome: 'rejected', reason: 'empty-password' }
     if (`${username}${password}`.includes('\0')) return { outcome: 'rejected', reason: 'malformed' }
     if (username === '') return { outcome: 'unknown' }
+    const checked = await checkPassword(credentials, context)
+    if (checked.outcome !== 'bound') return checked
+    const { entry, subject } = checked
+    const admitted = await standing.admit(identityOf(entry, subject), context)
+    return admitted ? { outcome: 'accepted', identity: admitted } : { outcome: 'denied', reason: 'not-allowed' }
+  }
+
+  /** What an entry that is there is worth, without its password. */
+  const stateOf = async ({ entry }: Person, subject: string, context: BackendContext): Promise<IdentityAnswer> => {
+    const state = stateOfEntry(entry, Date.now())
+    if (state !== undefined) {
+      traceState(context, state)
+      return { state: 'disabled', reason: state }
+    }
+    const admitted = await standing.admit(identityOf(entry, subject), context)
+    return admitted ? { state: 'present', identity: admitted } : { state: 'disabled', reason: 'not-allowed' }
+  }
+
+  const lookUp = async (username: string, context: BackendContext): Promise<Verdict> => {
     const answer = await users.byUsername(username, context)
     if (answer.found === 'none') return { outcome: 'unknown' }
     if (answer.found === 'several') return { outcome: 'rejected', reason: 'ambiguous' }
-    const { entry, rootDse } = answer
-    const subject = subjectRule(options.subject, rootDse).read(entry)
-    await context.found(subject)
-    const { isActiveDirectory } = rootDse
-    const refused = await verifyPassword(credentials, { dn: entry.dn, isActiveDirectory }, context)
-    return refused ?? { outcome: 'accepted', identity: identityOf(entry, subject) }
+    const subject = tracedSubject(subjectRule(subjectAttribute, answer.rootDse), answer.entry, context)
+    const state = await stateOf(answer, subject, context)
+    if (state.state === 'gone') return { outcome: 'unknown' }
+    return state.state === 'disabled'
+      ? { outcome: 'denied', reason: state.reason }
+      : { outcome: 'accepted', identity: state.identity }
   }
 
   const identity = async (subject: string, context: BackendContext): Promise<IdentityAnswer> => {
     const answer = await users.bySubject(subject, context)
     if (answer.found === 'none') return { state: 'gone' }
     if (answer.found === 'several') throw new LdapFailure('protocol', 'several entries have the same subject')
-    return { state: 'present', identity: identityOf(answer.entry, subject) }
+    return stateOf(answer, subject, context)
   }
 
-  const accountBy = async (request: PermissionRequest, context: BackendContext): Promise<LdapAccount | undefined> => {
-    if (request.subject === null) return undefined
-    const known = accountOf(request.identity)
-    if (known) return known
-    const answer = await identity(request.subject, context)
-    return answer.state === 'present' ? accountOf(answer.identity) : undefined
+  /** Everybody whom a login with the right password would let in, a few at a time so that groups are asked for side by side. */
+  const everybody = async function* (context: BackendContext): AsyncGenerator<Identity> {
+    const seen = new Set<string>()
+    const answers = inOrder(people.everybody(context), async ({ entry, rootDse }) => {
+      const subject = subjectRule(subjectAttribute, rootDse).read(entry)
+      if (seen.has(subject)) return undefined
+      seen.add(subject)
+      return stateOf({ entry, rootDse }, subject, context)
+    })
+    for await (const answer of answers) if (answer?.state === 'present') yield answer.identity
   }
 
-  const permissions = async (request: PermissionRequest, context: BackendContext): Promise<PermissionAnswer> => {
-    const account = groupsOf && (await accountBy(request, context))
-    if (groupsOf === undefined || account === undefined) return { grants: [] }
-    const groups = await groupsOf(account, context)
-    return { grants: grantsOf(groups), groups: groups.flatMap(({ name }) => name ?? []) }
+  const byEmail = async (email: string, context: BackendContext): Promise<IdentityAnswer> => {
+    const person = await people.byEmail(email, context)
+    if (person === undefined) return { state: 'gone' }
+    return stateOf(person, subjectRule(subjectAttribute, person.rootDse).read(person.entry), context)
+  }
+
+  const permissions = createAuthorization(options, {
+    standing,
+    bySubject: identity,
+    ...(options.authorizeAll && { byEmail })
+  })
+
+  const changePassword = async (
+    subject: string,
+    oldPassword: string,
+    newPassword: string,
+    context: BackendContext
+  ): Promise<PasswordChange> => {
+    const answer = await users.bySubject(subject, context)
+    if (answer.found !== 'one') return { outcome: 'unknown' }
+    return changePasswordAt(directory, { dn: answer.entry.dn, oldPassword, newPassword }, context)
   }
 
   /** What the directory could not tell becomes the word that the chain knows; all else passes. */
@@ -126,12 +139,28 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
 
   return {
     takes: ['password'],
+    authorizesAll: options.authorizeAll === true,
     authenticate: answered(async (credentials: Credentials, context: AuthenticateContext) =>
       credentials.kind === 'password' ? authenticate(credentials, context) : { outcome: 'unknown' }
     ),
+    lookUp: answered(lookUp),
     identity: answered(identity),
+    async *identities(context) {
+      const list = everybody(context)
+      try {
+        for (;;) {
+          const next = await answered(() => list.next())()
+          if (next.done) return
+          yield next.value
+        }
+      } finally {
+        await list.return(undefined)
+      }
+    },
     permissions: answered(permissions),
+    changePassword: answered(changePassword),
     probe: answered((context: BackendContext) => directory.probe(context)),
+    availability: () => directory.status(),
     close: async () => directory.close()
   }
 }

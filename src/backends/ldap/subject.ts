@@ -2,6 +2,7 @@ import { EqualityFilter, type Filter } from 'ldapts'
 import { LdapFailure } from './connections/failure.ts'
 import type { RootDse } from './connections/root-dse.ts'
 import { type Entry, textsOf, valuesOf } from './entry.ts'
+import { habitsOf } from './preset.ts'
 
 /** How an entry's immutable id is read, and how an entry is found by it. */
 export interface SubjectRule {
@@ -68,16 +69,16 @@ const textAttribute = (attribute: string): SubjectRule => ({
   filter: (subject) => new EqualityFilter({ attribute, value: subject })
 })
 
-/** The rule for a configured attribute; without one the root DSE says whether it is Active Directory. */
+/** The rule for a configured attribute; without one the root DSE says which directory it is, and so which attribute. */
 export const subjectRule = (
   configured: string | undefined,
-  rootDse: Pick<RootDse, 'isActiveDirectory'>
+  { isActiveDirectory, preset = isActiveDirectory ? 'active-directory' : 'openldap' }: Omit<RootDse, 'canPage'>
 ): SubjectRule => {
-  if (configured === undefined) return rootDse.isActiveDirectory ? objectGuid : entryUuid
-  const builtIn = [objectGuid, entryUuid].find(({ attribute }) => attribute.toLowerCase() === configured.toLowerCase())
-  return builtIn ?? textAttribute(configured)
+  const attribute = configured ?? habitsOf[preset].subject
+  const builtIn = [objectGuid, entryUuid].find((rule) => rule.attribute.toLowerCase() === attribute.toLowerCase())
+  return builtIn ?? textAttribute(attribute)
 }
 
 /** The attributes to ask for before the root DSE is known. */
 export const subjectAttributes = (configured: string | undefined): readonly string[] =>
-  configured === undefined ? [entryUuid.attribute, objectGuid.attribute] : [configured]
+  configured === undefined ? [...new Set(Object.values(habitsOf).map(({ subject }) => subject))] : [configured]

@@ -1,4 +1,5 @@
 import { AndFilter, type Filter, OrFilter } from 'ldapts'
+import { stateAttributes } from './account-state.ts'
 import type { Deadline } from './connections/deadline.ts'
 import type { Directory } from './connections/directory.ts'
 import { failedResult } from './connections/failure.ts'
@@ -6,6 +7,8 @@ import type { RootDse } from './connections/root-dse.ts'
 import { codes, type SearchQuery } from './connections/session.ts'
 import type { Entry } from './entry.ts'
 import { type FilterTemplate, parseFilterTemplate } from './filter.ts'
+import type { LdapOptions } from './options.ts'
+import { habitsOf } from './preset.ts'
 import { subjectRule } from './subject.ts'
 
 /** Where and how an account is looked for. */
@@ -13,6 +16,8 @@ export interface UserSearch {
   readonly base: string
   readonly scope: 'base' | 'one' | 'sub'
   readonly filter: FilterTemplate
+  /** What may stand before a backslash in the login name; it is not searched for. */
+  readonly domain?: string | undefined
 }
 
 /** What a look-up gave: an entry and the kind of server that it came from, or why there is none. */
@@ -27,22 +32,49 @@ export interface Users {
   bySubject(subject: string, deadline: Deadline): Promise<Lookup>
 }
 
+type Place = Pick<SearchQuery, 'base' | 'scope' | 'filter'> & Partial<Pick<SearchQuery, 'attributes'>>
+
 interface Options {
   readonly searches: readonly UserSearch[]
   readonly subject: string | undefined
   readonly attributes: readonly string[]
 }
 
-/** The searches as configured, with their filters parsed. */
-export const userSearches = (
-  users: readonly { base: string; filter: string; scope?: UserSearch['scope'] }[]
-): readonly UserSearch[] =>
-  users.map(({ base, filter, scope = 'sub' }) => ({ base, scope, filter: parseFilterTemplate(filter) }))
+/** The searches as configured, with their filters parsed; the preset's, where one has no filter. */
+export const userSearches = ({ users = [], preset = 'openldap' }: Pick<LdapOptions, 'users' | 'preset'>) =>
+  users.flatMap(({ base, filter, scope = 'sub', domain }): UserSearch[] =>
+    (filter === undefined ? habitsOf[preset].filters : [filter]).map((text, at) => ({
+      base,
+      scope,
+      filter: parseFilterTemplate(text),
+      // Of the preset's filters the first is for the short name.
+      domain: at === 0 ? domain : undefined
+    }))
+  )
 
-export const createUsers = (directory: Directory, { searches, subject, attributes }: Options): Users => {
-  const lookup = async (query: Pick<SearchQuery, 'base' | 'scope' | 'filter'>, deadline: Deadline): Promise<Lookup> => {
-    const { base, scope, filter } = query
-    const answer = await directory.search({ base, scope, filter, attributes, sizeLimit: 2 }, deadline)
+/** What a search compares of a login name: of `CORP\alice` the search with the domain CORP takes `alice`. */
+const nameWithin = (domain: string | undefined, username: string): string | undefined => {
+  const at = username.indexOf('\\')
+  if (at < 0 || domain === undefined) return username
+  const isMine = username.slice(0, at).toLowerCase() === domain.toLowerCase()
+  return isMine && at + 1 < username.length ? username.slice(at + 1) : undefined
+}
+
+/** Each place that is searched once, with the filter for whomever one of its searches could find. */
+export const placesOf = (searches: readonly UserSearch[]) => {
+  const places = Map.groupBy(searches, ({ base, scope }) => JSON.stringify([base, scope]))
+  return [...places.values()].map((group) => {
+    const filters = group.map(({ filter }) => filter.forAnybody)
+    return { base: group[0]?.base ?? '', scope: group[0]?.scope ?? 'sub', anybody: new OrFilter({ filters }) }
+  })
+}
+
+export const createUsers = (
+  directory: Pick<Directory, 'search' | 'rootDse'>,
+  { searches, subject, attributes }: Options
+): Users => {
+  const lookup = async (query: Place, deadline: Deadline): Promise<Lookup> => {
+    const answer = await directory.search({ attributes, ...query, sizeLimit: 2 }, deadline)
     const { result, entries, rootDse } = answer
     if (result.code === codes.sizeLimitExceeded) return { found: 'several' }
     if (result.code !== codes.success) throw failedResult('search', result)
@@ -51,13 +83,9 @@ export const createUsers = (directory: Directory, { searches, subject, attribute
     return entries.length > 1 ? { found: 'several' } : { found: 'one', entry, rootDse }
   }
 
-  const places = Map.groupBy(searches, ({ base, scope }) => JSON.stringify([base, scope]))
-  const anybodyAt = [...places.values()].map((group) => {
-    const filters = group.map(({ filter }) => filter.forAnybody)
-    return { base: group[0]?.base ?? '', scope: group[0]?.scope ?? 'sub', anybody: new OrFilter({ filters }) }
-  })
+  const anybodyAt = placesOf(searches)
 
-  const firstFound = async (queries: Iterable<Parameters<typeof lookup>[0]>, deadline: Deadline): Promise<Lookup> => {
+  const firstFound = async (queries: Iterable<Place>, deadline: Deadline): Promise<Lookup> => {
     for (const query of queries) {
       const answer = await lookup(query, deadline)
       if (answer.found !== 'none') return answer
@@ -68,7 +96,10 @@ export const createUsers = (directory: Directory, { searches, subject, attribute
   return {
     byUsername: (username, deadline) =>
       firstFound(
-        searches.map(({ base, scope, filter }) => ({ base, scope, filter: filter.forUsername(username) })),
+        searches.flatMap(({ base, scope, filter, domain }) => {
+          const name = nameWithin(domain, username)
+          return name === undefined ? [] : [{ base, scope, filter: filter.forUsername(name) }]
+        }),
         deadline
       ),
     async bySubject(value, deadline) {
@@ -79,7 +110,8 @@ export const createUsers = (directory: Directory, { searches, subject, attribute
         anybodyAt.map(({ base, scope, anybody }) => ({
           base,
           scope,
-          filter: new AndFilter({ filters: [bySubject, anybody] })
+          filter: new AndFilter({ filters: [bySubject, anybody] }),
+          attributes: [...attributes, ...stateAttributes]
         })),
         deadline
       )

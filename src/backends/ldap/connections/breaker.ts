@@ -1,31 +1,80 @@
-const retryAfterMs = 3000
+import type { BreakerStatus } from '../../../auth/breaker.ts'
+import { type Deadline, within } from './deadline.ts'
+import { LdapFailure } from './failure.ts'
 
-/** Remembers which servers failed, so that those that answer are asked first. */
-export interface Breaker<Server> {
-  /** All servers in the order to ask them: those that answer as configured, then the rest. */
-  order(): readonly Server[]
-  failed(server: Server): void
-  answered(server: Server): void
+/** Remembers that a server can't answer, and finds out by itself when it can again: no login is spent on a try. */
+export interface ServerBreaker {
+  /** Why the server is not asked; `undefined`: it is. */
+  readonly down: LdapFailure | undefined
+  failed(failure: LdapFailure): void
+  answered(): void
+  status(): BreakerStatus
+  close(): void
 }
 
-/** One try every three seconds finds out whether a failed server is back; meanwhile it comes last. */
-export const createBreaker = <Server>(servers: readonly Server[]): Breaker<Server> => {
-  const downUntil = new Map<Server, number>()
-  const isAskedFirst = (server: Server, now: number): boolean => {
-    const until = downUntil.get(server)
-    if (until === undefined) return true
-    if (until > now) return false
-    downUntil.set(server, now + retryAfterMs)
-    return true
+/** What a breaker does, and tells. */
+export interface ServerBreakerOptions {
+  /** Connects, binds and asks something small. */
+  readonly probe: (deadline: Deadline) => Promise<unknown>
+  readonly onChange: (down: LdapFailure | undefined) => void
+}
+
+const probeMs = 1000
+const firstMs = 50
+/** A refused service account is tried seldom: each try may count towards its lock. */
+const longestMs = (failure: LdapFailure): number => (failure.reason === 'bind' ? 30_000 : 2000)
+
+/** Opens at the first failure; a probe in the background closes it, tried at once and then ever more seldom. */
+export const createServerBreaker = ({ probe, onChange }: ServerBreakerOptions): ServerBreaker => {
+  let down: LdapFailure | undefined
+  let lastError: string | null = null
+  let since: number | null = null
+  let isProbing = false
+  let timer: NodeJS.Timeout | undefined
+
+  const schedule = (ms: number): void => {
+    timer = setTimeout(() => void tryAgain(ms), ms).unref()
   }
+  const tryAgain = async (waitedMs: number): Promise<void> => {
+    isProbing = true
+    try {
+      await probe(within(probeMs))
+      answered()
+    } catch (error) {
+      if (down === undefined) return
+      down = error instanceof LdapFailure ? error : new LdapFailure('protocol', 'the probe failed', { cause: error })
+      lastError = down.reason
+      schedule(Math.min(waitedMs * 2, longestMs(down)))
+    } finally {
+      isProbing = false
+    }
+  }
+  const answered = (): void => {
+    since ??= Date.now()
+    if (down === undefined) return
+    down = undefined
+    since = Date.now()
+    clearTimeout(timer)
+    onChange(undefined)
+  }
+
   return {
-    order() {
-      if (downUntil.size === 0) return servers
-      const now = performance.now()
-      const first = servers.filter((server) => isAskedFirst(server, now))
-      return [...first, ...servers.filter((server) => !first.includes(server))]
+    get down() {
+      return down
     },
-    failed: (server) => void downUntil.set(server, performance.now() + retryAfterMs),
-    answered: (server) => void downUntil.delete(server)
+    failed(failure) {
+      if (down !== undefined) return
+      down = failure
+      lastError = failure.reason
+      since = Date.now()
+      onChange(failure)
+      schedule(firstMs)
+    },
+    answered,
+    status: () => ({ state: down === undefined ? 'closed' : isProbing ? 'half-open' : 'open', lastError, since }),
+    close() {
+      clearTimeout(timer)
+      down = new LdapFailure('closed', 'the backend was closed')
+    }
   }
 }

@@ -1,15 +1,29 @@
+import type { TraceStep } from '../../../auth/backend.ts'
 import { LdapFailure } from './failure.ts'
 
 /** How long an answer is waited for; a `BackendContext` is one. */
 export interface Deadline {
   readonly signal: AbortSignal
   remainingMs(): number
+  /** Told of every step on the way, while somebody wants to know. */
+  readonly trace?: (step: TraceStep) => void
 }
 
 /** At most `ms` of what is left of a deadline. */
 export const atMost = (deadline: Deadline, ms: number): Deadline => {
   const end = performance.now() + ms
-  return { signal: deadline.signal, remainingMs: () => Math.min(end - performance.now(), deadline.remainingMs()) }
+  const { signal, trace } = deadline
+  return {
+    signal,
+    remainingMs: () => Math.min(end - performance.now(), deadline.remainingMs()),
+    ...(trace && { trace })
+  }
+}
+
+/** A deadline for work that nobody waits for. */
+export const within = (ms: number): Deadline => {
+  const end = performance.now() + ms
+  return { signal: new AbortController().signal, remainingMs: () => end - performance.now() }
 }
 
 /**

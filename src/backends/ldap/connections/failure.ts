@@ -17,11 +17,14 @@ export type FailureReason =
 /** The directory could not tell. Holds no credentials: a reason, what the server or Node said, and nothing that was sent. */
 export class LdapFailure extends Error {
   readonly reason: FailureReason
+  /** The LDAP result code, where it was an answer that told. */
+  readonly code: number | undefined
 
-  constructor(reason: FailureReason, message: string, options: { cause?: unknown } = {}) {
-    super(message, options)
+  constructor(reason: FailureReason, message: string, options: { cause?: unknown; code?: number } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause })
     this.name = 'LdapFailure'
     this.reason = reason
+    this.code = options.code
   }
 }
 
@@ -36,9 +39,13 @@ const elsewhere: ReadonlySet<FailureReason> = new Set([
   'server-unavailable'
 ])
 
-/** Whether the same question may be asked of another server. */
-export const isWorthAnotherServer = (failure: unknown): failure is LdapFailure =>
-  failure instanceof LdapFailure && elsewhere.has(failure.reason)
+/**
+ * Whether the same question may be asked of another server. Nonsense is an answer of a kind: a search may go elsewhere
+ * after it, a password is not sent again.
+ */
+export const isWorthAnotherServer = (failure: unknown, kind: 'searches' | 'binds'): failure is LdapFailure =>
+  failure instanceof LdapFailure &&
+  (elsewhere.has(failure.reason) || (kind === 'searches' && failure.reason === 'protocol'))
 
 /** Whether the failure says something about the server, not only about one connection or our own queue. */
 export const isServerDown = (failure: LdapFailure): boolean => failure.reason !== 'closed' && failure.reason !== 'busy'
@@ -57,5 +64,6 @@ const reasonByCode = new Map<number, FailureReason>([
 export const failedResult = (operation: string, result: { code: number; diagnostic: string }): LdapFailure =>
   new LdapFailure(
     reasonByCode.get(result.code) ?? 'refused',
-    `${operation}: LDAP result ${result.code} ${result.diagnostic.slice(0, 200)}`.trimEnd()
+    `${operation}: LDAP result ${result.code} ${result.diagnostic.slice(0, 200)}`.trimEnd(),
+    { code: result.code }
   )

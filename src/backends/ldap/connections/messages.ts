@@ -21,6 +21,8 @@ export interface Entry {
 export interface Result {
   readonly code: number
   readonly diagnostic: string
+  /** The nearest entry that exists, where the one asked for does not. */
+  readonly matchedDn?: string
   /** Values of response controls by OID. */
   readonly controls: ReadonlyMap<string, Buffer>
 }
@@ -31,7 +33,12 @@ export type Answer =
   | { readonly id: number; readonly kind: 'reference' }
   | { readonly id: number; readonly kind: 'result'; readonly operation: number; readonly result: Result }
 
-export const operations = { bindResponse: 0x61, searchDone: 0x65, extendedResponse: 0x78 } as const
+export const operations = {
+  bindResponse: 0x61,
+  searchDone: 0x65,
+  modifyResponse: 0x67,
+  extendedResponse: 0x78
+} as const
 
 const tags = {
   boolean: 0x01,
@@ -97,9 +104,9 @@ const controlsOf = (cursor: BerCursor): ReadonlyMap<string, Buffer> => {
 
 const resultOf = (cursor: BerCursor, message: BerCursor): Result => {
   const code = takeInteger(cursor, tags.enumerated)
-  takeBytes(cursor, tags.octets)
+  const matchedDn = textOf(takeBytes(cursor, tags.octets)) ?? ''
   const diagnostic = textOf(takeBytes(cursor, tags.octets)) ?? ''
-  return { code, diagnostic, controls: controlsOf(message) }
+  return { code, diagnostic, controls: controlsOf(message), ...(matchedDn === '' ? {} : { matchedDn }) }
 }
 
 /** Decodes one LDAPMessage's content (RFC 4511 4.1.1). @throws {LdapFailure} where it is not one that a client may be sent */

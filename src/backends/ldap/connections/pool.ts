@@ -1,9 +1,11 @@
-import { atMost, type Deadline, watch } from './deadline.ts'
+import { atMost, type Deadline, watch, within } from './deadline.ts'
 import { LdapFailure } from './failure.ts'
 import type { Session } from './session.ts'
 
 /** Limits of a pool of sessions to one server. */
 export interface PoolLimits {
+  /** As many are kept at hand, once the first question has been asked. */
+  readonly min: number
   readonly max: number
   /** How many may wait for a session; more are refused at once. */
   readonly maxWaiting: number
@@ -11,6 +13,16 @@ export interface PoolLimits {
   /** Below the server's own idle limit, so that it is us who end a session. */
   readonly idleMs: number
   readonly maxAgeMs: number
+  /** A session that nobody used for so long is tried before it is lent: a firewall may have forgotten it. */
+  readonly checkAfterMs: number
+}
+
+/** How a pool comes by its sessions. */
+export interface PoolSource {
+  /** Makes a session, ready for work, and reports its end. */
+  open(deadline: Deadline, onEnd: () => void): Promise<Session>
+  /** Throws where the session does not answer any more. */
+  check(session: Session, deadline: Deadline): Promise<void>
 }
 
 /** Sessions to one server, each used by one question at a time. */
@@ -37,15 +49,20 @@ interface Waiter {
 
 const wasClosed = () => new LdapFailure('closed', 'the backend was closed')
 
-/** @param open makes a session, ready for work, and reports its end */
+/** A session that is alive answers within this; for one that does not, time must be left to make another. */
+const checkMs = 300
+const fillMs = 2000
+
+/** Opens nothing yet: the first question does. */
 export const createPool = (
-  open: (deadline: Deadline, onEnd: () => void) => Promise<Session>,
-  { max, maxWaiting, waitMs, idleMs, maxAgeMs }: PoolLimits
+  { open, check }: PoolSource,
+  { min, max, maxWaiting, waitMs, idleMs, maxAgeMs, checkAfterMs }: PoolLimits
 ): Pool => {
   const idle: Lease[] = []
   const waiting = new Set<Waiter>()
   let places = max
   let closed = false
+  let wasUsed = false
 
   const isFresh = ({ session, openedAt, usedAt }: Lease): boolean => {
     const now = performance.now()
@@ -73,6 +90,7 @@ export const createPool = (
         if (isFresh(lease)) idle.push(lease)
         else drop(lease)
       }
+      if (wasUsed) fill()
     },
     Math.max(1000, idleMs / 2)
   ).unref()
@@ -90,6 +108,14 @@ export const createPool = (
     } catch (error) {
       freePlace()
       throw error
+    }
+  }
+
+  /** Opens what is missing of the least; a server that is down is left to its breaker. */
+  const fill = (): void => {
+    for (let missing = min - (max - places); missing > 0 && !closed; missing -= 1) {
+      places -= 1
+      openLease(within(fillMs)).then(release, () => undefined)
     }
   }
 
@@ -119,9 +145,26 @@ export const createPool = (
       return undefined
     })
 
+  const dropIdle = (): void => idle.splice(0).forEach(drop)
+
+  /** An idle lease that is known to work. */
+  const takeWorking = async (deadline: Deadline): Promise<Lease | undefined> => {
+    const lease = takeIdle()
+    if (lease === undefined || performance.now() - lease.usedAt < checkAfterMs) return lease
+    try {
+      await check(lease.session, atMost(deadline, checkMs))
+      return lease
+    } catch {
+      // The others have not been used for longer still.
+      drop(lease)
+      dropIdle()
+      return undefined
+    }
+  }
+
   const acquire = async (deadline: Deadline): Promise<{ lease: Lease; reused: boolean }> => {
     if (closed) throw wasClosed()
-    const reused = takeIdle()
+    const reused = await takeWorking(deadline)
     if (reused) return { lease: reused, reused: true }
     if (places > 0) places -= 1
     else {
@@ -139,7 +182,6 @@ export const createPool = (
     else idle.push(lease)
   }
 
-  const dropIdle = (): void => idle.splice(0).forEach(drop)
   const refuseWaiting = (failure: LdapFailure): void => {
     for (const waiter of [...waiting]) waiter.refuse(failure)
   }
@@ -150,6 +192,10 @@ export const createPool = (
       try {
         const answer = await work(lease.session, reused)
         release(lease)
+        if (!wasUsed) {
+          wasUsed = true
+          fill()
+        }
         return answer
       } catch (error) {
         drop(lease)

@@ -1,15 +1,18 @@
 import { PresenceFilter } from 'ldapts'
 import { textsOf } from '../entry.ts'
+import { type Preset, presetOf } from '../preset.ts'
 import type { Deadline } from './deadline.ts'
 import type { Session } from './session.ts'
 
 /** What a server says of itself (RFC 4512 5.1), as far as we ask. */
 export interface RootDse {
   readonly isActiveDirectory: boolean
+  /** Which directory it is, where it is one that we know. */
+  readonly preset?: Preset | undefined
   readonly canPage: boolean
 }
 
-const activeDirectoryCapability = '1.2.840.113556.1.4.800'
+const telling = ['supportedCapabilities', 'vendorName', 'objectClass', 'ipaDomainLevel', 'ipaTopologyPluginVersion']
 const pagedResults = '1.2.840.113556.1.4.319'
 
 /** Reads a server's root DSE. One that hides it is taken for a plain LDAP server. */
@@ -19,15 +22,22 @@ export const readRootDse = async (session: Session, deadline: Deadline): Promise
       base: '',
       scope: 'base',
       filter: new PresenceFilter({ attribute: 'objectClass' }),
-      attributes: ['supportedControl', 'supportedCapabilities'],
+      attributes: ['supportedControl', ...telling],
       sizeLimit: 1
     },
     deadline
   )
   const [entry] = answer.entries
+  const preset = entry && presetOf((attribute) => textsOf(entry, attribute))
   return {
-    isActiveDirectory:
-      entry !== undefined && textsOf(entry, 'supportedCapabilities').includes(activeDirectoryCapability),
+    isActiveDirectory: preset === 'active-directory',
+    preset,
     canPage: entry !== undefined && textsOf(entry, 'supportedControl').includes(pagedResults)
   }
+}
+
+/** A session that answers anything at all is alive; it need not be bound. @throws {LdapFailure} it does not */
+export const checkAlive = async (session: Session, deadline: Deadline): Promise<void> => {
+  const filter = new PresenceFilter({ attribute: 'objectClass' })
+  await session.search({ base: '', scope: 'base', filter, attributes: ['1.1'], sizeLimit: 1 }, deadline)
 }

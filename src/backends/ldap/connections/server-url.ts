@@ -15,7 +15,9 @@ export interface ServerAddress {
 export const parseServerUrl = (url: string): ServerAddress => {
   const match = /^(ldap|ldaps|ldapi):\/\/(\[[^\]]*\]|[^\s:/?#@]*)(?::(\d+))?\/?$/.exec(url)
   if (match === null)
-    throw new Error('expected ldaps://host, ldap://host:port or ldapi://%2Fpath, and nothing behind it')
+    throw new Error(
+      'expected ldaps://host, ldap://host:port, ldapi://%2Fpath or ldaps+srv://domain, and nothing behind it'
+    )
   const scheme = match[1] as ServerAddress['scheme']
   const host = (match[2] ?? '').replace(/^\[|\]$/g, '')
   if (host === '') throw new Error(scheme === 'ldapi' ? "name the socket's path, / written as %2F" : 'name the host')

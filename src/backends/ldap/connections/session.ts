@@ -1,6 +1,15 @@
+import type { X509Certificate } from 'node:crypto'
 import type { Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
-import { BindRequest, ExtendedRequest, type Filter, PagedResultsControl, SearchRequest, UnbindRequest } from 'ldapts'
+import { TLSSocket } from 'node:tls'
+import {
+  BindRequest,
+  ExtendedRequest,
+  type Filter,
+  PagedResultsControl,
+  PasswordPolicyControl,
+  SearchRequest,
+  UnbindRequest
+} from 'ldapts'
 import { type Deadline, watch } from './deadline.ts'
 import { LdapFailure } from './failure.ts'
 import { createFraming, decode, type Entry, operations, pageCookie, type Result } from './messages.ts'
@@ -31,9 +40,13 @@ export interface SearchAnswer {
  */
 export interface Session {
   readonly alive: boolean
+  /** The version of TLS and the server's certificate, where there is TLS. */
+  readonly encryption: { readonly protocol: string; readonly certificate: X509Certificate | undefined } | undefined
   search(query: SearchQuery, deadline: Deadline): Promise<SearchAnswer>
-  /** Simple bind. An empty DN or password, or one with NUL in it, is answered here and never sent (RFC 4513 5.1.2). */
+  /** Simple bind, with the password policy's control. An empty DN or password, or one with NUL in it, is answered here and never sent (RFC 4513 5.1.2). */
   bind(dn: string, password: string, deadline: Deadline): Promise<Result>
+  /** Any other request; `operation` is the tag of its answer. */
+  request(operation: number, encode: (id: number) => Buffer, deadline: Deadline): Promise<Result>
   /** StartTLS (RFC 4511 4.14): `upgrade` makes the TLS socket on the plain one. */
   startTls(upgrade: (plain: Socket) => Promise<TLSSocket>, deadline: Deadline): Promise<void>
   end(): void
@@ -51,6 +64,7 @@ interface Pending {
 export const codes = {
   success: 0,
   sizeLimitExceeded: 4,
+  noSuchObject: 32,
   inappropriateAuthentication: 48,
   invalidCredentials: 49
 } as const
@@ -157,13 +171,19 @@ export const createSession = (initial: Socket, onEnd: () => void): Session => {
     get alive() {
       return ended === undefined
     },
+    get encryption() {
+      if (!(socket instanceof TLSSocket)) return undefined
+      return { protocol: socket.getProtocol() ?? 'TLS', certificate: socket.getPeerX509Certificate() }
+    },
     search: (query, deadline) =>
       query.pageSize === undefined ? searchOnce(query, [], deadline) : searchInPages(query, query.pageSize, deadline),
     async bind(dn, password, deadline) {
       if (dn === '' || !isSendable(password)) return neverSent
-      const encode = (messageId: number) => new BindRequest({ messageId, dn, password }).write()
+      const encode = (messageId: number) =>
+        new BindRequest({ messageId, dn, password, controls: [new PasswordPolicyControl()] }).write()
       return (await request(operations.bindResponse, encode, deadline)).result
     },
+    request: async (operation, encode, deadline) => (await request(operation, encode, deadline)).result,
     async startTls(upgrade, deadline) {
       const encode = (messageId: number) => new ExtendedRequest({ messageId, oid: startTlsOid }).write()
       const { result } = await request(operations.extendedResponse, encode, deadline)

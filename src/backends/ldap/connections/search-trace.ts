@@ -1,0 +1,72 @@
+import { AndFilter, EqualityFilter, type Filter, NotFilter, OrFilter, PresenceFilter, SubstringFilter } from 'ldapts'
+import { adviceOnSearch, adviceOnSilence } from './answer-advice.ts'
+import type { Deadline } from './deadline.ts'
+import { codes, type SearchAnswer, type SearchQuery, type Session } from './session.ts'
+
+const depth = { base: 'at', one: 'right below', sub: 'below' } as const
+
+const shown = 3
+
+/** The attributes that a filter compares with a value. */
+const attributesIn = (filter: Filter): string[] => {
+  if (filter instanceof AndFilter || filter instanceof OrFilter) return filter.filters.flatMap(attributesIn)
+  if (filter instanceof NotFilter) return []
+  return filter instanceof EqualityFilter || filter instanceof SubstringFilter || filter instanceof PresenceFilter
+    ? [filter.attribute]
+    : []
+}
+
+/** Of a filter that matched nothing, the attributes that no entry there has. */
+const absentAttributes = async (session: Session, query: SearchQuery, deadline: Deadline): Promise<string[]> => {
+  const absent: string[] = []
+  for (const attribute of new Set(attributesIn(query.filter))) {
+    const filter = new PresenceFilter({ attribute })
+    const { base, scope } = query
+    const answer = await session.search({ base, scope, filter, attributes: ['1.1'], sizeLimit: 1 }, deadline)
+    if (answer.result.code === codes.success && answer.entries.length === 0) absent.push(attribute)
+  }
+  return absent
+}
+
+const noneFound = async (session: Session, query: SearchQuery, deadline: Deadline) => {
+  const absent = await absentAttributes(session, query, deadline)
+  return absent.length > 0
+    ? {
+        text: `no entry; none there has ${absent.join(' or ')}`,
+        remedy: 'correct the attribute in the filter or the base, or let the service account read it'
+      }
+    : { text: 'no entry' }
+}
+
+const entriesText = ({ entries }: SearchAnswer): string => {
+  const some = entries.slice(0, shown).map(({ dn }) => dn)
+  const more = entries.length > shown ? ' …' : ''
+  return `${entries.length === 1 ? 'one entry' : `${entries.length} entries`}: ${some.join('; ')}${more}`
+}
+
+/** Searches, and tells what was sent and what came back where somebody wants to know. */
+export const tracedSearch = async (session: Session, query: SearchQuery, deadline: Deadline): Promise<SearchAnswer> => {
+  const { trace } = deadline
+  if (trace === undefined) return session.search(query, deadline)
+  const began = performance.now()
+  const question = `${query.filter} ${depth[query.scope]} ${query.base === '' ? 'the root' : query.base}`
+  const tell = (outcome: 'ok' | 'failed' | 'note', { text, remedy }: { text: string; remedy?: string }, ms: number) =>
+    trace({ step: 'search', outcome, text: `${question}: ${text}`, ms, ...(remedy !== undefined && { remedy }) })
+  try {
+    const answer = await session.search(query, deadline)
+    const ms = performance.now() - began
+    if (answer.references > 0) {
+      const text = `${answer.references} referrals to other servers, which are not followed`
+      trace({ step: 'referral', outcome: 'note', text })
+    }
+    const isCut = answer.result.code === codes.sizeLimitExceeded && answer.entries.length > 1
+    if (isCut) tell('note', { text: `more than ${answer.entries.length - 1}: ${entriesText(answer)}` }, ms)
+    else if (answer.result.code !== codes.success) tell('failed', adviceOnSearch(query, answer.result), ms)
+    else if (answer.entries.length === 0) tell('note', await noneFound(session, query, deadline), ms)
+    else tell('ok', { text: entriesText(answer) }, ms)
+    return answer
+  } catch (error) {
+    tell('failed', adviceOnSilence(error), performance.now() - began)
+    throw error
+  }
+}

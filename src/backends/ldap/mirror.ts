@@ -1,0 +1,25 @@
+import { prepare } from './dn.ts'
+import type { Group } from './group-selector.ts'
+
+/** Which groups become local ones: all, those named, or all but those named. */
+export type MirrorOption = boolean | readonly string[] | { readonly except: readonly string[] }
+
+/** A name that a local group can have: Django's bound, and nothing that can't be seen. */
+const isName = (name: string): boolean =>
+  name.trim() === name && name !== '' && [...name].length <= 150 && !/[\p{Cc}\p{Cf}\p{Cs}\ufffd]/u.test(name)
+
+const namesOf = (groups: readonly Group[]): string[] =>
+  groups.flatMap(({ name }) => (name !== undefined && isName(name) ? [name] : []))
+
+/** The names of the local groups that mirror an account's. Names that are listed keep the spelling of the configuration. */
+export const mirroredNames = (option: MirrorOption, groups: readonly Group[]): string[] | undefined => {
+  if (option === false) return undefined
+  const names = [...new Set(namesOf(groups))]
+  if (option === true) return names
+  if ('except' in option) {
+    const except = new Set(option.except.map(prepare))
+    return names.filter((name) => !except.has(prepare(name)))
+  }
+  const present = new Set(names.map(prepare))
+  return option.filter((name) => present.has(prepare(name)))
+}

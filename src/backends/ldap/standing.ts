@@ -1,0 +1,111 @@
+import type { BackendContext, Identity } from '../../auth/backend.ts'
+import type { Directory } from './connections/directory.ts'
+import { type Condition, parseExpression } from './expression.ts'
+import { type Group, parseGroupSelector } from './group-selector.ts'
+import { accountAttributes, createGroups } from './groups.ts'
+import { accountOf, type LdapAccount } from './identity.ts'
+import { mirroredNames } from './mirror.ts'
+import type { LdapOptions } from './options.ts'
+
+/** What an account's groups and attributes make of it here. */
+export interface Standing {
+  /** The attributes that this needs of an entry. */
+  readonly attributes: readonly string[]
+  /**
+   * The identity as `deny`, `require`, `flags` and `groups.mirror` make it; `undefined` where it is not let in. To be asked
+   * after the password only: it tells of an account what nobody else may learn.
+   * @throws {LdapFailure} where the groups could not be told; nobody is let in on a guess
+   */
+  admit(identity: Identity, context: BackendContext): Promise<Identity | undefined>
+  /** Asked once for one account; `undefined` where no groups are configured. */
+  groupsOf(account: LdapAccount, context: BackendContext): Promise<readonly Group[] | undefined>
+}
+
+/** The most that a line for people shows. */
+const shownGroups = 20
+
+const describe = (groups: readonly Group[]): string => {
+  const shown = groups.slice(0, shownGroups).map(({ dn }) => dn)
+  const more = groups.length > shownGroups ? `; and ${groups.length - shownGroups} more` : ''
+  return groups.length === 0 ? 'in no group' : `in ${groups.length} groups: ${shown.join('; ')}${more}`
+}
+
+export const createStanding = (directory: Directory, options: LdapOptions): Standing => {
+  const { mirror } = options.groups ?? {}
+  const condition = (expression: LdapOptions['require']) => expression && parseExpression(expression)
+  const deny = condition(options.deny)
+  const require = condition(options.require)
+  const superuser = condition(options.flags?.isSuperuser)
+  const conditions = [deny, require, superuser].filter((one) => one !== undefined)
+
+  const selectors = [
+    ...conditions.flatMap((one) => one.selectors),
+    ...Object.keys(options.permissions ?? {}).map(parseGroupSelector)
+  ]
+  const withIds = selectors.some(({ byId }) => byId)
+  const lookUp = options.groups && createGroups(directory, options.groups, withIds)
+  const needsGroups = conditions.some((one) => one.selectors.length > 0) || (mirror !== undefined && mirror !== false)
+
+  const known = new WeakMap<LdapAccount, Promise<readonly Group[]>>()
+  const traced = async (look: Promise<readonly Group[]>, { trace }: BackendContext) => {
+    const began = performance.now()
+    const groups = await look
+    trace?.({ step: 'groups', outcome: 'ok', text: describe(groups), ms: performance.now() - began })
+    return groups
+  }
+  const groupsOf: Standing['groupsOf'] = async (account, context) => {
+    if (lookUp === undefined) return undefined
+    const asked = known.get(account)
+    if (asked !== undefined) return asked
+    const look = traced(lookUp(account, context), context)
+    known.set(account, look)
+    look.catch(() => known.delete(account))
+    return look
+  }
+
+  const isLetIn = (facts: Parameters<Condition['holds']>[0], { trace }: BackendContext): boolean => {
+    if (deny?.holds(facts)) {
+      trace?.({
+        step: 'require',
+        outcome: 'failed',
+        text: '`deny` holds',
+        remedy: 'look at `deny` and at the groups above'
+      })
+      return false
+    }
+    const isMet = require === undefined || require.holds(facts)
+    if (require !== undefined)
+      trace?.(
+        isMet
+          ? { step: 'require', outcome: 'ok', text: '`require` is met' }
+          : {
+              step: 'require',
+              outcome: 'failed',
+              text: '`require` is not met',
+              remedy: 'compare it with the groups above'
+            }
+      )
+    return isMet
+  }
+
+  return {
+    attributes: [
+      ...conditions.flatMap((one) => one.attributes),
+      ...(options.groups ? accountAttributes(options.groups) : [])
+    ],
+    groupsOf,
+    async admit(identity, context) {
+      const account = accountOf(identity)
+      if (account === undefined || (conditions.length === 0 && !needsGroups)) return identity
+      const groups = needsGroups ? ((await groupsOf(account, context)) ?? []) : []
+      const facts = { entry: account.entry, groups }
+      if (!isLetIn(facts, context)) return undefined
+      const mirroredGroups = mirror === undefined ? undefined : mirroredNames(mirror, groups)
+      return {
+        ...identity,
+        ...(superuser && { isSuperuser: superuser.holds(facts) }),
+        ...(mirroredGroups && { mirroredGroups })
+      }
+    }
+  }
+}

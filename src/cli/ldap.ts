@@ -1,0 +1,79 @@
+import type { Command } from 'commander'
+import type { BackendContext } from '../auth/backend.ts'
+import type { Link } from '../auth/link.ts'
+import { userToolsOf } from '../auth/login.ts'
+import { MassChange, type SyncReport, syncUsers } from '../auth/sync.ts'
+import { type Latchkey, openLatchkey } from '../latchkey.ts'
+import { openLog } from '../log.ts'
+import { configOf } from './configuration.ts'
+import { createProgress } from './progress.ts'
+import { Refused } from './refused.ts'
+
+/** What `latchkey ldap sync` may be told. */
+export interface SyncOptions {
+  readonly dryRun?: boolean
+  /** A part of one. */
+  readonly maxChange: number
+  readonly json?: boolean
+}
+
+/** How long one question to the directory may take: a list of everybody takes longer than a login has. */
+const questionMs = 300_000
+
+/** `latchkey ldap sync`: everybody in advance, by the rules of a login. */
+export async function sync(backend: string, options: SyncOptions, command: Command): Promise<void> {
+  const config = await configOf(command)
+  const log = await openLog('error', { stream: process.stderr })
+  const latchkey = await openLatchkey(config, log)
+  const progress = createProgress(process.stderr)
+  try {
+    const link = linkOf(backend, latchkey)
+    const report = await syncUsers(
+      link,
+      {
+        ...userToolsOf({ ...asker(), log, deadline: Number.POSITIVE_INFINITY }, latchkey.login),
+        context: contextOf(log),
+        now: Date.now
+      },
+      { dryRun: options.dryRun === true, maxChange: options.maxChange, onProgress: progress.show }
+    )
+    progress.end()
+    process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : describe(report, options))
+  } catch (error) {
+    progress.end()
+    if (!(error instanceof MassChange)) throw error
+    throw new Refused(`${error.message}. Is that right? Then say so by a greater --max-change.`)
+  } finally {
+    await latchkey.close()
+  }
+}
+
+const asker = () => ({ clientId: 'sync', ip: '127.0.0.1' })
+
+const contextOf = (log: BackendContext['log']): BackendContext => ({
+  ...asker(),
+  log,
+  signal: new AbortController().signal,
+  remainingMs: () => questionMs
+})
+
+function linkOf(backend: string, { login }: Latchkey): Link {
+  const link = login.chain.find(({ id }) => id === backend)
+  const able = login.chain.filter((one) => one.backend.identities).map(({ id }) => id)
+  const known = able.length > 0 ? `there is ${able.join(', ')}` : 'there is none'
+  if (!link)
+    throw new Refused(`there is no backend ${JSON.stringify(backend)} in the configuration; to be synced ${known}`)
+  if (!link.backend.identities) throw new Refused(`the backend ${backend} can't list its users; to be synced ${known}`)
+  return link
+}
+
+function describe(report: SyncReport, { dryRun }: SyncOptions): string {
+  const { seen, created, joined, refused, deactivated, kept } = report
+  const lines = [
+    `${dryRun ? 'a sync would have found' : 'found'} ${seen}: ${created} created, ${joined} joined, ${refused.length} refused`,
+    ...refused.map(({ username, reason }) => `refused ${username}: ${reason}`),
+    ...deactivated.map((email) => `${dryRun ? 'would deactivate' : 'deactivated'} ${email}: gone`),
+    ...kept.map((email) => `kept ${email}: gone from here, but with another identity or a password of ours`)
+  ]
+  return `${lines.join('\n')}\n`
+}

@@ -1,0 +1,71 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { UserStore } from '../auth/user-store.ts'
+import type { Database } from './database.ts'
+import { orm } from './drizzle.ts'
+
+const { and, eq, inArray, sql } = orm
+
+/** The part of the users' port that is about groups. Names are compared as bytes by both dialects. */
+export const createUserGroups = (db: Database): Pick<UserStore, 'joinGroups' | 'mirrorGroups' | 'groupPermissions'> => {
+  const { groups, groupPermissions, userGroups } = db.tables
+
+  /** The ids of groups by name; those that don't exist are made, and named. */
+  const groupsNamed = async (names: readonly string[], at: number) => {
+    const wanted = [...new Set(names)]
+    const named = () => db.queries.select().from(groups).where(inArray(groups.name, wanted))
+    if (wanted.length === 0) return { ids: [], made: [] }
+    const found = await named()
+    const known = new Set(found.map(({ name }) => name))
+    const made = wanted.filter((name) => !known.has(name))
+    if (made.length === 0) return { ids: found.map(({ id }) => id), made }
+    const rows = made.map((name) => ({ id: uuidv7(), name, createdAt: at, updatedAt: at }))
+    await db.insertMissing(db.queries, groups, rows)
+    return { ids: (await named()).map(({ id }) => id), made }
+  }
+
+  const join = async (userId: string, ids: readonly string[], origin: string): Promise<void> => {
+    const rows = ids.map((groupId) => ({ userId, groupId, origin }))
+    if (rows.length > 0) await db.insertMissing(db.queries, userGroups, rows)
+  }
+
+  const mirrored = db.queries
+    .select({ id: groups.id, name: groups.name })
+    .from(userGroups)
+    .innerJoin(groups, eq(groups.id, userGroups.groupId))
+    .where(and(eq(userGroups.userId, sql.placeholder('userId')), eq(userGroups.origin, sql.placeholder('origin'))))
+    .prepare()
+
+  return {
+    async joinGroups(userId, names, at) {
+      const { ids, made } = await groupsNamed(names, at)
+      await join(userId, ids, 'local')
+      return made
+    },
+
+    async mirrorGroups(userId, origin, names, at) {
+      const before = await mirrored.execute({ userId, origin })
+      const known = new Set(before.map(({ name }) => name))
+      const wanted = new Set(names)
+      const joined = [...wanted].filter((name) => !known.has(name))
+      const left = before.filter(({ name }) => !wanted.has(name))
+      if (joined.length > 0) await join(userId, (await groupsNamed(joined, at)).ids, origin)
+      if (left.length > 0) {
+        const ids = left.map(({ id }) => id)
+        await db.queries
+          .delete(userGroups)
+          .where(and(eq(userGroups.userId, userId), eq(userGroups.origin, origin), inArray(userGroups.groupId, ids)))
+      }
+      return { joined, left: left.map(({ name }) => name) }
+    },
+
+    async groupPermissions(names) {
+      if (names.length === 0) return []
+      const rows = await db.queries
+        .select({ permission: groupPermissions.permission, group: groups.name })
+        .from(groups)
+        .innerJoin(groupPermissions, eq(groupPermissions.groupId, groups.id))
+        .where(inArray(groups.name, [...names]))
+      return rows.map(({ permission, group }) => ({ permission, origin: `group ${group}` }))
+    }
+  }
+}

@@ -1,0 +1,240 @@
+import { createHash, X509Certificate } from 'node:crypto'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import type { Backend } from '../../src/auth/backend.ts'
+import type { LdapOptions } from '../../src/backends/ldap/options.ts'
+import { BackendUnavailable } from '../../src/errors.ts'
+import { openTestLatchkey } from '../latchkey.ts'
+import { createCertificates } from '../servers/certificates.ts'
+import { person, personName, userPassword } from '../servers/ldap-fixtures.ts'
+import { logIn, openLdapBackend, questionContext } from '../servers/ldap-fixtures-backend.ts'
+import { type Fault, startProxy } from '../servers/proxy.ts'
+import { startSlapd } from '../servers/slapd.ts'
+
+const folder = await mkdtemp(join(tmpdir(), 'latchkey-faults-'))
+t.teardown(() => rm(folder, { recursive: true, force: true }))
+const certificates = await createCertificates(folder)
+const alice = { entries: [person('alice')] }
+
+/** How long each of many logins took, in order of length, and what came of it. */
+const timed = async (count: number, login: (at: number) => Promise<string>) => {
+  const outcomes: string[] = []
+  const ms: number[] = []
+  for (let at = 0; at < count; at += 1) {
+    const began = performance.now()
+    outcomes.push(await login(at))
+    ms.push(performance.now() - began)
+  }
+  ms.sort((a, b) => a - b)
+  const median = ms[Math.floor(ms.length / 2)] ?? 0
+  return {
+    outcomes: [...new Set(outcomes)],
+    median,
+    p99: ms[Math.ceil(ms.length * 0.99) - 1] ?? 0,
+    longest: ms.at(-1) ?? 0
+  }
+}
+
+const outcomeOf = async (backend: Backend, username = 'alice', timeoutMs = 1500): Promise<string> => {
+  try {
+    return (await logIn(backend, username, userPassword, questionContext(timeoutMs))).outcome
+  } catch (error) {
+    if (error instanceof BackendUnavailable) return error.reason
+    throw error
+  }
+}
+
+const untilAccepted = async (login: () => Promise<string>): Promise<number> => {
+  const began = performance.now()
+  while ((await login()) !== 'accepted') {
+    if (performance.now() - began > 10_000) throw new Error('never accepted again')
+    await sleep(20)
+  }
+  return performance.now() - began
+}
+
+t.test('one of two servers hangs: logins go on as fast as before', async (t) => {
+  const [first, second] = await Promise.all([startSlapd(t, { people: 200 }), startSlapd(t, { people: 200 })])
+  const { bind } = first
+  const backend = openLdapBackend(t, { servers: [first.url, second.url], insecure: true, bind })
+  const login = (at: number) => outcomeOf(backend, personName((at % 200) + 1))
+  await timed(200, login)
+  const before = await timed(400, login)
+  first.pause()
+  t.teardown(() => first.resume())
+  const meanwhile = await timed(3, login)
+  t.same(meanwhile.outcomes, ['accepted'], 'nobody is refused while it is found out')
+  t.ok(meanwhile.longest < 1500, `${Math.round(meanwhile.longest)} ms at most`)
+  const during = await timed(400, login)
+  t.same(during.outcomes, ['accepted'])
+  t.comment(`p99 ${before.p99.toFixed(2)} ms before, ${during.p99.toFixed(2)} ms with one of two hanging`)
+  t.ok(during.p99 <= Math.max(1.5 * before.p99, before.p99 + 50), 'no login waits for the one that hangs')
+})
+
+t.test('all servers hang: 503 in time, then at once; other backends feel nothing; back within 5 s', async (t) => {
+  const [first, second] = await Promise.all([startSlapd(t, alice), startSlapd(t, alice)])
+  const latchkey = await openTestLatchkey(
+    t,
+    `issuer: https://auth.example.com
+publicClient: true
+login: { failureFloor: 1ms }
+limits: { account: false, ip: false }
+backends:
+  - id: members
+    type: static
+    users: [{ username: ann, email: ann@example.org, password: correct horse battery }]
+  - id: corp
+    type: ldap
+    servers: [${first.url}, ${second.url}]
+    insecure: true
+    bind: { dn: "${first.bind.dn}", password: ${first.bind.password} }
+    users: [{ base: "ou=users,dc=example,dc=com", filter: "(uid={username})" }]
+`
+  )
+  const statusOf = async (username: string, password: string) => {
+    const { statusCode } = await latchkey.token({ grant_type: 'password', username, password })
+    return statusCode === 200 ? 'accepted' : String(statusCode)
+  }
+  const corp = () => statusOf('alice', userPassword)
+  const ann = () => statusOf('ann', 'correct horse battery')
+  t.equal(await corp(), 'accepted')
+  const annBefore = await timed(20, ann)
+  for (const server of [first, second]) {
+    server.pause()
+    t.teardown(() => server.resume())
+  }
+  const found = await timed(1, corp)
+  t.same(found.outcomes, ['503'])
+  t.ok(found.longest < 5000, `${Math.round(found.longest)} ms`)
+  const open = await timed(20, corp)
+  t.same(open.outcomes, ['503'])
+  const annDuring = await timed(20, ann)
+  t.same(annDuring.outcomes, ['accepted'])
+  t.comment(
+    `503 after ${found.longest.toFixed(0)} ms, then median ${open.median.toFixed(1)} ms; ` +
+      `another backend ${annBefore.median.toFixed(1)} ms before, ${annDuring.median.toFixed(1)} ms during`
+  )
+  // Each of these pays for one password hash, which is what the time goes into.
+  t.ok(open.median - annBefore.median < 50, `${open.median.toFixed(1)} ms with the breakers open`)
+  t.ok(annDuring.median <= annBefore.median + 50, 'another backend feels nothing')
+  for (const server of [first, second]) server.resume()
+  const backMs = await untilAccepted(corp)
+  t.comment(`back after ${Math.round(backMs)} ms`)
+  t.ok(backMs < 5000)
+  t.match(latchkey.log(), /"event":"ldap_server_down"[\s\S]*"event":"ldap_server_up"/)
+})
+
+t.test('whatever the network does to one server, the other answers', async (t) => {
+  const [first, second] = await Promise.all([startSlapd(t, alice), startSlapd(t, alice)])
+  const faults: Readonly<Record<string, Fault>> = {
+    silence: { kind: 'drop' },
+    resets: { kind: 'reset' },
+    'half answers': { kind: 'half' },
+    garbage: { kind: 'garbage', bytes: 'HTTP/1.1 400 Bad Request\r\n\r\n' },
+    'a trickle': { kind: 'throttle', bytesPerSecond: 20 },
+    'answers long after': { kind: 'delay', ms: 3000 }
+  }
+  for (const [name, fault] of Object.entries(faults)) {
+    const proxy = await startProxy(t, first.port)
+    const servers = [`ldap://127.0.0.1:${proxy.port}`, second.url]
+    const backend = openLdapBackend(t, { servers, insecure: true, bind: first.bind })
+    t.equal(await outcomeOf(backend), 'accepted', `${name}: before`)
+    proxy.set(fault)
+    const during = await timed(5, () => outcomeOf(backend))
+    t.same(during.outcomes, ['accepted'], `${name}: ${Math.round(during.longest)} ms at most`)
+    proxy.set({ kind: 'pass' })
+    await untilAccepted(async () => (backend.availability?.().state === 'closed' ? 'accepted' : 'not yet'))
+    t.equal(await outcomeOf(backend), 'accepted', `${name}: after`)
+    await backend.close?.()
+  }
+})
+
+t.test('a password is sent elsewhere only where no answer came', async (t) => {
+  const [first, second] = await Promise.all([
+    startSlapd(t, { ...alice, trace: true }),
+    startSlapd(t, { ...alice, trace: true })
+  ])
+  const backend = openLdapBackend(t, { servers: [first.url, second.url], insecure: true, bind: first.bind })
+  await logIn(backend, 'alice')
+  await first.operations()
+  await second.operations()
+  t.equal((await logIn(backend, 'alice', 'wrong')).outcome, 'rejected')
+  t.match(await first.operations(), { binds: 1 })
+  t.match(await second.operations(), { connections: 0, binds: 0 }, 'a wrong password is an answer')
+})
+
+t.test('a slow handshake is an outage of that server alone', async (t) => {
+  const [first, second] = await Promise.all([
+    startSlapd(t, { ...alice, tls: certificates }),
+    startSlapd(t, { ...alice, tls: certificates })
+  ])
+  const proxy = await startProxy(t, first.tlsPort)
+  proxy.set({ kind: 'throttle', bytesPerSecond: 100 })
+  const servers = [`ldaps://127.0.0.1:${proxy.port}`, second.tlsUrl]
+  const backend = openLdapBackend(t, { servers, tls: { ca: certificates.ca }, bind: first.bind })
+  const slow = await timed(3, () => outcomeOf(backend))
+  t.same(slow.outcomes, ['accepted'])
+  t.ok(slow.longest < 1500)
+})
+
+t.test('connections that a firewall has forgotten are found out before a login is spent on them', async (t) => {
+  const slapd = await startSlapd(t, alice)
+  const proxy = await startProxy(t, slapd.port)
+  const servers = [`ldap://127.0.0.1:${proxy.port}`]
+  const pool = { checkAfter: '50ms' }
+  const backend = openLdapBackend(t, { servers, insecure: true, bind: slapd.bind, pool })
+  t.equal(await outcomeOf(backend), 'accepted')
+  await sleep(100)
+  proxy.set({ kind: 'drop' })
+  setTimeout(() => proxy.set({ kind: 'pass' }), 150)
+  t.equal(await outcomeOf(backend), 'accepted')
+  t.ok(proxy.connections().total > 2, 'on new connections')
+})
+
+t.test('pool.min connections are at hand after the first question', async (t) => {
+  const slapd = await startSlapd(t, alice)
+  const proxy = await startProxy(t, slapd.port)
+  const options = { servers: [`ldap://127.0.0.1:${proxy.port}`], insecure: true, bind: slapd.bind }
+  const backend = openLdapBackend(t, { ...options, pool: { min: 3, max: 5 } })
+  t.equal(proxy.connections().total, 0, 'none before')
+  t.equal(await outcomeOf(backend), 'accepted')
+  await sleep(200)
+  t.same(proxy.connections(), { open: 6, total: 6 }, 'three for searches, three for binds')
+  await Promise.all(Array.from({ length: 40 }, () => outcomeOf(backend)))
+  t.ok(proxy.connections().open <= 10)
+})
+
+t.test('strategy random uses every server that answers', async (t) => {
+  const servers = await Promise.all([
+    startSlapd(t, { ...alice, trace: true }),
+    startSlapd(t, { ...alice, trace: true })
+  ])
+  const urls = servers.map(({ url }) => url)
+  const [first] = servers
+  const backend = openLdapBackend(t, { servers: urls, strategy: 'random', insecure: true, bind: first.bind })
+  await timed(30, () => outcomeOf(backend))
+  for (const server of servers) t.ok((await server.operations()).searches > 3)
+  await first.kill()
+  t.same((await timed(20, () => outcomeOf(backend))).outcomes, ['accepted'])
+})
+
+t.test('a pinned key comes on top of a trusted certificate', async (t) => {
+  const slapd = await startSlapd(t, { ...alice, tls: certificates })
+  const { publicKey } = new X509Certificate(await readFile(certificates.cert))
+  const pin = createHash('sha256')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest('base64')
+  const other = createHash('sha256').update('another key').digest('base64')
+  const outcome = (options: Partial<LdapOptions> & Pick<LdapOptions, 'servers'>) =>
+    outcomeOf(openLdapBackend(t, { bind: slapd.bind, ...options }))
+  const { ca } = certificates
+  for (const way of [{ servers: [slapd.tlsUrl] }, { servers: [slapd.url], startTls: true }]) {
+    t.equal(await outcome({ ...way, tls: { ca, pin } }), 'accepted')
+    t.equal(await outcome({ ...way, tls: { ca, pin: [other, pin] } }), 'accepted')
+    t.equal(await outcome({ ...way, tls: { ca, pin: other } }), 'tls')
+    t.equal(await outcome({ ...way, tls: { pin } }), 'tls', 'a pin is no authority')
+  }
+})

@@ -1,0 +1,115 @@
+import t, { type Test } from 'tap'
+import { userToolsOf } from '../../src/auth/login.ts'
+import { type SyncOptions, syncUsers } from '../../src/auth/sync.ts'
+import { openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
+import { command } from '../process.ts'
+import { groupOfNames, groupsBase, peopleBase, person, personName, serviceAccount } from '../servers/ldap-fixtures.ts'
+import { questionContext } from '../servers/ldap-fixtures-backend.ts'
+import { startSlapd } from '../servers/slapd.ts'
+
+const count = 10_000
+const slapd = await startSlapd(t, {
+  people: count,
+  databaseSettings: [`limits dn.exact="${serviceAccount.dn}" size=500 size.prtotal=unlimited`],
+  entries: [
+    person('alice'),
+    person('bob'),
+    person('mailless', { mail: [] }),
+    person('fired'),
+    groupOfNames('editors', [`uid=alice,${peopleBase}`]),
+    groupOfNames('former', [`uid=fired,${peopleBase}`])
+  ]
+})
+
+const configuration = (more = '', filter = '(&(uid={username})(!(employeeNumber=*)))') => `
+backends:
+  - id: corp
+    type: ldap
+    servers: [${slapd.url}]
+    insecure: true
+    bind: { dn: "${slapd.bind.dn}", password: "${slapd.bind.password}" }
+    users: [{ base: "${peopleBase}", filter: "${filter}" }]
+    groups: { base: "${groupsBase}", type: groupOfNames, mirror: true }
+    deny: { group: "cn=former,${groupsBase}" }
+${more}
+publicClient: true
+`
+
+const sync = ({ login, parts }: TestLatchkey, options: Partial<SyncOptions> = {}) => {
+  const [link] = login.chain
+  if (!link) throw new Error('no backend')
+  const request = { log: parts.log, clientId: 'sync', ip: '127.0.0.1', deadline: Number.POSITIVE_INFINITY }
+  const tools = { ...userToolsOf(request, login), context: questionContext(60_000), now: Date.now }
+  return syncUsers(link, tools, { dryRun: false, maxChange: 1, ...options })
+}
+
+const emails = async ({ store }: TestLatchkey) =>
+  (await store.users.list({ limit: 100 })).items.map(({ email, isActive }) => (isActive ? email : `(${email})`)).sort()
+
+t.test('a sync does for everybody what a login does, and again nothing', async (t) => {
+  const latchkey = await openTestLatchkey(t, configuration())
+  const dry = await sync(latchkey, { dryRun: true })
+  t.match(dry, { seen: 3, created: 2, joined: 0, deactivated: [], kept: [] })
+  t.match(dry.refused, [{ username: 'mailless', reason: /no usable e-mail/ }])
+  t.same(await emails(latchkey), [], 'a dry run writes nothing')
+
+  t.match(await sync(latchkey), { seen: 3, created: 2 })
+  t.same(await emails(latchkey), ['alice@example.com', 'bob@example.com'], 'nobody who is denied')
+  const alice = await latchkey.store.users.byEmail('alice@example.com')
+  t.match(alice, { lastLoginAt: null, identities: [{ backend: 'corp', username: 'alice' }] })
+  t.same((await latchkey.store.users.storedPermissions(alice?.id ?? '')).groups, ['editors'])
+  t.match(await sync(latchkey), { seen: 3, created: 0, joined: 0, deactivated: [] })
+  await latchkey.accessToken('alice', 'canary-user-password')
+  t.equal((await latchkey.store.users.byEmail('alice@example.com'))?.id, alice?.id)
+})
+
+t.test('who is gone is deactivated, after a complete run and under the guard', async (t) => {
+  const names = ['leaver1', 'leaver2', 'leaver3', 'stays1', 'stays2', 'stays3']
+  await slapd.add(names.map((name) => person(name)))
+  const latchkey = await openTestLatchkey(t, configuration())
+  await sync(latchkey)
+  const withPassword = await latchkey.store.users.byEmail('leaver3@example.com')
+  await latchkey.store.users.setPasswordHash(withPassword?.id ?? '', 'hash', 1)
+  for (const name of ['leaver1', 'leaver2', 'leaver3']) {
+    await slapd.modify(`dn: uid=${name},${peopleBase}\nchangetype: delete\n`)
+  }
+  // who is denied is not gone
+  await slapd.modify(`dn: cn=former,${groupsBase}\nchangetype: modify\nadd: member\nmember: uid=stays1,${peopleBase}\n`)
+  await t.rejects(sync(latchkey, { maxChange: 0.2 }), { name: 'MassChange', message: /^2 of 8 / })
+  t.match(await sync(latchkey, { dryRun: true }), { deactivated: ['leaver1@example.com', 'leaver2@example.com'] })
+  t.notMatch((await emails(latchkey)).join(), /\(/, 'nobody was deactivated')
+
+  const report = await sync(latchkey, { maxChange: 0.25 })
+  t.match(report, { deactivated: ['leaver1@example.com', 'leaver2@example.com'], kept: ['leaver3@example.com'] })
+  t.match(await emails(latchkey), ['(leaver1@example.com)', '(leaver2@example.com)', 'alice@example.com'])
+  t.match(await sync(latchkey), { deactivated: [] }, 'once')
+})
+
+t.test('an outage on the way deactivates nobody', async (t) => {
+  await slapd.add([person('early')])
+  const latchkey = await openTestLatchkey(t, configuration())
+  await sync(latchkey)
+  await slapd.modify(`dn: uid=early,${peopleBase}\nchangetype: delete\n`)
+  await slapd.kill()
+  await t.rejects(sync(latchkey), { name: 'BackendUnavailable' })
+  await slapd.start()
+  t.notMatch((await emails(latchkey)).join(), /\(/)
+  const narrow = await openTestLatchkey(t, configuration('', '(&(uid={username})(uid=nobody))'), {}, latchkey.folder)
+  await t.rejects(sync(narrow), { name: 'MassChange' }, 'a source that tells of nobody is not believed')
+  t.notMatch((await emails(latchkey)).join(), /\(/)
+})
+
+t.test(`${count} people come in within a minute, from the command line`, async (t: Test) => {
+  const latchkey = await openTestLatchkey(t, configuration('', '(uid={username})'))
+  const began = performance.now()
+  const first = await command(t, ['ldap', 'sync', 'corp', '--json'], latchkey.folder)
+  const seconds = (performance.now() - began) / 1000
+  t.equal(first.code, 0, first.stderr)
+  t.ok(JSON.parse(first.stdout).created >= count)
+  t.ok(seconds < 60, `${seconds.toFixed(1)} s`)
+  t.comment(`${seconds.toFixed(1)} s`)
+  t.match(await latchkey.store.users.byEmail(`${personName(count)}@example.com`), { lastLoginAt: null })
+  const wrong = await command(t, ['ldap', 'sync', 'nobody'], latchkey.folder)
+  t.match([wrong.code, wrong.stderr], [1, /to be synced there is corp/])
+  t.equal((await command(t, ['ldap', 'sync', 'corp', '--max-change', '10'], latchkey.folder)).code, 2)
+})

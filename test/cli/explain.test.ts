@@ -1,0 +1,276 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { stringify } from 'yaml'
+import { type Explanation, explainLogin } from '../../src/auth/explain.ts'
+import { openLog } from '../../src/log.ts'
+import { openTestLatchkey, temporaryFolder } from '../latchkey.ts'
+import { command } from '../process.ts'
+import { createCertificates } from '../servers/certificates.ts'
+import { freePort } from '../servers/free-port.ts'
+import { groupOfNames, groupsBase, peopleBase, person, suffix, userPassword } from '../servers/ldap-fixtures.ts'
+import { startProxy } from '../servers/proxy.ts'
+import { startSlapd } from '../servers/slapd.ts'
+
+type Options = Record<string, unknown>
+
+const folder = await temporaryFolder(t)
+const past = ['20200101000000Z', '20200201000000Z'] as const
+const [certificates, elsewhere, expired] = await Promise.all([
+  createCertificates(folder, { names: 'DNS:localhost,IP:127.0.0.1' }),
+  createCertificates(folder, { prefix: 'elsewhere', names: 'DNS:dc1.corp' }),
+  createCertificates(folder, { prefix: 'expired', validity: past })
+])
+const entries = [
+  person('alice', { employeeNumber: '7' }),
+  person('bob', { mail: ['bob@example.com', 'b@example.com'] }),
+  person('carl', { mail: [] }),
+  person('dora', { mail: 'dora@elsewhere.org' }),
+  person('twin1', { cn: 'Twin', sn: 'Twin' }),
+  person('twin2', { cn: 'Twin', sn: 'Twin' }),
+  groupOfNames('editors', [`uid=alice,${peopleBase}`])
+]
+const [slapd, otherName, outdated, strict, mute] = await Promise.all([
+  startSlapd(t, { entries, tls: certificates, anonymous: false }),
+  startSlapd(t, { tls: elsewhere }),
+  startSlapd(t, { tls: expired }),
+  startSlapd(t, { tls: certificates, databaseSettings: ['security simple_bind=128'] }),
+  startSlapd(t, { people: 3, databaseSettings: [`limits dn.exact="cn=latchkey,${suffix}" size=1`] })
+])
+const { bind } = slapd
+const users = [{ base: peopleBase, filter: '(uid={username})' }]
+const right: Options = { servers: [slapd.url], insecure: true, bind, users }
+const secure: Options = { servers: [slapd.tlsUrl], tls: { ca: certificates.ca }, bind, users }
+const swapped = (servers: string[], tls: Options = {}): Options => ({ ...secure, servers, tls: { ...tls } })
+const closedPort = await freePort()
+
+const explained = async (t: Test, options: Options, username: string, password?: string): Promise<Explanation> => {
+  const backend = { id: 'corp', type: 'ldap', timeout: '1500ms', ...options }
+  const yaml = stringify({ issuer: 'https://auth.example.com', publicClient: true, backends: [backend] })
+  const { login } = await openTestLatchkey(t, yaml)
+  const log = await openLog('silent')
+  return explainLogin({ username, log, ...(password !== undefined && { password }) }, login)
+}
+
+/** The steps that say that something is wrong, or that nothing was found. */
+const complaints = ({ steps }: Explanation): string =>
+  steps
+    .filter(({ outcome }) => outcome !== 'ok')
+    .map(({ step, text, remedy }) => `${step}: ${text}${remedy === undefined ? '' : ` → ${remedy}`}`)
+    .join('\n')
+
+const { tls: _none, ...withoutTls } = secure
+const groups = { base: groupsBase, type: 'groupOfNames' }
+
+/** A mistake, who logs in, and what must be said: the mistake and its remedy. */
+const mistakes: Readonly<Record<string, readonly [options: Options, username: string, ...said: RegExp[]]>> = {
+  'no such host': [
+    { ...secure, servers: ['ldaps://dc1.does-not-exist.invalid'] },
+    'alice',
+    /dns: (there is no host|the name) dc1\.does-not-exist\.invalid.*→.*(servers|DNS)/
+  ],
+  'wrong port': [
+    { ...secure, servers: [`ldaps://127.0.0.1:${closedPort}`] },
+    'alice',
+    /tcp: nobody listens on 127\.0\.0\.1 port \d+ → correct the port.*636/
+  ],
+  'no such socket': [
+    { ...right, servers: ['ldapi://%2Ftmp%2Fno-such-socket'] },
+    'alice',
+    /tcp: there is no socket \/tmp\/no-such-socket → correct the path/
+  ],
+  'an authority that nobody trusts': [
+    withoutTls,
+    'alice',
+    /tls: the certificate is signed by Latchkey test authority server.*→.*tls\.ca/
+  ],
+  'another authority': [
+    swapped([slapd.tlsUrl], { ca: elsewhere.ca }),
+    'alice',
+    /signed by Latchkey test authority server.*→.*tls\.ca/
+  ],
+  'another name': [
+    swapped([otherName.tlsUrl], { ca: elsewhere.ca }),
+    'alice',
+    /tls: the certificate is for dc1\.corp, the URL says 127\.0\.0\.1 →.*tls\.serverName/
+  ],
+  'another serverName': [
+    swapped([slapd.tlsUrl], { ca: certificates.ca, serverName: 'dc9.corp' }),
+    'alice',
+    /the certificate is for localhost, 127\.0\.0\.1, tls\.serverName says dc9\.corp/
+  ],
+  'an expired certificate': [
+    swapped([outdated.tlsUrl], { ca: expired.ca }),
+    'alice',
+    /tls: the certificate expired on 2020-02-01 → renew/
+  ],
+  'another pin': [
+    swapped([slapd.tlsUrl], { ca: certificates.ca, pin: `${'A'.repeat(43)}=` }),
+    'alice',
+    /tls: the key of the certificate is [A-Za-z0-9+/]{43}=, tls\.pin says A+= →/
+  ],
+  'no such CA file': [
+    swapped([slapd.tlsUrl], { ca: '/no/such.pem' }),
+    'alice',
+    /tls: the files of `tls`.*no\/such\.pem.*→.*tls\.ca/
+  ],
+  'ldaps to the plain port': [
+    swapped([slapd.url.replace('ldap:', 'ldaps:')], { ca: certificates.ca }),
+    'alice',
+    /tls: .*→.*(ldap:\/\/|startTls)/
+  ],
+  'ldap to the TLS port': [
+    { ...right, servers: [slapd.tlsUrl.replace('ldaps:', 'ldap:')] },
+    'alice',
+    /bind: .*→.*ldaps:\/\//
+  ],
+  'StartTLS that the server does not do': [
+    { ...right, insecure: false, startTls: true, servers: [mute.url] },
+    'alice',
+    /tls: the server does not do StartTLS.*→ write ldaps:\/\//
+  ],
+  'wrong service password': [
+    { ...right, bind: { ...bind, password: 'canary-wrong' } },
+    'alice',
+    /bind: the directory refused the service account cn=latchkey.*→ correct bind\.dn and bind\.password/
+  ],
+  'plain text refused by the server': [
+    { ...right, servers: [strict.url] },
+    'alice',
+    /bind: the directory refuses passwords over a connection without TLS → use ldaps/
+  ],
+  'no bind where one is needed': [
+    { servers: [slapd.url], insecure: true, users },
+    'alice',
+    /search: \(uid=alice\) below ou=users.*(may not|there is no entry).*→/
+  ],
+  'wrong base': [
+    { ...right, users: [{ base: `ou=people,${suffix}`, filter: '(uid={username})' }] },
+    'alice',
+    /search: \(uid=alice\) below ou=people.*there is no entry ou=people,dc=example,dc=com.*nearest that exists is dc=example,dc=com → correct the base/
+  ],
+  'wrong attribute in the filter': [
+    { ...right, users: [{ base: peopleBase, filter: '(sAMAccountName={username})' }] },
+    'alice',
+    /search: \(sAMAccountName=alice\) below.*none there has sAMAccountName → correct the attribute/
+  ],
+  'nobody of that name': [right, 'nobody', /search: \(uid=nobody\) below .*: no entry\n.*knows no such account/],
+  'several of that name': [
+    { ...right, users: [{ base: peopleBase, filter: '(sn={username})' }] },
+    'Twin',
+    /verdict: rejects: several accounts have this name.* → narrow/
+  ],
+  'wrong subject attribute': [
+    { ...right, subject: 'objectGUID' },
+    'alice',
+    /entry: uid=alice.*0 values of objectGUID.*→.*`subject`/
+  ],
+  'no mail': [right, 'carl', /email: .*no usable e-mail address: it gave none → .*attributes\.email/],
+  'wrong mail attribute': [
+    { ...right, attributes: { email: 'email' } },
+    'alice',
+    /email: .*it gave none → .*attributes\.email/
+  ],
+  'several mails': [right, 'bob', /email: .*that tie: it gave bob@example\.com, b@example\.com → set `email\.prefer/],
+  'a domain that is not allowed': [
+    { ...right, email: { domains: ['example.com'] } },
+    'dora',
+    /email: .*outside email\.domains: it gave dora@elsewhere\.org → the domains allowed are example\.com/
+  ],
+  'wrong base of groups': [
+    { ...right, groups: { ...groups, base: `ou=teams,${suffix}` } },
+    'alice',
+    /search: .*below ou=teams.*there is no entry ou=teams.*→ correct the base/
+  ],
+  'wrong type of groups': [
+    { ...right, groups: { ...groups, type: 'groupOfUniqueNames' } },
+    'alice',
+    /search: .*groupOfUniqueNames.*none there has uniqueMember →/
+  ],
+  'a limit of the server': [
+    { ...right, servers: [mute.url], users: [{ base: peopleBase, filter: '(|(uid={username})(sn=Example))' }] },
+    'person000001',
+    /search: .*the directory cut its answer at one of its limits.* → raise the limits of the service account/
+  ]
+}
+
+t.test('each mistake in a configuration is named, with its remedy', async (t) => {
+  for (const [name, [options, username, ...said]] of Object.entries(mistakes)) {
+    const explanation = await explained(t, options, username)
+    const text = complaints(explanation)
+    for (const words of said) t.match(text, words, name)
+    t.notMatch(JSON.stringify(explanation.steps), /canary/, `${name}: no secret`)
+  }
+})
+
+t.test('a directory that hangs is told from one that is not there', async (t) => {
+  const proxy = await startProxy(t, slapd.port)
+  proxy.set({ kind: 'drop' })
+  const silent = { ...right, servers: [`ldap://127.0.0.1:${proxy.port}`], timeout: '400ms' }
+  const { outcome, steps } = await explained(t, silent, 'alice')
+  t.equal(outcome, 'unavailable')
+  t.match(steps.find(({ outcome }) => outcome === 'failed')?.text, 'the directory does not answer')
+})
+
+const yaml = stringify({
+  issuer: 'https://auth.example.com',
+  publicClient: true,
+  backends: [
+    { id: 'local', type: 'local' },
+    {
+      id: 'corp',
+      type: 'ldap',
+      ...secure,
+      email: { domains: ['example.com'] },
+      groups,
+      permissions: { [`cn=editors,${groupsBase}`]: ['blog.change_post'] }
+    }
+  ]
+})
+
+t.test('latchkey explain: the whole way, and the token as it would be', async (t) => {
+  const place = await temporaryFolder(t)
+  await writeFile(join(place, 'latchkey.yaml'), yaml)
+  const run = (args: string[], input = '') => command(t, args, place, { input })
+  const { code, stdout, stderr } = await run(['explain', 'alice'])
+  t.equal(code, 0, stderr)
+  const inOrder = ['backend local', 'no such account', 'backend corp', 'tcp', 'tls', 'bound as cn=latchkey', 'root-dse']
+  const then = [
+    '(uid=alice) below',
+    'entry',
+    'alice@example.com',
+    'new user',
+    'blog.change_post (corp: group cn=editors'
+  ]
+  let at = 0
+  for (const words of [...inOrder, ...then, '"permissions": [', 'a token would be issued']) {
+    const next = stdout.indexOf(words, at)
+    t.ok(next >= at, words)
+    at = Math.max(at, next)
+  }
+  t.notMatch(stdout, /canary/, 'no secret')
+  t.notOk(stdout.includes('\u001b'), 'no colours in a pipe')
+  t.match((await run(['users', 'list'])).stdout, '', 'nobody was made')
+
+  const withPassword = await run(['explain', 'alice', '--password-stdin', '--json'], `${userPassword}\n`)
+  t.match(JSON.parse(withPassword.stdout), {
+    outcome: 'accepted',
+    token: { backend: 'corp', permissions: ['blog.change_post'] }
+  })
+  const wrong = await run(['explain', 'alice', '--password-stdin'], 'canary-wrong\n')
+  t.match([wrong.code, wrong.stdout], [1, /FAIL verdict .* rejects: the password is wrong/])
+  t.notMatch(wrong.stdout + wrong.stderr, /canary/)
+  const one = await run(['explain', 'alice', '--backend', 'corp', '--permission', 'blog.add_post'])
+  t.match([one.code, one.stdout], [1, 'blog.add_post would not be held'])
+  t.equal((await run(['explain', 'alice', '--backend', 'nobody'])).code, 1)
+
+  const check = await run(['check'])
+  t.equal(check.code, 0)
+  for (const words of [
+    /tcp .*connected to/,
+    /tls .*TLSv1\.3, certificate for localhost/,
+    /bind .*bound as/,
+    /root-dse .*LDAP/
+  ])
+    t.match(check.stdout, words)
+})
