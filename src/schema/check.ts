@@ -14,13 +14,16 @@ const require = createRequire(import.meta.url)
 export function check(schema: TSchema, value: unknown, definitions: Definitions = {}): boolean {
   if (Reflect.ownKeys(schema).every((name) => isKeyword(name) || annotations.has(name))) {
     const keywords = schema as Rules
-    return Object.keys(schema).every((name) => !isKeyword(name) || passes(name, keywords, value, definitions))
+    const known = { ...definitions, ...keywords.$defs }
+    return Object.keys(schema).every((name) => !isKeyword(name) || passes(name, keywords, value, known))
   }
   const { Check }: typeof import('typebox/schema') = require('typebox/schema')
   return Check(definitions, schema, value)
 }
 
 interface Keywords {
+  readonly $defs?: Definitions
+  readonly $ref?: string
   readonly type?: string
   readonly const?: unknown
   readonly enum?: readonly unknown[]
@@ -47,7 +50,8 @@ type Tests = {
     rule: Rules[Name],
     value: unknown,
     fits: (schema: TSchema, item: unknown) => boolean,
-    schema: Keywords
+    schema: Keywords,
+    definitions: Definitions
   ) => boolean
 }
 
@@ -73,6 +77,11 @@ const fitsName = (pattern: string, name: string): boolean => new RegExp(pattern,
 
 /** Each passes what it is not about: a length says nothing of a number. */
 const tests: Tests = {
+  $defs: () => true,
+  $ref(name, value, fits, _schema, definitions) {
+    const referred = definitions[name]
+    return referred !== undefined && fits(referred, value)
+  },
   type: (type, value) => types[type]?.(value) === true,
   const: (wanted, value) => isDeepStrictEqual(wanted, value),
   enum: (wanted, value) => wanted.some((one) => isDeepStrictEqual(one, value)),
@@ -123,4 +132,4 @@ const passes = <Name extends keyof Rules>(
   schema: Rules,
   value: unknown,
   definitions: Definitions
-): boolean => tests[name](schema[name], value, (inner, item) => check(inner, item, definitions), schema)
+): boolean => tests[name](schema[name], value, (inner, item) => check(inner, item, definitions), schema, definitions)
