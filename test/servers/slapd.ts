@@ -1,11 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Certificates } from './certificates.ts'
+import { freePort } from './free-port.ts'
 import { type LdapEntry, ldif, people, serviceAccount, suffix, trunk } from './ldap-fixtures.ts'
 
 const administrator = { dn: `cn=admin,${suffix}`, password: 'admin' }
@@ -49,16 +50,6 @@ export interface Slapd {
   start(): Promise<void>
   /** How many of these operations there were since the last call, with `trace`. */
   operations(): Promise<{ connections: number; binds: number; searches: number }>
-}
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
 }
 
 const schemas = ['core', 'cosine', 'nis', 'inetorgperson']
