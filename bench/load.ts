@@ -1,11 +1,14 @@
+import { json } from 'node:stream/consumers'
 import autocannon from 'autocannon'
 
-/** What the load process is told on its command line, as JSON. */
+/** What the load process is told on its standard input, as JSON. */
 export interface Load {
   readonly url: string
   readonly connections: number
   readonly seconds?: number
   readonly amount?: number
+  /** Requests per second at most: a look now and then, and no load of its own. */
+  readonly rate?: number
   readonly method?: 'GET' | 'POST'
   readonly headers?: Record<string, string>
   /** Sent in turn. */
@@ -27,13 +30,22 @@ const {
   connections,
   seconds = 5,
   amount,
+  rate,
   method = 'GET',
   headers = {},
   bodies
-}: Load = JSON.parse(process.argv[2] ?? '{}')
+} = (await json(process.stdin)) as Load
 const requests = bodies?.map((body) => ({ method, headers, body }))
 const bound = amount === undefined ? { duration: seconds } : { amount }
-const result = await autocannon({ url, connections, method, headers, ...bound, ...(requests ? { requests } : {}) })
+const result = await autocannon({
+  url,
+  connections,
+  method,
+  headers,
+  ...bound,
+  ...(rate ? { overallRate: rate } : {}),
+  ...(requests ? { requests } : {})
+})
 const measured: Measured = {
   perSecond: result['2xx'] / result.duration,
   p99Ms: result.latency.p99,

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { json } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { freePort } from '../test/servers/free-port.ts'
@@ -101,10 +102,9 @@ async function startServer(
 
 /** Puts load on a server from a process of its own. */
 export async function load(given: Load): Promise<Measured> {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'bench/load.ts'), JSON.stringify(given)], {
-    maxBuffer: 1 << 24
-  })
-  return JSON.parse(stdout) as Measured
+  const loader = spawn(process.execPath, [join(root, 'bench/load.ts')], { stdio: ['pipe', 'pipe', 'inherit'] })
+  loader.stdin.end(JSON.stringify(given))
+  return (await json(loader.stdout)) as Measured
 }
 
 /** Runs one of bench/ceilings/ that measures something itself and prints a number. */
