@@ -3,6 +3,7 @@ import closeWithGrace from 'close-with-grace'
 import type { Command } from 'commander'
 import { createApp } from '../app.ts'
 import { createFirstAdministrator } from '../first-administrator.ts'
+import { closeServer } from '../http/closing.ts'
 import type { App } from '../http/server.ts'
 import { type Latchkey, openLatchkey } from '../latchkey.ts'
 import { openLog } from '../log.ts'
@@ -48,8 +49,9 @@ function ended(app: App, latchkey: Latchkey): Promise<void> {
       latchkey.drain()
       if (!err) await sleep(drainMs)
       const patience = setTimeout(() => app.server.closeAllConnections(), requestPatienceMs)
-      await app.close()
+      await closeServer(app.server)
       clearTimeout(patience)
+      await app.close()
       await latchkey.close()
       resolve()
     })
