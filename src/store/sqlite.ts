@@ -6,8 +6,9 @@ import { TemporarilyUnavailable } from '../errors.ts'
 import type { Database } from './database.ts'
 import { causeOf, DuplicateKey, MissingReference } from './failures.ts'
 import type { Run } from './kit.ts'
+import { createLoginGroup } from './login-group.ts'
 import { migrate } from './migrate.ts'
-import { recordInTransaction } from './record-login.ts'
+import type { Statement } from './record-login.ts'
 import { sqliteDialect } from './sqlite-kit.ts'
 import { createTables } from './tables.ts'
 import { plainValue } from './values.ts'
@@ -104,6 +105,17 @@ const locked = async <T>({ db, exec }: ReturnType<typeof connect>, work: () => P
   }
 }
 
+/** The same for statements that are known beforehand: nothing else has its turn in between. */
+const lockedAtOnce = ({ db, exec, run }: ReturnType<typeof connect>, statements: readonly Statement[]): void => {
+  exec('begin immediate')
+  try {
+    for (const [sql, values] of statements) run(sql, values, true)
+    exec('commit')
+  } finally {
+    if (db.isTransaction) exec('rollback')
+  }
+}
+
 const bringUpToDate = async (writer: ReturnType<typeof connect>) => {
   // dropping a table that is being rebuilt would delete what refers to it, and within a transaction this can't be set
   writer.exec('pragma foreign_keys = off')
@@ -124,7 +136,10 @@ const openWriter = async (path: string, options: { migrate: boolean }) => {
   }
 }
 
-/** Opens the SQLite file of a `file:` URL: one connection that writes, in turn, and one that reads beside it. */
+/**
+ * Opens the SQLite file of a `file:` URL. One connection does all the work, since another's writes would empty its cache;
+ * a second one reads while a transaction is open on the first.
+ */
 export const openSqlite = async (options: { url: string; migrate: boolean }): Promise<Database> => {
   const path = pathOf(options.url)
   createFile(path)
@@ -133,7 +148,7 @@ export const openSqlite = async (options: { url: string; migrate: boolean }): Pr
   reader.exec('pragma query_only = on')
 
   const enqueue = createQueue()
-  const read: Run = (sql, params) => patiently(() => reader.run(sql, params))
+  const read: Run = (sql, params) => patiently(() => (writer.db.isTransaction ? reader : writer).run(sql, params))
   const inside = sqliteDialect.queries(async (sql, params, writes) => writer.run(sql, params, writes))
   const transaction: Database['transaction'] = (work) =>
     enqueue(() => patiently(() => locked(writer, () => work(inside))))
@@ -145,7 +160,7 @@ export const openSqlite = async (options: { url: string; migrate: boolean }): Pr
     ),
     alias: sqliteDialect.kit.alias,
     insertMissing: sqliteDialect.insertMissing,
-    recordLogin: recordInTransaction(tables, inside, transaction),
+    recordLogin: createLoginGroup((statements) => enqueue(() => patiently(() => lockedAtOnce(writer, statements)))),
     transaction,
     async ping() {
       await read('select 1', [], false)
