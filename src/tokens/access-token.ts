@@ -43,15 +43,16 @@ export interface TokenTools {
 const largeBytes = 4096
 
 /** Issues an access token as RFC 9068 2.2 has it, with the backend that authenticated and the permissions for the audience. */
-export function issueAccessToken(request: IssueRequest, tools: TokenTools): IssuedToken {
+export async function issueAccessToken(request: IssueRequest, tools: TokenTools): Promise<IssuedToken> {
   const { loggedIn, audience, scope, log } = request
   const permissions = permissionsFor(loggedIn.permissions.names, audience, scope)
   const granted = scope && grantedScope(scope, permissions)
   const claims = claimsOf(request, granted, tools)
-  const sign = (part: object): string => tools.keys.sign({ ...claims, ...part }, audience.algorithm, audience.typ)
-  const byReference = (): string => sign({ permissions_digest: permissionsDigest(permissions) })
-  let token = audience.permissionsBy === 'reference' ? byReference() : sign({ permissions })
-  if (token.length > tools.maxBytes && audience.permissionsBy === 'value') token = byReference()
+  const sign = (part: object): Promise<string> =>
+    tools.keys.sign({ ...claims, ...part }, audience.algorithm, audience.typ)
+  const byReference = (): Promise<string> => sign({ permissions_digest: permissionsDigest(permissions) })
+  let token = await (audience.permissionsBy === 'reference' ? byReference() : sign({ permissions }))
+  if (token.length > tools.maxBytes && audience.permissionsBy === 'value') token = await byReference()
   if (token.length > largeBytes) {
     log.warn(
       { event: 'large_token', audience: audience.id, bytes: token.length, user: loggedIn.user.id },

@@ -1,8 +1,8 @@
 import { createHash, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto'
 import { promisify } from 'node:util'
-import { createSigner } from 'fast-jwt'
 import type { Algorithm, KeyStore, StoredKey } from './key-store.ts'
 import type { Seal } from './seal.ts'
+import { createSigner } from './sign.ts'
 
 /** The header `typ` of an access token: RFC 9068 2.1, or what decoders that know only RFC 7519 accept. */
 export type TokenType = 'at+jwt' | 'JWT'
@@ -26,7 +26,7 @@ export interface VerificationKey {
 /** The service's signing keys. */
 export interface KeyRing {
   /** Signs claims with the current key of the algorithm, as a compact JWS (RFC 7515 7.1). */
-  sign(claims: object, algorithm: Algorithm, typ: TokenType): string
+  sign(claims: object, algorithm: Algorithm, typ: TokenType): Promise<string>
   verificationKey(kid: string): VerificationKey | undefined
   /** The key set (RFC 7517 5): every key that a token may still be signed with. */
   jwks(): { readonly keys: readonly PublicJwk[] }
@@ -40,7 +40,7 @@ export class WrongSecret extends Error {
   }
 }
 
-type Sign = (claims: object) => string
+type Sign = ReturnType<typeof createSigner>
 
 /**
  * Reads the keys, and makes the first of each algorithm that is needed where there is none; of replicas that start at once
@@ -88,7 +88,7 @@ function createSignerOf(keys: readonly StoredKey[], algorithm: Algorithm, typ: T
   if (current === undefined) throw new Error(`there is no current signing key for ${algorithm}`)
   const key = seal.open(current.sealed)
   if (key === undefined) throw new WrongSecret()
-  return createSigner({ key, algorithm, kid: current.kid, header: { alg: algorithm, typ } })
+  return createSigner({ key, algorithm, kid: current.kid, typ })
 }
 
 function verificationKeyOf({ algorithm, publicJwk }: StoredKey): VerificationKey {
