@@ -1,5 +1,5 @@
 import { json } from 'node:stream/consumers'
-import autocannon from 'autocannon'
+import autocannon, { type Request } from 'autocannon'
 
 /** What the load process is told on its standard input, as JSON. */
 export interface Load {
@@ -35,7 +35,12 @@ const {
   headers = {},
   bodies
 } = (await json(process.stdin)) as Load
-const requests = bodies?.map((body) => ({ method, headers, body }))
+let sent = 0
+// One request with a body set anew, since autocannon would build every body for every connection before it begins, and have
+// all connections send the same at the same time.
+const requests = bodies && [
+  { method, headers, setupRequest: (request: Request) => ({ ...request, body: bodies[sent++ % bodies.length] ?? '' }) }
+]
 const bound = amount === undefined ? { duration: seconds } : { amount }
 const result = await autocannon({
   url,

@@ -37,6 +37,18 @@ export function canonicalEmail(text: string): string | undefined {
 
 /** A domain in ASCII by UTS 46, lower case, without a trailing dot; `undefined` for what is none, or is an IPv4 address. */
 export function canonicalDomain(text: string): string | undefined {
+  if (knownDomains.has(text)) return knownDomains.get(text)
+  const domain = asciiDomain(text)
+  if (knownDomains.size === maxKnownDomains) knownDomains.clear()
+  knownDomains.set(text, domain)
+  return domain
+}
+
+/** Most logins are from a handful of domains, and UTS 46 walks each character through its tables. */
+const knownDomains = new Map<string, string | undefined>()
+const maxKnownDomains = 256
+
+function asciiDomain(text: string): string | undefined {
   const ascii = toASCII(text, { checkBidi: true, checkJoiners: true, useSTD3ASCIIRules: true, verifyDNSLength: true })
   if (ascii === null || isAddress.test(ascii) || edgeHyphen.test(ascii)) return undefined
   return ascii
