@@ -6,6 +6,9 @@ import { atLeast, atMost, type Row, rounds } from '../row.ts'
 const people = 10_000
 const seconds = 6
 
+/** As long as the service takes to notice that nothing is to be done, and to collect its garbage. */
+const quiet = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 15_000))
+
 /** Directory logins of 10,000 people who are known already, and the memory that 10,000 more of them leave behind. */
 export const ldapLogins = (): Promise<Row[]> =>
   withScope(async (scope) => {
@@ -42,6 +45,7 @@ backends:
       })
       if (first.failed > 0) throw new Error(`${first.failed} first logins failed`)
     }
+    await quiet()
     const before = await residentMiB(server)
     const pairs: Array<readonly [number, number]> = []
     for (let round = 0; round < rounds; round++) {
@@ -51,7 +55,7 @@ backends:
       pairs.push([limit.perSecond, ours.perSecond])
     }
     await load({ ...post, url: `${server.url}/token`, bodies: spread, amount: 10_000 })
-    await new Promise((resolve) => setTimeout(resolve, 5000))
+    await quiet()
     const grown = (await residentMiB(server)) - before
     return [
       atLeast(0.6, {

@@ -15,7 +15,7 @@ export const localLogins = (): Promise<Row[]> =>
     const server = await startLatchkey(scope, yaml, { folder })
     const bodies = emails.map((email) => loginBody(email, password))
     const post = { url: `${server.url}/token`, method: 'POST', headers: form, bodies } as const
-    await load({ ...post, connections: 8, amount: 200 })
+    await load({ ...post, connections: 64, amount: 2000 })
     const pairs: Array<readonly [number, number]> = []
     const jwks: number[] = []
     let refused = 0
