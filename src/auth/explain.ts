@@ -208,7 +208,8 @@ const newUser = ({ value, vouched }: VouchedEmail): User => ({
   identities: [],
   createdAt: 0,
   updatedAt: 0,
-  lastLoginAt: null
+  lastLoginAt: null,
+  tokensValidFrom: 0
 })
 
 async function explainPermissions(

@@ -157,6 +157,7 @@ function unwritten(store: UserStore): UserStore {
       hasPassword: passwordHash !== null,
       identities: identity === undefined ? [] : [identity],
       createdAt: at,
+      tokensValidFrom: 0,
       updatedAt: at
     }),
     link: async () => 'linked',

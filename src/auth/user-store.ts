@@ -34,6 +34,8 @@ export interface User {
   readonly createdAt: number
   readonly updatedAt: number
   readonly lastLoginAt: number | null
+  /** Tokens issued before are dead; whole seconds in milliseconds. */
+  readonly tokensValidFrom: number
 }
 
 /** A user to be created. The id is made by the store. */

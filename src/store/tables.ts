@@ -19,7 +19,9 @@ export const createTables = (kit: Kit) => {
       passwordHash: kit.key('password_hash', 512),
       createdAt: kit.integer('created_at').notNull(),
       updatedAt: kit.integer('updated_at').notNull(),
-      lastLoginAt: kit.integer('last_login_at')
+      lastLoginAt: kit.integer('last_login_at'),
+      /** Tokens issued before are dead: the password was changed, or the user was logged out everywhere. Whole seconds. */
+      tokensValidFrom: kit.integer('tokens_valid_from').notNull().default(0)
     },
     (t) => [kit.uniqueIndex('latchkey_users_email').on(t.email)]
   )
@@ -129,12 +131,83 @@ export const createTables = (kit: Kit) => {
       state: kit.key('state', 16).$type<StoredKey['state']>().notNull(),
       publicJwk: kit.text('public_jwk').notNull(),
       sealed: kit.text('sealed').notNull(),
-      createdAt: kit.integer('created_at').notNull()
+      createdAt: kit.integer('created_at').notNull(),
+      activatedAt: kit.integer('activated_at'),
+      retiredAt: kit.integer('retired_at')
     },
     (t) => [kit.uniqueIndex('latchkey_signing_keys_generation').on(t.algorithm, t.generation)]
   )
 
-  return { users, identities, permissions, userPermissions, groups, groupPermissions, userGroups, signingKeys }
+  const sessions = kit.table(
+    'latchkey_sessions',
+    {
+      id: kit.key('id', 36).primaryKey(),
+      userId: kit.key('user_id', 36).notNull(),
+      backend: kit.key('backend', 64).notNull(),
+      subject: kit.key('subject', 255).notNull(),
+      clientId: kit.key('client_id', 128).notNull(),
+      audience: kit.text('audience').notNull(),
+      scope: kit.text('scope'),
+      amr: kit.json<readonly string[]>('amr').notNull(),
+      /** How often its refresh token was rotated; the token that holds this number is the live one. */
+      counter: kit.integer('counter').notNull(),
+      rotatedAt: kit.integer('rotated_at').notNull(),
+      authenticatedAt: kit.integer('authenticated_at').notNull(),
+      createdAt: kit.integer('created_at').notNull(),
+      /** The absolute end. */
+      expiresAt: kit.integer('expires_at').notNull(),
+      /** The end where nobody refreshes it before; never after the absolute one. */
+      idleExpiresAt: kit.integer('idle_expires_at').notNull()
+    },
+    (t) => [
+      kit.index('latchkey_sessions_user').on(t.userId),
+      kit.index('latchkey_sessions_idle').on(t.idleExpiresAt),
+      kit
+        .foreignKey({ name: 'latchkey_sessions_user_fk', columns: [t.userId], foreignColumns: [users.id] })
+        .onDelete('cascade')
+    ]
+  )
+
+  /** Access tokens by `jti`, and ended sessions by `sid`, until the last token that names them has expired. */
+  const revokedTokens = kit.table(
+    'latchkey_revoked_tokens',
+    { id: kit.key('id', 64).primaryKey(), expiresAt: kit.integer('expires_at').notNull() },
+    (t) => [kit.index('latchkey_revoked_tokens_expiry').on(t.expiresAt)]
+  )
+
+  const clients = kit.table('latchkey_clients', {
+    id: kit.key('id', 128).primaryKey(),
+    /** Everything but the secrets, as the configuration would have it. */
+    definition: kit.json<Record<string, unknown>>('definition').notNull(),
+    /** SHA-256 of each secret that is valid; two while one replaces the other. */
+    secrets: kit
+      .json<ReadonlyArray<{ hash: string; createdAt: number; expiresAt: number | null }>>('secrets')
+      .notNull(),
+    createdAt: kit.integer('created_at').notNull(),
+    updatedAt: kit.integer('updated_at').notNull()
+  })
+
+  /** Client assertions (RFC 7523 3): one `jti` of one client counts once. */
+  const usedAssertions = kit.table(
+    'latchkey_used_assertions',
+    { id: kit.key('id', 64).primaryKey(), expiresAt: kit.integer('expires_at').notNull() },
+    (t) => [kit.index('latchkey_used_assertions_expiry').on(t.expiresAt)]
+  )
+
+  return {
+    users,
+    identities,
+    permissions,
+    userPermissions,
+    groups,
+    groupPermissions,
+    userGroups,
+    signingKeys,
+    sessions,
+    revokedTokens,
+    clients,
+    usedAssertions
+  }
 }
 
 /** Our tables as the queries see them. */

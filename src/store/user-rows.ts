@@ -44,7 +44,8 @@ export const toUser = (row: UserRow, rows: readonly IdentityRow[]): User => {
     identities,
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
-    lastLoginAt: row.lastLoginAt
+    lastLoginAt: row.lastLoginAt,
+    tokensValidFrom: row.tokensValidFrom
   }
 }
 

@@ -33,6 +33,7 @@ export const createUserStore = (db: Database): UserStore => {
         attributes: { ...user.attributes },
         ownAttributes: { ...user.ownAttributes },
         isActive: true,
+        tokensValidFrom: 0,
         createdAt: at,
         updatedAt: at
       }

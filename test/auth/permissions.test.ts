@@ -24,6 +24,7 @@ const user = (backends: string[], more: Partial<User> = {}): User => ({
   createdAt: 0,
   updatedAt: 0,
   lastLoginAt: null,
+  tokensValidFrom: 0,
   ...more
 })
 
