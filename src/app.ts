@@ -6,9 +6,12 @@ import { acceptBodies } from './http/bodies.ts'
 import { discoveryRoutes } from './http/discovery.ts'
 import { documentRoutes } from './http/document.ts'
 import { answerErrors } from './http/errors.ts'
+import { forwardAuthRoute } from './http/forward-auth.ts'
+import { introspectRoute } from './http/introspect.ts'
 import { operationRoutes } from './http/operations.ts'
 import type { AppParts } from './http/parts.ts'
 import { logRequests } from './http/request-log.ts'
+import { revokeRoute } from './http/revoke.ts'
 import { type App, createServer } from './http/server.ts'
 import { tokenRoute } from './http/token.ts'
 import { userinfoRoute } from './http/userinfo.ts'
@@ -38,6 +41,9 @@ export async function createApp(parts: AppParts): Promise<App> {
   await app.register(async (routes: App) => {
     tokenRoute(routes, parts)
     userinfoRoute(routes, parts)
+    introspectRoute(routes, parts)
+    revokeRoute(routes, parts)
+    forwardAuthRoute(routes, parts)
     discoveryRoutes(routes, parts)
     operationRoutes(routes, parts)
   })

@@ -13,8 +13,11 @@ import { type HashQueue, openPasswords } from './passwords/argon2.ts'
 import { keptSecret } from './secret.ts'
 import type { Store } from './store/index.ts'
 import type { TokenTools } from './tokens/access-token.ts'
+import { sweepExpiredSessions } from './tokens/expired-sessions.ts'
 import { openKeyRing } from './tokens/key-ring.ts'
+import { createRefreshTokens } from './tokens/refresh-token.ts'
 import { createSeal } from './tokens/seal.ts'
+import { createSessions } from './tokens/sessions.ts'
 import { version } from './version.ts'
 
 /** Everything that the configuration asks for, opened: what the server serves with and the command line works on. */
@@ -74,6 +77,14 @@ export async function openLatchkey(config: Config, log: Logger): Promise<Latchke
       claims: claimsOf(config),
       now: Date.now
     }
+    const sessions = createSessions({
+      store: store.sessions,
+      refreshTokens: createRefreshTokens(secrets),
+      refreshTtlMs: config.tokens.refreshTtlSeconds * 1000,
+      refreshIdleTtlMs: config.tokens.refreshIdleTtlSeconds * 1000,
+      now: Date.now
+    })
+    const stopSweeping = sweepExpiredSessions(store.sessions, { now: Date.now, log })
     let draining = false
     const parts: AppParts = {
       log,
@@ -85,6 +96,7 @@ export async function openLatchkey(config: Config, log: Logger): Promise<Latchke
       clients: config.clients,
       login,
       tokens,
+      sessions,
       audiences: config.audiences,
       metrics,
       pingDatabase: store.ping,
@@ -94,6 +106,7 @@ export async function openLatchkey(config: Config, log: Logger): Promise<Latchke
       draining = true
     }
     const close = async (): Promise<void> => {
+      stopSweeping()
       await closeChain(chain)
       await store.close()
     }

@@ -37,10 +37,17 @@ export interface LoggedIn {
   readonly user: User
   /** The backend that authenticated. */
   readonly backend: Link
+  /** The backend's id for the account. */
+  readonly subject: string
   readonly permissions: Permissions
   /** Epoch milliseconds. */
   readonly at: number
+  /** Until when this proof holds, where the backend can't be asked again; epoch milliseconds. */
+  readonly provenUntil?: number
 }
+
+/** Sessions of a backend that can't be asked for an account end so long after the proof. */
+const proofMs = 3_600_000
 
 /**
  * Credentials in, one person with their permissions out.
@@ -81,7 +88,8 @@ async function admit({ backend, identity }: Accepted, request: RequestContext, t
   const user = await recordLogin({ email, identity, backend, at }, userToolsOf(request, tools))
   const options = { identity: { backend: backend.id, identity } }
   const permissions = await permissionsOf(tools.chain, user, request, tools.permissions, options)
-  return { user, backend, permissions, at }
+  const provenUntil = backend.backend.identity ? {} : { provenUntil: at + proofMs }
+  return { user, backend, subject: identity.subject, permissions, at, ...provenUntil }
 }
 
 /** What finding the person behind an identity needs, whoever brings it: a login or a sync. */

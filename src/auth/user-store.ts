@@ -98,9 +98,11 @@ export interface UserStore {
 
   /** @param options.search prefix of e-mail, canonical; @param options.limit 1 to 1000 */
   list(options: { search?: string; cursor?: string; limit: number }): Promise<UserPage>
-  /** @param passwordHash null makes every password fail. Answers whether the user is there, as the next two do. */
+  /** @param passwordHash null makes every password fail. Answers whether the user is there, as the next three do. */
   setPasswordHash(userId: string, passwordHash: string | null, at: number): Promise<boolean>
   setActive(userId: string, isActive: boolean, at: number): Promise<boolean>
+  /** Ends all of the user's sessions and tokens, as a new password and deactivation do; answers within a second. */
+  logOut(userId: string, at: number): Promise<boolean>
   /** Grants permissions to the user directly; declares those that nobody did. */
   grantPermissions(userId: string, permissions: readonly string[]): Promise<boolean>
   /** Puts the user into groups by name, and makes those that don't exist; answers the names of these. */

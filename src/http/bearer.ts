@@ -16,6 +16,9 @@ export interface Bearer {
 const verifiedTokens = 1000
 const credentials = /^Bearer +([\w.~+/=-]+)$/i
 
+/** Tokens that came in a body, for as long as they are being verified. */
+const inBody = new WeakMap<FastifyRequest, string>()
+
 /** Lets `bearerOf` verify signatures: with our keys only, each with its own algorithm. */
 export async function acceptBearers(app: App, { tokens }: AppParts): Promise<void> {
   await app.register(fastifyJwt, {
@@ -29,29 +32,57 @@ export async function acceptBearers(app: App, { tokens }: AppParts): Promise<voi
       algorithms: ['ES256', 'RS256', 'EdDSA'],
       // A signature stays what it is: the key is looked up before, and dates, audience and user are checked behind, each time.
       cache: verifiedTokens,
-      extractToken: (request) => credentials.exec(request.headers.authorization ?? '')?.[1]
+      extractToken: (request) => inBody.get(request) ?? credentials.exec(request.headers.authorization ?? '')?.[1]
     }
   })
 }
 
 /**
- * The bearer of an access token of ours (RFC 6750 2.1), whatever its audience: the one way in for all that take one. The
- * user must be there and active at this moment.
+ * The bearer of an access token of ours (RFC 6750 2.1), whatever its audience: see `holderOf`.
  * @throws {InvalidToken} for whatever is wrong with the token
  */
 export async function bearerOf(request: FastifyRequest, parts: AppParts): Promise<Bearer> {
   if (!/^Bearer( |$)/i.test(request.headers.authorization ?? '')) throw new InvalidToken('no token', { none: true })
-  const claims = checkClaims(await verified(request), {
-    issuer: parts.tokens.issuer,
-    audiences: new Set(parts.audiences.map(({ id }) => id)),
-    nowSeconds: parts.tokens.now() / 1000
+  return holderOf(await verifiedOf(request), parts)
+}
+
+/** The same for a token in the body. @throws {InvalidToken} */
+export async function holderOfToken(request: FastifyRequest, token: string, parts: AppParts): Promise<Bearer> {
+  return holderOf(await claimsOfToken(request, token), parts)
+}
+
+/** The claims of a token of ours in the body, a user's or a client's, that has not expired; alive or not. @throws {InvalidToken} */
+export async function claimsOfToken(request: FastifyRequest, token: string): Promise<unknown> {
+  inBody.set(request, token)
+  try {
+    return await verifiedOf(request)
+  } finally {
+    inBody.delete(request)
+  }
+}
+
+/**
+ * Who holds these claims now: the one way in for all that take an access token. The user must be there, active and not
+ * logged out since, the backend still configured, neither token nor session revoked.
+ * @throws {InvalidToken}
+ */
+export async function holderOf(verified: unknown, { tokens, audiences, sessions, login }: AppParts): Promise<Bearer> {
+  const claims = checkClaims(verified, {
+    issuer: tokens.issuer,
+    audiences: new Set(audiences.map(({ id }) => id)),
+    nowSeconds: tokens.now() / 1000
   })
-  const user = await parts.login.store.byId(claims.sub)
-  if (!user?.isActive) throw new InvalidToken('the user is gone or inactive')
+  const [user, isRevoked] = await Promise.all([login.store.byId(claims.sub), sessions.store.isRevoked(claims)])
+  const backend = login.chain.find(({ id }) => id === claims.backend)
+  if (!backend) throw new InvalidToken('its backend left the configuration')
+  if (!user) throw new InvalidToken('the user is gone')
+  if (!user.isActive && !backend.backend.allowsInactive) throw new InvalidToken('the user is inactive')
+  if (claims.iat * 1000 < user.tokensValidFrom) throw new InvalidToken('the user was logged out')
+  if (isRevoked) throw new InvalidToken('revoked')
   return { claims, user }
 }
 
-async function verified(request: FastifyRequest): Promise<unknown> {
+async function verifiedOf(request: FastifyRequest): Promise<unknown> {
   try {
     return await request.jwtVerify()
   } catch (error) {

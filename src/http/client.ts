@@ -15,6 +15,8 @@ export interface RegisteredClient {
   /** The only backends that are asked for it. */
   readonly backends?: readonly string[]
   readonly chooseBackend: boolean
+  /** Its own, for tokens of its own. */
+  readonly permissions: readonly string[]
 }
 
 /** Who calls, and what they may ask for. */
@@ -25,6 +27,13 @@ export interface Client {
   /** The backends that are asked for it, in the chain's order. */
   readonly chain: Chain
   readonly chooseBackend: boolean
+  /** It did not authenticate: whoever says so is it. */
+  readonly isPublic: boolean
+  readonly permissions: readonly string[]
+  readonly accessTtlSeconds?: number
+  readonly refreshTtlSeconds?: number
+  /** Whether it may use a grant (RFC 6749 1.3). */
+  mayUse(grant: string): boolean
 }
 
 /** What a request may say of its client in its body (RFC 6749 2.3.1). */
@@ -46,25 +55,44 @@ const publicClientId = 'public'
  * The client behind a request: by HTTP Basic or in the body (RFC 6749 2.3.1), one way only; callers without client
  * authentication are the public client, where that is switched on.
  * @throws {InvalidClient} in the scheme that the client used
- * @throws {UnauthorizedClient} where it may not use this grant
  */
-export function clientOf(request: FastifyRequest, body: ClientParameters, grant: string, parts: AppParts): Client {
+export async function clientOf(request: FastifyRequest, body: ClientParameters, parts: AppParts): Promise<Client> {
   const presented = presentedBy(request, body)
   if (presented === undefined) {
     if (!parts.publicClient || (body.client_id ?? publicClientId) !== publicClientId) throw new InvalidClient()
-    return { id: publicClientId, audiences: parts.audiences, chain: parts.login.chain, chooseBackend: false }
+    return publicClientOf(parts)
   }
   const client = parts.clients.find(({ id }) => id === presented.id)
   const matches = isSame(presented.secret, client?.secret ?? '')
   if (client === undefined || !matches) throw new InvalidClient(presented.scheme)
-  if (!client.grants.includes(grant)) throw new UnauthorizedClient()
-  const { backends } = client
+  const { id, backends, grants, chooseBackend, permissions } = client
   return {
-    id: client.id,
+    ...{ id, chooseBackend, permissions, isPublic: false },
     audiences: client.audiences.flatMap((id) => parts.audiences.filter((audience) => audience.id === id)),
     chain: backends ? parts.login.chain.filter(({ id }) => backends.includes(id)) : parts.login.chain,
-    chooseBackend: client.chooseBackend
+    mayUse: (grant) => grants.includes(grant)
   }
+}
+
+const publicClientOf = ({ audiences, login }: AppParts): Client => ({
+  id: publicClientId,
+  audiences,
+  chain: login.chain,
+  chooseBackend: false,
+  isPublic: true,
+  permissions: [],
+  mayUse: (grant) => grant !== 'client_credentials'
+})
+
+/** A client that authenticated; the public one did not. @throws {InvalidClient} */
+export async function confidentialClientOf(
+  request: FastifyRequest,
+  body: ClientParameters,
+  parts: AppParts
+): Promise<Client> {
+  const client = await clientOf(request, body, parts)
+  if (client.isPublic) throw new InvalidClient()
+  return client
 }
 
 /** The backend that a request asks for, if its client may choose. @throws {UnauthorizedClient} */

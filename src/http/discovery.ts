@@ -46,6 +46,8 @@ function metadataOf({
   publicClient,
   clients
 }: AppParts): { issuer: string } & Record<string, unknown> {
+  const confidential = clients.length > 0 ? ['client_secret_basic', 'client_secret_post'] : []
+  const open = publicClient ? ['none'] : []
   return {
     issuer,
     token_endpoint: `${issuer}/token`,
@@ -53,10 +55,12 @@ function metadataOf({
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     grant_types_supported: grantTypes,
     response_types_supported: [],
-    token_endpoint_auth_methods_supported: [
-      ...(clients.length > 0 ? ['client_secret_basic', 'client_secret_post'] : []),
-      ...(publicClient ? ['none'] : [])
-    ],
+    token_endpoint_auth_methods_supported: [...confidential, ...open],
+    introspection_endpoint: `${issuer}/introspect`,
+    introspection_endpoint_auth_methods_supported: confidential,
+    introspection_signing_alg_values_supported: [...new Set(audiences.map(({ algorithm }) => algorithm))],
+    revocation_endpoint: `${issuer}/revoke`,
+    revocation_endpoint_auth_methods_supported: [...confidential, ...open],
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [...new Set(audiences.map(({ algorithm }) => algorithm))],
     claims_supported: [

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { LoginTools } from '../auth/login.ts'
 import type { TokenTools } from '../tokens/access-token.ts'
 import type { Audience } from '../tokens/audience.ts'
+import type { Sessions } from '../tokens/sessions.ts'
 import type { RegisteredClient } from './client.ts'
 
 /** What the routes are made of; the composition puts it together, no route makes its own. */
@@ -18,6 +19,7 @@ export interface AppParts {
   readonly clients: readonly RegisteredClient[]
   readonly login: LoginTools
   readonly tokens: TokenTools
+  readonly sessions: Sessions
   /** All audiences, the issuer first. */
   readonly audiences: readonly Audience[]
   readonly metrics: { contentType: string; text(): Promise<string> }

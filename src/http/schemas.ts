@@ -34,20 +34,31 @@ const OneOrMore = (description: string): ReturnType<typeof Type.Unsafe<string | 
     ]
   })
 
+const scope = Type.Optional(
+  Type.String({ maxLength: 4096, description: 'Names or patterns that narrow the permissions' })
+)
+
+/** Whom the token is for, in the words of RFC 8693 and RFC 8707; and the client, in those of RFC 6749 2.3.1. */
+const target = {
+  audience: Type.Optional(OneOrMore('The audience of the token; several are refused')),
+  resource: Type.Optional(OneOrMore('The same as a URI (RFC 8707)'))
+}
+const client = {
+  client_id: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+  client_secret: Type.Optional(Type.String({ minLength: 1, maxLength: 1024, format: 'password' }))
+}
+const Token = Type.String({ minLength: 1, maxLength: 65_536 })
+
 /** RFC 6749 4.3.2, with RFC 8707 and RFC 8693 for the audience. */
 export const PasswordGrant = Type.Object(
   {
     grant_type: Type.Literal('password'),
     username: Type.String({ minLength: 1, maxLength: 320, pattern: typed }),
     password: Type.String({ minLength: 1, maxLength: 1024, pattern: typed, format: 'password' }),
-    scope: Type.Optional(
-      Type.String({ maxLength: 4096, description: 'Names or patterns that narrow the permissions' })
-    ),
-    audience: Type.Optional(OneOrMore('The audience of the token; several are refused')),
-    resource: Type.Optional(OneOrMore('The same as a URI (RFC 8707)')),
+    scope,
+    ...target,
     backend: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Ask this backend only' })),
-    client_id: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
-    client_secret: Type.Optional(Type.String({ minLength: 1, maxLength: 1024, format: 'password' }))
+    ...client
   },
   {
     $id: 'PasswordGrant',
@@ -56,13 +67,97 @@ export const PasswordGrant = Type.Object(
   }
 )
 
+/** RFC 6749 6. */
+export const RefreshGrant = Type.Object(
+  { grant_type: Type.Literal('refresh_token'), refresh_token: Token, scope, ...target, ...client },
+  { $id: 'RefreshGrant', ...closed, examples: [{ grant_type: 'refresh_token', refresh_token: 'AZqcXn0cfDqaUV9v…' }] }
+)
+
+/** RFC 6749 4.4.2. */
+export const ClientCredentialsGrant = Type.Object(
+  { grant_type: Type.Literal('client_credentials'), scope, ...target, ...client },
+  { $id: 'ClientCredentialsGrant', ...closed, examples: [{ grant_type: 'client_credentials' }] }
+)
+
+/** RFC 8693 2.1. */
+export const tokenExchange = 'urn:ietf:params:oauth:grant-type:token-exchange'
+/** RFC 8693 3. */
+export const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token'
+
+/** RFC 8693 2.1. */
+export const TokenExchangeGrant = Type.Object(
+  {
+    grant_type: Type.Literal(tokenExchange),
+    subject_token: Token,
+    subject_token_type: Type.String({ maxLength: 255 }),
+    requested_token_type: Type.Optional(Type.String({ maxLength: 255 })),
+    actor_token: Type.Optional(Token),
+    actor_token_type: Type.Optional(Type.String({ maxLength: 255 })),
+    scope,
+    ...target,
+    ...client
+  },
+  {
+    $id: 'TokenExchangeGrant',
+    ...closed,
+    examples: [
+      {
+        grant_type: tokenExchange,
+        subject_token: 'eyJhbGciOiJFUzI1NiIs…',
+        subject_token_type: accessTokenType,
+        audience: 'https://blog.example.com'
+      }
+    ]
+  }
+)
+
+/** What the token endpoint takes, by grant. */
+export const grants = [PasswordGrant, RefreshGrant, ClientCredentialsGrant, TokenExchangeGrant] as const
+/** Any of them. */
+export type Grant = Static<(typeof grants)[number]>
+
+/** Any of them, told apart by `grant_type`. */
+export const TokenRequest = Type.Unsafe<Grant>({
+  $id: 'TokenRequest',
+  type: 'object',
+  required: ['grant_type'],
+  discriminator: { propertyName: 'grant_type' },
+  oneOf: grants.map((grant) => Type.Ref(`${(grant as { $id?: string }).$id ?? ''}#`))
+})
+
+/** RFC 7662 2.1 and RFC 7009 2.1; the hint is not needed. */
+export const TokenQuery = Type.Object(
+  { token: Token, token_type_hint: Type.Optional(Type.String({ maxLength: 255 })), ...client },
+  { $id: 'TokenQuery', ...closed, examples: [{ token: 'eyJhbGciOiJFUzI1NiIs…' }] }
+)
+
+/** RFC 7662 2.2. */
+export const Introspection = Type.Object(
+  {
+    active: Type.Boolean(),
+    token_type: Type.Optional(Type.Enum(['Bearer', 'refresh_token'])),
+    client_id: Type.Optional(Type.String()),
+    username: Type.Optional(Type.String({ description: "The user's e-mail" })),
+    scope: Type.Optional(Type.String()),
+    iss: Type.Optional(Type.String()),
+    sub: Type.Optional(Type.String()),
+    aud: Type.Optional(Type.String()),
+    exp: Type.Optional(Type.Integer()),
+    iat: Type.Optional(Type.Integer()),
+    jti: Type.Optional(Type.String())
+  },
+  { $id: 'Introspection', additionalProperties: true, examples: [{ active: false }] }
+)
+
 /** RFC 6749 5.1. */
 export const TokenAnswer = Type.Object(
   {
     access_token: Type.String({ description: 'A JWT as RFC 9068 has it' }),
     token_type: Type.Literal('Bearer'),
     expires_in: Type.Integer({ description: 'Seconds' }),
-    scope: Type.Optional(Type.String())
+    scope: Type.Optional(Type.String()),
+    refresh_token: Type.Optional(Type.String({ description: 'Where the client has that grant' })),
+    issued_token_type: Type.Optional(Type.String({ description: 'Of a token exchange (RFC 8693 2.2.1)' }))
   },
   {
     $id: 'TokenAnswer',
@@ -144,7 +239,18 @@ export const StatusAnswer = Type.Object(
   { $id: 'Status' }
 )
 
-export const shared = [ErrorBody, PasswordGrant, TokenAnswer, UserInfo, KeySet, Health, StatusAnswer] as const
+export const shared = [
+  ErrorBody,
+  ...grants,
+  TokenRequest,
+  TokenAnswer,
+  TokenQuery,
+  Introspection,
+  UserInfo,
+  KeySet,
+  Health,
+  StatusAnswer
+] as const
 
 /** What each error status means, with the codes that come with it. */
 const meanings = {

@@ -1,18 +1,18 @@
 import type { FastifyRequest } from 'fastify'
-import { login } from '../auth/login.ts'
-import { InvalidRequest, UnsupportedGrantType } from '../errors.ts'
-import { issueAccessToken } from '../tokens/access-token.ts'
-import { chooseAudience, parseScope } from '../tokens/audience.ts'
-import { addressOf } from './address.ts'
-import { chosenBackend, clientOf } from './client.ts'
+import { InvalidRequest, UnauthorizedClient, UnsupportedGrantType } from '../errors.ts'
+import type { IssuedToken } from '../tokens/access-token.ts'
+import { type ClientParameters, clientOf } from './client.ts'
+import { clientCredentials } from './grants/client-credentials.ts'
+import { exchange } from './grants/exchange.ts'
+import { type GrantRequest, grantContext } from './grants/grant.ts'
+import { password } from './grants/password.ts'
+import { refresh } from './grants/refresh.ts'
 import type { AppParts } from './parts.ts'
-import { errors, PasswordGrant, ref, TokenAnswer } from './schemas.ts'
+import { errors, type Grant, grants, ref, TokenAnswer, TokenRequest, tokenExchange } from './schemas.ts'
 import type { App } from './server.ts'
+import { recognised } from './token-query.ts'
 
-/** The grants that work. */
-export const grantTypes = ['password'] as const
-
-/** `POST /token` (RFC 6749 3.2): a person's credentials in, a signed access token out. */
+/** `POST /token` (RFC 6749 3.2): credentials or a token in, a signed access token out. */
 export function tokenRoute(app: App, parts: AppParts): void {
   app.post(
     '/token',
@@ -26,41 +26,37 @@ export function tokenRoute(app: App, parts: AppParts): void {
         operationId: 'token',
         summary: 'Get an access token',
         description:
-          'The grant `password` of RFC 6749 4.3 for first-party services. A form, or JSON as an extension, where ' +
-          '`grant_type` defaults to `password`. In a form, empty and unknown parameters are ignored (RFC 6749 3.2); in ' +
-          'JSON they are refused. No parameter may come twice but `audience` and `resource`.',
+          'The grants `password` (RFC 6749 4.3, for first-party services), `refresh_token` (6), `client_credentials` (4.4) ' +
+          'and token exchange (RFC 8693). A form, or JSON as an extension, where `grant_type` defaults to `password`. In a ' +
+          'form, empty and unknown parameters are ignored (RFC 6749 3.2); in JSON they are refused. No parameter may come ' +
+          'twice but `audience` and `resource`.',
         tags: ['tokens'],
         security: [],
         consumes: ['application/x-www-form-urlencoded', 'application/json'],
-        body: ref(PasswordGrant),
+        body: ref(TokenRequest),
         response: { 200: ref(TokenAnswer), ...errors(400, 401, 413, 415, 429, 500, 503) }
       }
     },
     async (request) => {
-      const { body, log } = request
-      const client = clientOf(request, body, body.grant_type, parts)
-      const audience = chooseAudience(
-        { audience: list(body.audience), resource: list(body.resource) },
-        client.audiences
-      )
-      const scope = parseScope(body.scope)
-      const { username, password } = body
-      const isGone = (): boolean => request.raw.socket.destroyed
-      const asked = {
-        log,
-        clientId: client.id,
-        ip: addressOf(request),
-        isGone,
-        chain: client.chain,
-        ...chosenBackend(body.backend, client)
-      }
-      const loggedIn = await login({ kind: 'password', username, password }, asked, parts.login)
-      return issueAccessToken({ loggedIn, clientId: client.id, audience, scope, amr: ['pwd'], log }, parts.tokens)
+      const { body } = request
+      const client = await clientOf(request, body as ClientParameters, parts)
+      if (!client.mayUse(body.grant_type)) throw new UnauthorizedClient()
+      return answer(body, { client, request, parts, ...grantContext(body, client, request) })
     }
   )
 }
 
-const list = (value: string | string[] | undefined): readonly string[] => [value ?? []].flat()
+function answer(body: Grant, asked: GrantRequest): Promise<IssuedToken> {
+  if (body.grant_type === 'password') return password(body, asked)
+  if (body.grant_type === 'refresh_token') return refresh(body, asked)
+  if (body.grant_type === tokenExchange) return exchange(body, asked)
+  return clientCredentials(body, asked)
+}
+
+const byName = new Map(grants.map((grant) => [grant.properties.grant_type.const, grant]))
+
+/** The grants that work. */
+export const grantTypes = [...byName.keys()]
 
 /** Chooses the grant before its shape is looked at, so that an unknown one is called so (RFC 6749 5.2). */
 function readGrant(request: FastifyRequest): void {
@@ -71,17 +67,10 @@ function readGrant(request: FastifyRequest): void {
   const fields = body as Record<string, unknown>
   const isForm = !/^application\/json/i.test(request.headers['content-type'] ?? '')
   if (!isForm && fields.grant_type === undefined) fields.grant_type = 'password'
-  const grant = fields.grant_type
-  if (grant === undefined || grant === '') throw new InvalidRequest("body: 'grant_type' is missing")
-  if (typeof grant !== 'string') throw new InvalidRequest("body: 'grant_type' must be one string")
-  if (!grantTypes.some((known) => known === grant)) throw new UnsupportedGrantType()
-  if (isForm) request.body = recognised(fields)
-}
-
-/** RFC 6749 3.2: parameters without a value are as if omitted, and unrecognised ones are ignored. */
-function recognised(fields: Record<string, unknown>): Record<string, unknown> {
-  const known = Object.entries(fields).filter(
-    ([name, value]) => Object.hasOwn(PasswordGrant.properties, name) && value !== ''
-  )
-  return Object.fromEntries(known)
+  const name = fields.grant_type
+  if (name === undefined || name === '') throw new InvalidRequest("body: 'grant_type' is missing")
+  if (typeof name !== 'string') throw new InvalidRequest("body: 'grant_type' must be one string")
+  const grant = byName.get(name as Grant['grant_type'])
+  if (grant === undefined) throw new UnsupportedGrantType()
+  if (isForm) request.body = recognised(fields, grant.properties)
 }

@@ -2,10 +2,12 @@ import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { Log } from '../auth/ports.ts'
 import type { PermissionStore, UserStore } from '../auth/user-store.ts'
 import type { KeyStore } from '../tokens/key-store.ts'
+import type { SessionStore } from '../tokens/session-store.ts'
 import { createLocalAccounts } from './accounts.ts'
 import { withoutStatements } from './failures.ts'
 import { createKeyStore } from './keys.ts'
 import { createPermissionStore } from './permissions.ts'
+import { createSessionStore } from './sessions.ts'
 import { createUserStore } from './users.ts'
 
 /** Everything that Latchkey keeps. Each method throws `TemporarilyUnavailable` where the database can't answer. */
@@ -14,6 +16,7 @@ export interface Store {
   readonly users: UserStore
   readonly permissions: PermissionStore
   readonly keys: KeyStore
+  readonly sessions: SessionStore
   readonly accounts: LocalAccounts
   /** Answers where the database does. */
   ping(): Promise<void>
@@ -48,6 +51,7 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     users: withoutStatements(createUserStore(db)),
     permissions: withoutStatements(createPermissionStore(db)),
     keys: withoutStatements(createKeyStore(db)),
+    sessions: withoutStatements(createSessionStore(db)),
     accounts: withoutStatements(createLocalAccounts(db)),
     ping: db.ping,
     close: db.close

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { v7 as uuidv7 } from 'uuid'
 import type { UserIdentity, UserStore } from '../auth/user-store.ts'
 import type { Database } from './database.ts'
@@ -11,7 +12,7 @@ const { eq } = orm
 
 /** The users in the database, by either dialect. */
 export const createUserStore = (db: Database): UserStore => {
-  const { users, identities, permissions, userPermissions } = db.tables
+  const { users, identities, permissions, userPermissions, sessions } = db.tables
   const find = createUserQueries(db)
   const identityRow = (userId: string, { attributes, ...identity }: UserIdentity) => ({
     ...identity,
@@ -21,6 +22,29 @@ export const createUserStore = (db: Database): UserStore => {
   const change = async (userId: string, values: Partial<typeof users.$inferInsert>): Promise<boolean> => {
     const [{ affectedRows }] = await db.queries.update(users).set(values).where(eq(users.id, userId))
     return affectedRows > 0
+  }
+
+  /**
+   * Sessions go, and so do the access tokens that were issued before: `iat` counts whole seconds, so that the answer waits
+   * for the next one, and whoever logs in afterwards gets a token that lives.
+   */
+  const changeAndLogOut = async (
+    userId: string,
+    values: Partial<typeof users.$inferInsert>,
+    at: number
+  ): Promise<boolean> => {
+    const tokensValidFrom = Math.ceil((at + 1) / 1000) * 1000
+    const found = await db.transaction(async (tx) => {
+      const [{ affectedRows }] = await tx
+        .update(users)
+        .set({ ...values, tokensValidFrom })
+        .where(eq(users.id, userId))
+      await tx.delete(sessions).where(eq(sessions.userId, userId))
+      return affectedRows > 0
+    })
+    const untilThen = tokensValidFrom - Date.now()
+    if (found && untilThen > 0) await sleep(Math.min(untilThen, 1000))
+    return found
   }
 
   return {
@@ -59,8 +83,10 @@ export const createUserStore = (db: Database): UserStore => {
         return 'recorded' as const
       }),
 
-    setPasswordHash: (userId, passwordHash, at) => change(userId, { passwordHash, updatedAt: at }),
-    setActive: (userId, isActive, at) => change(userId, { isActive, updatedAt: at }),
+    setPasswordHash: (userId, passwordHash, at) => changeAndLogOut(userId, { passwordHash, updatedAt: at }, at),
+    setActive: (userId, isActive, at) =>
+      isActive ? change(userId, { isActive, updatedAt: at }) : changeAndLogOut(userId, { isActive, updatedAt: at }, at),
+    logOut: (userId, at) => changeAndLogOut(userId, {}, at),
 
     async grantPermissions(userId, names) {
       if ((await find.byId(userId)) === undefined) return false

@@ -15,6 +15,16 @@ export interface IssueRequest {
   readonly scope: readonly string[] | undefined
   /** RFC 8176: how the user was authenticated. */
   readonly amr: readonly string[]
+  /** The session that it belongs to; absent: none that could be refreshed. */
+  readonly sid?: string
+  /** It ends no later; epoch milliseconds. */
+  readonly notAfter?: number
+  /** Seconds, where the client's tokens live longer or shorter than others. */
+  readonly ttlSeconds?: number
+  /** RFC 8693 4.1: who acts for the user. */
+  readonly act?: object
+  /** Carries nothing beyond these, whatever the user holds. */
+  readonly within?: readonly string[]
   readonly log: Log
 }
 
@@ -25,6 +35,9 @@ export interface IssuedToken {
   /** Seconds. */
   readonly expires_in: number
   readonly scope?: string
+  readonly refresh_token?: string
+  /** RFC 8693 2.2.1. */
+  readonly issued_token_type?: string
 }
 
 /** What issuing needs. */
@@ -44,8 +57,9 @@ const largeBytes = 4096
 
 /** Issues an access token as RFC 9068 2.2 has it, with the backend that authenticated and the permissions for the audience. */
 export async function issueAccessToken(request: IssueRequest, tools: TokenTools): Promise<IssuedToken> {
-  const { loggedIn, audience, scope, log } = request
-  const permissions = permissionsFor(loggedIn.permissions.names, audience, scope)
+  const { loggedIn, audience, scope, within, log } = request
+  const held = permissionsFor(loggedIn.permissions.names, audience, scope)
+  const permissions = within ? held.filter((name) => within.includes(name)) : held
   const granted = scope && grantedScope(scope, permissions)
   const claims = claimsOf(request, granted, tools)
   const sign = (part: object): Promise<string> =>
@@ -62,7 +76,7 @@ export async function issueAccessToken(request: IssueRequest, tools: TokenTools)
   return {
     access_token: token,
     token_type: 'Bearer',
-    expires_in: tools.accessTtlSeconds,
+    expires_in: claims.exp - claims.iat,
     ...(granted === undefined ? {} : { scope: granted })
   }
 }
@@ -75,28 +89,68 @@ export function permissionsDigest(sorted: readonly string[]): string {
 }
 
 function claimsOf(
-  { loggedIn, clientId, audience, amr }: IssueRequest,
+  { loggedIn, clientId, audience, amr, sid = randomUUID(), act, ...limits }: IssueRequest,
   scope: string | undefined,
   tools: TokenTools
-): object {
+): { readonly iat: number; readonly exp: number; readonly [claim: string]: unknown } {
   const { user, backend, permissions, at } = loggedIn
-  const iat = Math.floor(tools.now() / 1000)
   return {
     ...ownClaims(user, tools.claims),
     iss: tools.issuer,
     sub: user.id,
     aud: audience.id,
-    iat,
-    exp: iat + tools.accessTtlSeconds,
+    ...datesOf(limits, tools),
     jti: randomUUID(),
-    sid: randomUUID(),
+    sid,
     client_id: clientId,
+    ...(act ? { act } : {}),
     auth_time: Math.floor(at / 1000),
     amr,
     ...(scope === undefined ? {} : { scope }),
     ...personClaims(user),
     backend: backend.id,
     groups: permissions.groups
+  }
+}
+
+function datesOf(
+  { ttlSeconds, notAfter = Number.POSITIVE_INFINITY }: Pick<IssueRequest, 'ttlSeconds' | 'notAfter'>,
+  { now, accessTtlSeconds }: TokenTools
+): { readonly iat: number; readonly exp: number } {
+  const iat = Math.floor(now() / 1000)
+  return { iat, exp: Math.min(iat + (ttlSeconds ?? accessTtlSeconds), Math.floor(notAfter / 1000)) }
+}
+
+/** What a token for the client itself is issued for. */
+export interface ClientTokenRequest {
+  readonly clientId: string
+  /** The client's own permissions. */
+  readonly permissions: readonly string[]
+  readonly audience: Audience
+  readonly scope: readonly string[] | undefined
+  readonly ttlSeconds?: number
+}
+
+/**
+ * Issues an access token for a client itself (RFC 6749 4.4). Nobody mistakes it for a user's (RFC 9700 4.15): it names no
+ * backend, session, e-mail or time of authentication, its subject is the client, and `gty` says how it came about.
+ */
+export async function issueClientToken(request: ClientTokenRequest, tools: TokenTools): Promise<IssuedToken> {
+  const { clientId, audience, scope } = request
+  const permissions = permissionsFor([...request.permissions].sort(), audience, scope)
+  const granted = scope && grantedScope(scope, permissions)
+  const { iat, exp } = datesOf(request, tools)
+  const claims = {
+    ...{ iss: tools.issuer, sub: clientId, aud: audience.id, iat, exp, jti: randomUUID(), client_id: clientId },
+    gty: 'client_credentials',
+    ...(granted === undefined ? {} : { scope: granted }),
+    permissions
+  }
+  return {
+    access_token: await tools.keys.sign(claims, audience.algorithm, audience.typ),
+    token_type: 'Bearer',
+    expires_in: exp - iat,
+    ...(granted === undefined ? {} : { scope: granted })
   }
 }
 

@@ -26,7 +26,7 @@ export interface VerificationKey {
 /** The service's signing keys. */
 export interface KeyRing {
   /** Signs claims with the current key of the algorithm, as a compact JWS (RFC 7515 7.1). */
-  sign(claims: object, algorithm: Algorithm, typ: TokenType): Promise<string>
+  sign(claims: object, algorithm: Algorithm, typ: TokenType | 'token-introspection+jwt'): Promise<string>
   verificationKey(kid: string): VerificationKey | undefined
   /** The key set (RFC 7517 5): every key that a token may still be signed with. */
   jwks(): { readonly keys: readonly PublicJwk[] }
@@ -59,7 +59,7 @@ export async function openKeyRing(options: {
   const published = keys.map(({ publicJwk }) => JSON.parse(publicJwk) as PublicJwk)
   const signers = new Map<string, Sign>()
 
-  const signerOf = (algorithm: Algorithm, typ: TokenType): Sign => {
+  const signerOf = (algorithm: Algorithm, typ: string): Sign => {
     const name = `${algorithm} ${typ}`
     const signer = signers.get(name) ?? createSignerOf(keys, algorithm, typ, options.seal)
     signers.set(name, signer)
@@ -83,7 +83,7 @@ async function readWithCurrent(options: Parameters<typeof openKeyRing>[0]): Prom
   return store.all()
 }
 
-function createSignerOf(keys: readonly StoredKey[], algorithm: Algorithm, typ: TokenType, seal: Seal): Sign {
+function createSignerOf(keys: readonly StoredKey[], algorithm: Algorithm, typ: string, seal: Seal): Sign {
   const current = keys.filter((key) => key.algorithm === algorithm && key.state === 'current').at(-1)
   if (current === undefined) throw new Error(`there is no current signing key for ${algorithm}`)
   const key = seal.open(current.sealed)

@@ -19,11 +19,29 @@ export const AccessClaims = Type.Object({
   sid: Text,
   client_id: Text,
   backend: Text,
-  scope: Type.Optional(Type.String())
+  scope: Type.Optional(Type.String()),
+  auth_time: Type.Optional(Seconds),
+  amr: Type.Optional(Type.Array(Type.String())),
+  permissions: Type.Optional(Type.Array(Type.String())),
+  act: Type.Optional(Type.Object({ sub: Text }, { additionalProperties: true }))
 })
 export type AccessClaims = Static<typeof AccessClaims>
 
 const isAccessClaims = createShape(AccessClaims)
+
+/** The claims of a token that a client got for itself: no user's, and never taken for one (RFC 9700 4.15). */
+export const ClientClaims = Type.Object({
+  ...{ iss: Text, sub: Text, aud: Text, iat: Seconds, exp: Seconds, jti: Text, client_id: Text },
+  gty: Type.Literal('client_credentials'),
+  scope: Type.Optional(Type.String()),
+  permissions: Type.Optional(Type.Array(Type.String()))
+})
+export type ClientClaims = Static<typeof ClientClaims>
+
+const isClientClaims = createShape(ClientClaims)
+
+/** What every token of ours has, a user's or a client's. */
+export const isIssued = createShape(Type.Object({ jti: Text, exp: Seconds, client_id: Text }))
 
 /** The header of a compact JWS (RFC 7515 4.1), as far as it is read. */
 export interface JoseHeader {
@@ -55,18 +73,36 @@ export function keyFor(header: JoseHeader | undefined, keys: KeyRing): string {
  * missing that every access token of ours has (RFC 9068 4, RFC 8725 3.8-3.9).
  * @throws {InvalidToken}
  */
-export function checkClaims(
-  claims: unknown,
-  expected: { readonly issuer: string; readonly audiences: ReadonlySet<string>; readonly nowSeconds: number }
-): AccessClaims {
+export function checkClaims(claims: unknown, expected: ExpectedClaims): AccessClaims {
   if (!isAccessClaims(claims)) throw new InvalidToken('not the claims of an access token')
+  checkDates(claims, expected)
+  return claims
+}
+
+/** The same for a client's own token; `undefined` where it is none. @throws {InvalidToken} */
+export function checkClientClaims(claims: unknown, expected: ExpectedClaims): ClientClaims | undefined {
+  if (!isClientClaims(claims)) return undefined
+  checkDates(claims, expected)
+  return claims
+}
+
+/** What a token must hold to be taken. */
+export interface ExpectedClaims {
+  readonly issuer: string
+  readonly audiences: ReadonlySet<string>
+  readonly nowSeconds: number
+}
+
+function checkDates(
+  claims: { iss: string; aud: string; exp: number; iat: number; nbf?: number },
+  expected: ExpectedClaims
+): void {
   if (claims.iss !== expected.issuer) throw new InvalidToken('foreign issuer')
   if (!expected.audiences.has(claims.aud)) throw new InvalidToken('foreign audience')
   if (claims.exp <= expected.nowSeconds) throw new InvalidToken('expired')
   if (Math.max(claims.iat, claims.nbf ?? 0) > expected.nowSeconds + clockSkewSeconds) {
     throw new InvalidToken('not valid yet')
   }
-  return claims
 }
 
 /** Replicas' clocks may differ by so much. */

@@ -214,5 +214,6 @@ t.test('/userinfo', async (t) => {
   await store.users.setActive(id, false, Date.now())
   t.equal((await userinfo(token)).statusCode, 401, 'inactive')
   await store.users.setActive(id, true, Date.now())
-  t.equal((await userinfo(token)).statusCode, 200)
+  t.equal((await userinfo(token)).statusCode, 401, 'what was issued before stays dead')
+  t.equal((await userinfo(await accessToken('alice@example.com', password))).statusCode, 200)
 })

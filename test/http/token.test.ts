@@ -41,7 +41,7 @@ t.test('POST /token', async (t) => {
     t.match(answer.headers, { 'cache-control': 'no-store', pragma: 'no-cache', 'content-type': /^application\/json/ })
     const body = answer.json()
     t.match(body, { token_type: 'Bearer', expires_in: 600 })
-    t.same(Object.keys(body), ['access_token', 'token_type', 'expires_in'])
+    t.same(Object.keys(body), ['access_token', 'token_type', 'expires_in', 'refresh_token'])
     const options = { issuer: 'http://localhost:8000', audience: 'http://localhost:8000', typ: 'at+jwt' }
     const { payload, protectedHeader } = await jwtVerify(body.access_token, jwks, options)
     t.match(protectedHeader, { alg: 'ES256', typ: 'at+jwt', kid: /^[\w-]{43}$/ })

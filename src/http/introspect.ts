@@ -1,0 +1,125 @@
+import type { FastifyRequest } from 'fastify'
+import type { Static } from 'typebox'
+import { InvalidToken } from '../errors.ts'
+import type { Audience } from '../tokens/audience.ts'
+import { checkClientClaims } from '../tokens/verify.ts'
+import { claimsOfToken, holderOf } from './bearer.ts'
+import { type Client, confidentialClientOf } from './client.ts'
+import type { AppParts } from './parts.ts'
+import { errors, Introspection, ref, TokenQuery } from './schemas.ts'
+import type { App } from './server.ts'
+import { readForm } from './token-query.ts'
+
+const inactive = { active: false } as const
+const jwtMediaType = 'application/token-introspection+jwt'
+
+/** `POST /introspect` (RFC 7662): whether a token is alive and what it says; signed where asked for (RFC 9701). */
+export function introspectRoute(app: App, parts: AppParts): void {
+  app.post(
+    '/introspect',
+    {
+      preValidation: async (request) => readForm(request, TokenQuery),
+      schema: {
+        operationId: 'introspect',
+        summary: 'Ask whether a token is alive',
+        description:
+          'For confidential clients: access tokens of ours, and their own refresh tokens. `{"active": false}` for all ' +
+          `else. With \`Accept: ${jwtMediaType}\` the answer is a signed JWT (RFC 9701).`,
+        tags: ['tokens'],
+        security: [{ client: [] }],
+        consumes: ['application/x-www-form-urlencoded', 'application/json'],
+        body: ref(TokenQuery),
+        response: { 200: ref(Introspection), ...errors(400, 401, 413, 415, 500, 503) }
+      }
+    },
+    async (request, reply) => {
+      reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
+      const client = await confidentialClientOf(request, request.body, parts)
+      const answer = await introspectionOf(request, request.body.token, client, parts)
+      if (!request.headers.accept?.toLowerCase().includes(jwtMediaType)) return answer
+      const signed = await signedAnswer(answer, client, parts)
+      // a text is not serialized by the schema of the JSON answer
+      return reply
+        .type(jwtMediaType)
+        .serializer(String)
+        .send(signed as never)
+    }
+  )
+}
+
+async function introspectionOf(
+  request: FastifyRequest,
+  token: string,
+  client: Client,
+  parts: AppParts
+): Promise<Static<typeof Introspection>> {
+  const session = await parts.sessions.owned(token, client.id)
+  if (session) return refreshTokenAnswer(token, client, request, parts)
+  try {
+    const claims = await claimsOfToken(request, token)
+    const own = await clientAnswer(claims, parts)
+    if (own) return own
+    const { user, claims: checked } = await holderOf(claims, parts)
+    return { active: true, token_type: 'Bearer', username: user.email, ...checked }
+  } catch (error) {
+    if (error instanceof InvalidToken) return inactive
+    throw error
+  }
+}
+
+/** A token that a client got for itself. */
+async function clientAnswer(
+  claims: unknown,
+  { tokens, audiences, sessions }: AppParts
+): Promise<Static<typeof Introspection> | undefined> {
+  const checked = checkClientClaims(claims, {
+    issuer: tokens.issuer,
+    audiences: new Set(audiences.map(({ id }) => id)),
+    nowSeconds: tokens.now() / 1000
+  })
+  if (!checked) return undefined
+  if (await sessions.store.isRevoked({ jti: checked.jti, sid: '' })) throw new InvalidToken('revoked')
+  return { active: true, token_type: 'Bearer', ...checked }
+}
+
+/** Alive only as the newest of its session, of a user who may still refresh it; the look does not end anything. */
+async function refreshTokenAnswer(
+  token: string,
+  client: Client,
+  { log }: FastifyRequest,
+  { sessions, login, tokens }: AppParts
+): Promise<Static<typeof Introspection>> {
+  const session = await sessions.owned(token, client.id)
+  if (!session || sessions.tokenOf(session) !== token || session.idleExpiresAt <= tokens.now()) return inactive
+  const user = await login.store.byId(session.userId)
+  log.debug({ session: session.id }, 'refresh token introspected')
+  if (!user?.isActive || session.authenticatedAt < user.tokensValidFrom) return inactive
+  return {
+    active: true,
+    token_type: 'refresh_token',
+    client_id: client.id,
+    username: user.email,
+    ...(session.scope === null ? {} : { scope: session.scope }),
+    iss: tokens.issuer,
+    sub: user.id,
+    aud: session.audience,
+    iat: Math.floor(session.rotatedAt / 1000),
+    exp: Math.floor(session.idleExpiresAt / 1000)
+  }
+}
+
+/** RFC 9701 5: for this client alone, and no access token. */
+function signedAnswer(
+  answer: Static<typeof Introspection>,
+  client: Client,
+  { tokens, audiences }: AppParts
+): Promise<string> {
+  const [issuer] = audiences as readonly [Audience]
+  const claims = {
+    iss: tokens.issuer,
+    aud: client.id,
+    iat: Math.floor(tokens.now() / 1000),
+    token_introspection: answer
+  }
+  return tokens.keys.sign(claims, (client.audiences[0] ?? issuer).algorithm, 'token-introspection+jwt')
+}

@@ -1,0 +1,85 @@
+import type { SessionStore } from '../tokens/session-store.ts'
+import type { Database } from './database.ts'
+import { orm } from './drizzle.ts'
+import { causeOf, MissingReference } from './failures.ts'
+
+const { and, desc, eq, inArray, lte, sql } = orm
+
+/** The sessions in the database, and the tokens that are dead before their time. */
+export const createSessionStore = (db: Database): SessionStore => {
+  const { sessions, revokedTokens } = db.tables
+  const { queries } = db
+  const value = sql.placeholder
+  const byId = queries
+    .select()
+    .from(sessions)
+    .where(eq(sessions.id, value('id')))
+    .prepare()
+  const rotation = queries
+    .update(sessions)
+    .set({
+      counter: sql`${sessions.counter} + 1`,
+      rotatedAt: sql`${value('at')}`,
+      idleExpiresAt: sql`${value('idleExpiresAt')}`
+    })
+    .where(and(eq(sessions.id, value('id')), eq(sessions.counter, value('counter'))))
+    .prepare()
+  const revoked = queries
+    .select({ id: revokedTokens.id })
+    .from(revokedTokens)
+    .where(sql`${revokedTokens.id} in (${value('jti')}, ${value('sid')})`)
+    .prepare()
+
+  return {
+    async create(session) {
+      try {
+        await queries.insert(sessions).values(session)
+        return true
+      } catch (error) {
+        if (causeOf(error) instanceof MissingReference) return false
+        throw error
+      }
+    },
+    async byId(id) {
+      const [session] = await byId.execute({ id })
+      return session?.id === id ? session : undefined
+    },
+    ofUser: async (userId) =>
+      queries.select().from(sessions).where(eq(sessions.userId, userId)).orderBy(desc(sessions.createdAt)),
+    async rotate(id, counter, times) {
+      const [{ affectedRows }] = await rotation.execute({ id, counter, ...times })
+      return affectedRows === 1
+    },
+    async end(ids, deadUntil) {
+      if (ids.length === 0) return
+      await db.transaction(async (tx) => {
+        await tx.delete(sessions).where(inArray(sessions.id, [...ids]))
+        await db.insertMissing(
+          tx,
+          revokedTokens,
+          ids.map((id) => ({ id, expiresAt: deadUntil }))
+        )
+      })
+    },
+    async revoke(jti, expiresAt) {
+      await db.insertMissing(queries, revokedTokens, [{ id: jti, expiresAt }])
+    },
+    isRevoked: async (token) => (await revoked.execute(token)).length > 0,
+    async removeExpired(now, limit) {
+      const old = await queries
+        .select({ id: sessions.id })
+        .from(sessions)
+        .where(lte(sessions.idleExpiresAt, now))
+        .limit(limit)
+      const dead = await queries
+        .select({ id: revokedTokens.id })
+        .from(revokedTokens)
+        .where(lte(revokedTokens.expiresAt, now))
+        .limit(limit)
+      const ids = (rows: ReadonlyArray<{ id: string }>): string[] => rows.map(({ id }) => id)
+      if (old.length > 0) await queries.delete(sessions).where(inArray(sessions.id, ids(old)))
+      if (dead.length > 0) await queries.delete(revokedTokens).where(inArray(revokedTokens.id, ids(dead)))
+      return old.length + dead.length
+    }
+  }
+}

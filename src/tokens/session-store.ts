@@ -1,0 +1,43 @@
+/** One login that can be refreshed. Times are epoch milliseconds. */
+export interface Session {
+  /** UUIDv7, lower case: the claim `sid` of its access tokens. */
+  readonly id: string
+  readonly userId: string
+  /** The backend that authenticated, and its id for the account. */
+  readonly backend: string
+  readonly subject: string
+  readonly clientId: string
+  readonly audience: string
+  /** What was granted where a scope was asked for. */
+  readonly scope: string | null
+  /** RFC 8176: how the user was authenticated. */
+  readonly amr: readonly string[]
+  /** How often its refresh token was rotated: the token with this number is the live one. */
+  readonly counter: number
+  readonly rotatedAt: number
+  readonly authenticatedAt: number
+  readonly createdAt: number
+  /** The absolute end. */
+  readonly expiresAt: number
+  /** The end where nobody refreshes it before; never after the absolute one. */
+  readonly idleExpiresAt: number
+}
+
+/** The sessions in the database, and the tokens that are dead before their time. Throws `TemporarilyUnavailable`. */
+export interface SessionStore {
+  /** Answers false where the user is gone. */
+  create(session: Session): Promise<boolean>
+  byId(id: string): Promise<Session | undefined>
+  /** Newest first. */
+  ofUser(userId: string): Promise<readonly Session[]>
+  /** Moves the counter from `counter` to the next; false where somebody else did, or the session is gone. */
+  rotate(id: string, counter: number, times: { at: number; idleExpiresAt: number }): Promise<boolean>
+  /** Ends sessions: their rows go, and until `deadUntil` their access tokens are dead. */
+  end(ids: readonly string[], deadUntil: number): Promise<void>
+  /** Remembers an access token by its `jti` as dead until it has expired. */
+  revoke(jti: string, expiresAt: number): Promise<void>
+  /** Whether an access token or its session was revoked. */
+  isRevoked(token: { jti: string; sid: string }): Promise<boolean>
+  /** Removes up to `limit` sessions and as many remembered tokens that have expired; answers how many went. */
+  removeExpired(now: number, limit: number): Promise<number>
+}

@@ -1,0 +1,115 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { LoggedIn } from '../auth/login.ts'
+import type { Log } from '../auth/ports.ts'
+import { InvalidGrant } from '../errors.ts'
+import type { RefreshTokens } from './refresh-token.ts'
+import type { Session, SessionStore } from './session-store.ts'
+
+/** What a new session is bound to for good. */
+export interface NewSession {
+  readonly loggedIn: LoggedIn
+  readonly clientId: string
+  readonly audience: string
+  readonly scope: string | null
+  readonly amr: readonly string[]
+  /** Shorter or longer lives than the usual ones, in milliseconds. */
+  readonly refreshTtlMs?: number
+}
+
+/** The sessions as the grants see them. */
+export interface Sessions {
+  readonly store: SessionStore
+  /** Begins a session. @throws {InvalidGrant} the user was deleted meanwhile */
+  begin(session: NewSession): Promise<Session>
+  /** The refresh token of a session as it stands. */
+  tokenOf(session: Session): string
+  /**
+   * The session behind a refresh token that may be used now.
+   * @throws {InvalidGrant} for all others; a token that was used before ends its session, unless its reply may have been lost
+   */
+  find(token: string, clientId: string, log: Log): Promise<Session>
+  /** Gives the session its next refresh token: one for all who present the same within the grace. @throws {InvalidGrant} */
+  rotate(session: Session, log: Log): Promise<Session>
+  /** Ends a session and its access tokens. */
+  end(session: Session, reason: string, log: Log): Promise<void>
+  /** The session of a refresh token for its owner alone, live or not; for revocation and introspection. */
+  owned(token: string, clientId: string): Promise<Session | undefined>
+}
+
+/** A reply may be lost, and two may refresh at once: so long the token before the last still answers. */
+const graceMs = 30_000
+/** No access token lives longer (the limit of `tokens.accessTtl`, and clocks that differ). */
+const longestAccessTokenMs = 24 * 3_600_000 + 60_000
+
+/** Lifetimes in milliseconds; `now` in epoch milliseconds. */
+export interface SessionOptions {
+  readonly store: SessionStore
+  readonly refreshTokens: RefreshTokens
+  readonly refreshTtlMs: number
+  readonly refreshIdleTtlMs: number
+  now(): number
+}
+
+/** Sessions: one row each, one line of refresh tokens each (RFC 9700 4.14.2: rotation, and reuse ends it). */
+export function createSessions({ store, refreshTokens, ...options }: SessionOptions): Sessions {
+  const idleEnd = (now: number, expiresAt: number): number => Math.min(now + options.refreshIdleTtlMs, expiresAt)
+
+  const end = async ({ id, userId }: Session, reason: string, log: Log): Promise<void> => {
+    await store.end([id], options.now() + longestAccessTokenMs)
+    log.info({ event: 'session_ended', session: id, user: userId, reason }, 'session ended')
+  }
+
+  const opened = async (token: string, clientId: string): Promise<readonly [Session, number] | undefined> => {
+    const content = refreshTokens.open(token)
+    const session = content && (await store.byId(content.session))
+    return session?.clientId === clientId && content ? [session, content.counter] : undefined
+  }
+
+  const isRepeated = ({ counter, rotatedAt }: Session, presented: number): boolean =>
+    presented === counter - 1 && options.now() - rotatedAt <= graceMs
+
+  return {
+    store,
+    async begin({ loggedIn, clientId, audience, scope, amr, refreshTtlMs = options.refreshTtlMs }) {
+      const now = options.now()
+      const proofEnds = loggedIn.provenUntil ?? Number.POSITIVE_INFINITY
+      const expiresAt = Math.min(now + refreshTtlMs, proofEnds)
+      const session: Session = {
+        id: uuidv7(),
+        userId: loggedIn.user.id,
+        backend: loggedIn.backend.id,
+        subject: loggedIn.subject,
+        ...{ clientId, audience, scope, amr, counter: 0, rotatedAt: now, createdAt: now, expiresAt },
+        authenticatedAt: loggedIn.at,
+        idleExpiresAt: idleEnd(now, expiresAt)
+      }
+      if (!(await store.create(session))) throw new InvalidGrant('the user is gone')
+      return session
+    },
+    tokenOf: ({ id, counter }) => refreshTokens.issue({ session: id, counter }),
+    async find(token, clientId, log) {
+      const found = await opened(token, clientId)
+      if (!found) throw new InvalidGrant('no live session of this client')
+      const [session, presented] = found
+      if (session.idleExpiresAt <= options.now()) throw new InvalidGrant('the session has expired')
+      if (presented === session.counter) return session
+      if (isRepeated(session, presented)) return { ...session, counter: presented }
+      await end(session, 'a refresh token was used again', log)
+      throw new InvalidGrant('the refresh token was used before')
+    },
+    async rotate(session, log) {
+      const { id, counter, expiresAt } = session
+      const at = options.now()
+      const idleExpiresAt = idleEnd(at, expiresAt)
+      if (await store.rotate(id, counter, { at, idleExpiresAt })) {
+        return { ...session, counter: counter + 1, rotatedAt: at, idleExpiresAt }
+      }
+      const now = await store.byId(id)
+      if (now && isRepeated(now, counter)) return now
+      if (now) await end(now, 'a refresh token was used again', log)
+      throw new InvalidGrant('the session ended meanwhile')
+    },
+    end,
+    owned: async (token, clientId) => (await opened(token, clientId))?.[0]
+  }
+}
