@@ -7,6 +7,7 @@ import type { ExplainOptions } from './explain.ts'
 import type { SyncOptions } from './ldap.ts'
 import { percentage } from './percentage.ts'
 import { Refused } from './refused.ts'
+import { addSessions } from './sessions.ts'
 import { addUsers } from './users.ts'
 
 /** The exit codes of every command. */
@@ -56,6 +57,7 @@ function addCommands(program: Command): void {
       (await import('./explain.ts')).explain(username, options, command)
     )
   addUsers(program)
+  addSessions(program)
   addLdap(program)
 }
 

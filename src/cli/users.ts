@@ -127,7 +127,8 @@ async function setActive(name: string, isActive: boolean, command: Command): Pro
   })
 }
 
-async function find(name: string, users: UserStore): Promise<User> {
+/** The user of an e-mail or id. @throws {Refused} there is none */
+export async function find(name: string, users: Pick<UserStore, 'byId' | 'byEmail'>): Promise<User> {
   const email = canonicalEmail(name)
   const user = email === undefined ? await users.byId(name.toLowerCase()) : await users.byEmail(email)
   if (!user) throw new Refused(`there is no user ${JSON.stringify(name)}`)

@@ -3,7 +3,7 @@ import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { causeOf, MissingReference } from './failures.ts'
 
-const { and, desc, eq, inArray, lte, sql } = orm
+const { and, asc, desc, eq, gt, inArray, lte, sql } = orm
 
 /** The sessions in the database, and the tokens that are dead before their time. */
 export const createSessionStore = (db: Database): SessionStore => {
@@ -46,6 +46,8 @@ export const createSessionStore = (db: Database): SessionStore => {
     },
     ofUser: async (userId) =>
       queries.select().from(sessions).where(eq(sessions.userId, userId)).orderBy(desc(sessions.createdAt)),
+    list: async ({ cursor = '', limit }) =>
+      queries.select().from(sessions).where(gt(sessions.id, cursor)).orderBy(asc(sessions.id)).limit(limit),
     async rotate(id, counter, times) {
       const [{ affectedRows }] = await rotation.execute({ id, counter, ...times })
       return affectedRows === 1

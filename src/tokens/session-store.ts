@@ -30,6 +30,8 @@ export interface SessionStore {
   byId(id: string): Promise<Session | undefined>
   /** Newest first. */
   ofUser(userId: string): Promise<readonly Session[]>
+  /** All, by id, so that one that begins meanwhile comes last; @param options.cursor the last id of the page before */
+  list(options: { cursor?: string; limit: number }): Promise<readonly Session[]>
   /** Moves the counter from `counter` to the next; false where somebody else did, or the session is gone. */
   rotate(id: string, counter: number, times: { at: number; idleExpiresAt: number }): Promise<boolean>
   /** Ends sessions: their rows go, and until `deadUntil` their access tokens are dead. */

@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
 import type { User } from '../../src/auth/user-store.ts'
+import type { Session } from '../../src/tokens/session-store.ts'
 import { at, identity, newUser, open, startProcess, type World } from './world.ts'
 
 /** Everything that a dialect has to do alike. `world` makes an empty database. */
@@ -97,6 +98,74 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     for (const one of processes) t.equal(await one.ended(), 0)
     t.equal(await store.users.count(), 1)
     t.equal((await store.users.byEmail('race@example.com'))?.identities.length, 1)
+  })
+
+  const sessionOf = (userId: string, other: Partial<Session> = {}): Session => ({
+    id: '019a9c5e-7d1c-7c3a-9a51-5f6f4f1f0b11',
+    ...{ userId, backend: 'corp', subject: 'S-1', clientId: 'web', audience: 'https://blog.example.com' },
+    ...{ scope: null, amr: ['pwd'], counter: 0, rotatedAt: at, authenticatedAt: at, createdAt: at },
+    ...{ expiresAt: at + 9000, idleExpiresAt: at + 5000 },
+    ...other
+  })
+
+  test('a session is kept, rotated once and ended', async (t, { store: { users, sessions } }) => {
+    const user = await created(users.create(newUser('ann@example.com')))
+    const session = sessionOf(user.id, { scope: 'blog.ü' })
+    t.equal(await sessions.create(sessionOf('nobody')), false, 'the user is gone')
+    t.equal(await sessions.create(session), true)
+    t.same(await sessions.byId(session.id), session)
+    t.equal(await sessions.byId(session.id.toUpperCase()), undefined)
+    const times = { at: at + 10, idleExpiresAt: at + 6000 }
+    const rotations = await Promise.all(Array.from({ length: 20 }, () => sessions.rotate(session.id, 0, times)))
+    t.equal(rotations.filter(Boolean).length, 1, 'one of twenty wins')
+    t.match(await sessions.byId(session.id), { counter: 1, rotatedAt: at + 10, idleExpiresAt: at + 6000 })
+    const other = sessionOf(user.id, { id: '019a9c5e-7d1c-7c3a-9a51-5f6f4f1f0b12', createdAt: at + 1 })
+    await sessions.create(other)
+    t.same(
+      (await sessions.ofUser(user.id)).map(({ id }) => id),
+      [other.id, session.id]
+    )
+    t.same(await sessions.list({ cursor: session.id, limit: 5 }), [other])
+    await sessions.end([session.id], at + 100)
+    await sessions.end([session.id], at + 200)
+    t.equal(await sessions.byId(session.id), undefined)
+    t.equal(await sessions.rotate(session.id, 1, times), false)
+    t.equal(await sessions.isRevoked({ jti: 'j', sid: session.id }), true)
+    t.equal(await sessions.isRevoked({ jti: 'j', sid: other.id }), false)
+  })
+
+  test('a revoked token is remembered until it expires', async (t, { store: { users, sessions } }) => {
+    const user = await created(users.create(newUser('ann@example.com')))
+    await Promise.all([sessions.revoke('jti', at + 5), sessions.revoke('jti', at + 5)])
+    await sessions.create(sessionOf(user.id))
+    t.equal(await sessions.isRevoked({ jti: 'jti', sid: 's' }), true)
+    t.equal(await sessions.isRevoked({ jti: 'JTI', sid: 's' }), false)
+    t.equal(await sessions.removeExpired(at + 4, 10), 0)
+    t.equal(await sessions.removeExpired(at + 5, 10), 1)
+    t.equal(await sessions.isRevoked({ jti: 'jti', sid: 's' }), false)
+    t.equal(await sessions.removeExpired(at + 5000, 10), 1, 'the session, when its idle time is over')
+    t.same(await sessions.list({ limit: 10 }), [])
+  })
+
+  test('a new password, deactivation and logging out end sessions and tokens', async (t, { store }) => {
+    const { users, sessions } = store
+    const ends: ReadonlyArray<(id: string) => Promise<boolean>> = [
+      (id) => users.setPasswordHash(id, 'x', at),
+      (id) => users.setActive(id, false, at),
+      (id) => users.logOut(id, at)
+    ]
+    for (const [n, end] of ends.entries()) {
+      const user = await created(users.create(newUser(`ann${n}@example.com`)))
+      const kept = await created(users.create(newUser(`bob${n}@example.com`)))
+      await sessions.create(sessionOf(user.id, { id: `a${n}` }))
+      await sessions.create(sessionOf(kept.id, { id: `b${n}` }))
+      t.equal(await end(user.id), true)
+      t.same(await sessions.ofUser(user.id), [])
+      t.equal((await sessions.ofUser(kept.id)).length, 1)
+      t.equal((await users.byId(user.id))?.tokensValidFrom, at + 1000)
+      t.equal((await users.byId(kept.id))?.tokensValidFrom, 0)
+    }
+    t.equal(await users.logOut('nobody', at), false)
   })
 
   test('a login is written down', async (t, { store: { users } }) => {

@@ -1,0 +1,75 @@
+import type { Command } from 'commander'
+import type { Session } from '../tokens/session-store.ts'
+import { withStore } from './configuration.ts'
+import { Refused } from './refused.ts'
+import { find } from './users.ts'
+
+/** No access token lives longer. */
+const dayMs = 24 * 3_600_000
+
+/** `latchkey sessions …`: who is logged in and can refresh. */
+export function addSessions(program: Command): void {
+  const sessions = program.command('sessions').description('logins that can be refreshed')
+  sessions
+    .command('list')
+    .description('list sessions that have not ended')
+    .option('--user <user>', 'of this user, by e-mail or id')
+    .option('--json', 'print JSON lines')
+    .action((options: ListOptions, command: Command) => list(options, command))
+  sessions
+    .command('revoke [session]')
+    .description('end a session by its id, or with --user all of a user, and their access tokens')
+    .option('--user <user>', 'all sessions of this user, by e-mail or id')
+    .action((id: string | undefined, { user }: { user?: string }, command: Command) => revoke(id, user, command))
+}
+
+interface ListOptions {
+  readonly user?: string
+  readonly json?: boolean
+}
+
+async function list({ user, json }: ListOptions, command: Command): Promise<void> {
+  await withStore(command, async ({ sessions, users }) => {
+    const now = Date.now()
+    const print = (found: readonly Session[]): void => {
+      const live = found.filter((session) => session.idleExpiresAt > now)
+      for (const session of live) process.stdout.write(json ? `${JSON.stringify(asJson(session))}\n` : line(session))
+    }
+    if (user !== undefined) return print(await sessions.ofUser((await find(user, users)).id))
+    let cursor: string | undefined
+    do {
+      const page = await sessions.list({ limit: 500, ...(cursor === undefined ? {} : { cursor }) })
+      print(page)
+      cursor = page.at(-1)?.id
+    } while (cursor !== undefined)
+  })
+}
+
+async function revoke(id: string | undefined, user: string | undefined, command: Command): Promise<void> {
+  if ((id === undefined) === (user === undefined)) throw new Refused('name one session, or a user with --user')
+  await withStore(command, async ({ sessions, users }) => {
+    if (user !== undefined) {
+      const { id, email } = await find(user, users)
+      const { length } = await sessions.ofUser(id)
+      await users.logOut(id, Date.now())
+      process.stdout.write(`ended ${length} sessions of ${email}, and all access tokens\n`)
+      return
+    }
+    const session = await sessions.byId(String(id).toLowerCase())
+    if (!session) throw new Refused(`there is no session ${JSON.stringify(id)}`)
+    await sessions.end([session.id], Date.now() + dayMs)
+    process.stdout.write(`ended ${session.id}\n`)
+  })
+}
+
+const iso = (at: number): string => new Date(at).toISOString()
+
+const asJson = ({ id, userId, backend, subject, clientId, audience, scope, ...times }: Session): object => ({
+  ...{ id, user: userId, backend, subject, client: clientId, audience, scope },
+  authenticatedAt: iso(times.authenticatedAt),
+  refreshedAt: iso(times.rotatedAt),
+  expiresAt: iso(times.idleExpiresAt)
+})
+
+const line = ({ id, userId, backend, clientId, rotatedAt, idleExpiresAt }: Session): string =>
+  `${[id, `user ${userId}`, `backend ${backend}`, `client ${clientId}`, `refreshed ${iso(rotatedAt)}`, `ends ${iso(idleExpiresAt)}`].join('  ')}\n`
