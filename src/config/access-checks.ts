@@ -2,9 +2,10 @@ import { isOwnPermission } from '../auth/permissions.ts'
 import { commonOptions } from './backend-schema.ts'
 import type { Finding, Path } from './config-error.ts'
 import type { Check } from './contradictions.ts'
-import { builtInFields, reservedClaims } from './reserved.ts'
+import { builtInFields, mappedFields, reservedClaims } from './reserved.ts'
 import type { ConfigFile } from './schema.ts'
 import { secretFindings, when } from './service-checks.ts'
+import { milliseconds } from './units.ts'
 
 /** The `client_id` in tokens for the public client. */
 const publicClientId = 'public'
@@ -24,6 +25,12 @@ export const accessChecks: readonly Check[] = [
       )
     ])
   },
+
+  ({ audiences, users }) =>
+    audiences.flatMap(({ accessTtl, claims }, index) => [
+      ...lifetimeFindings(accessTtl, ['audiences', index, 'accessTtl']),
+      ...claimFindings(claims, users.attributes, ['audiences', index, 'claims'])
+    ]),
 
   ({ clients, secret }) => {
     const ids = clients.map(({ id }) => id)
@@ -76,6 +83,31 @@ function grantFindings({ grants, permissions }: ConfigFile['clients'][number], p
       [...path, 'grants']
     ])
   ]
+}
+
+function lifetimeFindings(accessTtl: string | undefined, path: Path): Finding[] {
+  if (accessTtl === undefined) return []
+  const ms = milliseconds(accessTtl)
+  return [
+    ...when(ms % 1000 !== 0, path, 'expected whole seconds'),
+    ...when(ms > milliseconds('24h'), path, 'expected 24h at most: a client that needs longer refreshes')
+  ]
+}
+
+function claimFindings(
+  claims: Readonly<Record<string, string>>,
+  attributes: ConfigFile['users']['attributes'],
+  path: Path
+): Finding[] {
+  return Object.entries(claims).flatMap(([claim, field]) => [
+    ...when(reservedClaims.has(claim), [...path, claim], 'this claim has a meaning of its own in tokens'),
+    ...when(
+      !mappedFields.has(field) && !Object.hasOwn(attributes, field),
+      [...path, claim],
+      'users have no field of this name',
+      [['users', 'attributes']]
+    )
+  ])
 }
 
 function attributeFindings(attributes: ConfigFile['users']['attributes']): Finding[] {

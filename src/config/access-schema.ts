@@ -8,6 +8,7 @@ import {
   permissionKeys,
   text
 } from './names.ts'
+import { duration } from './units.ts'
 
 const UserAttribute = Type.Object(
   {
@@ -37,6 +38,14 @@ const Audience = Type.Object(
     permissionsBy: Type.Enum(['value', 'reference'], {
       default: 'value',
       description: 'reference: the token carries permissions_digest, and the list is at /userinfo.'
+    }),
+    accessTtl: Type.Optional(
+      duration({ description: 'How long its access tokens live, 24h at most. Default: tokens.accessTtl.' })
+    ),
+    claims: Type.Record(Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_.:/-]{0,127}$' }), text(), {
+      default: {},
+      keys: 'the name of a claim',
+      description: 'Claims that its tokens carry beside the others, each with the name of the user’s field.'
     })
   },
   { additionalProperties: false }

@@ -35,7 +35,10 @@ export interface UserAttribute {
 }
 
 /** A resource server that tokens can be for. The issuer is always among them, with every permission. */
-export type Audience = Required<ConfigFile['audiences'][number]>
+export interface Audience extends Required<Omit<ConfigFile['audiences'][number], 'accessTtl'>> {
+  /** Absent: as all. */
+  readonly accessTtlSeconds?: number
+}
 
 /** A registered service that calls us. Without `backends`, all; without audiences, the issuer. */
 export interface Client {

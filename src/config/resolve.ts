@@ -95,9 +95,16 @@ function attributeOf(written: ConfigFile['users']['attributes'][string], name: s
 }
 
 function audiencesOf({ audiences, tokens }: ConfigFile, issuer: string): Audience[] {
-  const own: ConfigFile['audiences'][number] = { id: issuer, permissions: ['*'], typ: 'at+jwt', permissionsBy: 'value' }
-  const all = audiences.some(({ id }) => id === issuer) ? audiences : [own, ...audiences]
-  return all.map((audience) => ({ algorithm: tokens.algorithm, ...audience }))
+  const own: ConfigFile['audiences'][number] = {
+    ...{ id: issuer, permissions: ['*'], typ: 'at+jwt', permissionsBy: 'value', claims: {} }
+  }
+  const listed = audiences.find(({ id }) => id === issuer)
+  const all = [listed ?? own, ...audiences.filter((audience) => audience !== listed)]
+  return all.map(({ accessTtl, ...audience }) => ({
+    algorithm: tokens.algorithm,
+    ...audience,
+    ...(accessTtl === undefined ? {} : { accessTtlSeconds: milliseconds(accessTtl) / 1000 })
+  }))
 }
 
 function passwordsOf(written: ConfigFile['passwords']): Config['passwords'] {

@@ -95,11 +95,11 @@ function claimsOf(
 ): { readonly iat: number; readonly exp: number; readonly [claim: string]: unknown } {
   const { user, backend, permissions, at } = loggedIn
   return {
-    ...ownClaims(user, tools.claims),
+    ...ownClaims(user, { ...tools.claims, ...audience.claims }),
     iss: tools.issuer,
     sub: user.id,
     aud: audience.id,
-    ...datesOf(limits, tools),
+    ...datesOf(audience, limits, tools),
     jti: randomUUID(),
     sid,
     client_id: clientId,
@@ -113,12 +113,16 @@ function claimsOf(
   }
 }
 
+/** The shortest of what client and audience ask for; what all have where neither does. */
 function datesOf(
+  audience: Audience,
   { ttlSeconds, notAfter = Number.POSITIVE_INFINITY }: Pick<IssueRequest, 'ttlSeconds' | 'notAfter'>,
   { now, accessTtlSeconds }: TokenTools
 ): { readonly iat: number; readonly exp: number } {
   const iat = Math.floor(now() / 1000)
-  return { iat, exp: Math.min(iat + (ttlSeconds ?? accessTtlSeconds), Math.floor(notAfter / 1000)) }
+  const asked = [ttlSeconds, audience.accessTtlSeconds].filter((seconds) => seconds !== undefined)
+  const ttl = asked.length > 0 ? Math.min(...asked) : accessTtlSeconds
+  return { iat, exp: Math.min(iat + ttl, Math.floor(notAfter / 1000)) }
 }
 
 /** What a token for the client itself is issued for. */
@@ -139,7 +143,7 @@ export async function issueClientToken(request: ClientTokenRequest, tools: Token
   const { clientId, audience, scope } = request
   const permissions = permissionsFor([...request.permissions].sort(), audience, scope)
   const granted = scope && grantedScope(scope, permissions)
-  const { iat, exp } = datesOf(request, tools)
+  const { iat, exp } = datesOf(audience, request, tools)
   const claims = {
     ...{ iss: tools.issuer, sub: clientId, aud: audience.id, iat, exp, jti: randomUUID(), client_id: clientId },
     gty: 'client_credentials',

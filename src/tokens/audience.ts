@@ -11,6 +11,10 @@ export interface Audience {
   readonly typ: TokenType
   readonly permissionsBy: 'value' | 'reference'
   readonly algorithm: Algorithm
+  /** How long its access tokens live; absent: as all. */
+  readonly accessTtlSeconds?: number
+  /** User fields that go into its tokens alone, by the claim's name. */
+  readonly claims: Readonly<Record<string, string>>
 }
 
 /** What a request says of the audience (RFC 8693 2.1 `audience`, RFC 8707 2 `resource`), each as often as it came. */

@@ -187,6 +187,19 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
     'audiences[1].id: another audience has this id'
   ],
   [
+    'audiences: [{ id: a, permissions: [], accessTtl: 25h }]',
+    'audiences[0].accessTtl: expected 24h at most: a client that needs longer refreshes'
+  ],
+  ['audiences: [{ id: a, permissions: [], accessTtl: 1500ms }]', 'audiences[0].accessTtl: expected whole seconds'],
+  [
+    'audiences: [{ id: a, permissions: [], claims: { gty: firstName } }]',
+    'audiences[0].claims.gty: this claim has a meaning of its own in tokens'
+  ],
+  [
+    'audiences: [{ id: a, permissions: [], claims: { dept: department } }]',
+    'audiences[0].claims.dept: users have no field of this name'
+  ],
+  [
     'issuer: https://a.example\naudiences: [{ id: https://a.example, permissions: [a.*] }]',
     'audiences[0].permissions: expected ["*"]: the issuer is the audience that carries every permission'
   ],

@@ -11,7 +11,7 @@ audiences:
   - { id: "https://blog.example.com", permissions: ["blog.*"] }
   - { id: "https://spring.example.com", permissions: ["blog.*"], typ: JWT, algorithm: RS256 }
   - { id: "https://slim.example.com", permissions: ["*"], permissionsBy: reference }
-  - { id: "edwards", permissions: ["*"], algorithm: EdDSA }
+  - { id: "edwards", permissions: ["*"], algorithm: EdDSA, accessTtl: 90s, claims: { given: firstName, nick: initials } }
 tokens: { maxBytes: 2048 }
 permissions: { declare: { blog.add_post: Can add, blog.change_post: Can change, shop.sell: Can sell } }
 backends:
@@ -90,6 +90,16 @@ t.test('POST /token', async (t) => {
     const several = await twice('audience=https://blog.example.com&audience=edwards')
     t.match([several.statusCode, several.json().error], [400, 'invalid_target'], 'several')
     t.equal((await twice('audience=edwards&resource=edwards')).statusCode, 200, 'one that is named twice is one')
+  })
+
+  t.test('an audience with a lifetime and claims of its own', async (t) => {
+    const fields = { grant_type: 'password', username: 'stan', password: env.SUE, audience: 'edwards' }
+    const answer = (await token(fields)).json()
+    t.equal(answer.expires_in, 90)
+    const claims = claimsOf(answer.access_token)
+    t.match(claims, { given: 'Stan', exp: Number(claims.iat) + 90 })
+    t.notOk('nick' in claims, 'a field without a value is no claim')
+    t.notOk('given' in claimsOf(await accessToken('stan', env.SUE)), 'nobody else’s')
   })
 
   t.test('the scope', async (t) => {
