@@ -5,9 +5,6 @@ import { orTaken } from './failures.ts'
 
 const { and, asc, eq } = orm
 
-/** Somebody else changed the key first: rolls back what came before. */
-class Lost extends Error {}
-
 /** The signing keys in the database. */
 export const createKeyStore = (db: Database): KeyStore => {
   const { signingKeys } = db.tables
@@ -20,13 +17,15 @@ export const createKeyStore = (db: Database): KeyStore => {
         return 'added' as const
       }),
     async change(changes, added) {
+      let lost = false
       try {
         const answer = await orTaken(() =>
           db.transaction(async (tx) => {
             for (const { kid: changed, from, set } of changes) {
               const where = and(eq(kid, changed), eq(state, from))
               const [{ affectedRows }] = await tx.update(signingKeys).set(set).where(where)
-              if (affectedRows === 0) throw new Lost()
+              lost = affectedRows === 0
+              if (lost) throw new Error('somebody else changed the key first')
             }
             if (added !== undefined) await tx.insert(signingKeys).values(added)
             return 'done' as const
@@ -34,7 +33,7 @@ export const createKeyStore = (db: Database): KeyStore => {
         )
         return answer === 'taken' ? 'lost' : answer
       } catch (error) {
-        if (error instanceof Lost) return 'lost'
+        if (lost) return 'lost'
         throw error
       }
     },
