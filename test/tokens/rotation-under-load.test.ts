@@ -61,7 +61,10 @@ async function fetchKeys(url: URL): Promise<JSONWebKeySet> {
   return (await (await fetch(url)).json()) as JSONWebKeySet
 }
 
-/** Caches as oauth4webapi does: for 300 s, and an unknown `kid` is asked for only when the copy is 60 s old. */
+/**
+ * Caches as oauth4webapi does: for 300 s, and an unknown `kid` is asked for only when the copy is 60 s old. Now and then it
+ * starts anew, so that copies of every age meet a new key.
+ */
 function cautiousClient(url: URL): (token: string) => Promise<unknown> {
   let copy: Promise<JSONWebKeySet> | undefined
   let fetchedAt = 0
@@ -73,6 +76,7 @@ function cautiousClient(url: URL): (token: string) => Promise<unknown> {
   const age = (): number => ((performance.now() - fetchedAt) * faster) / 1000
   return async (token) => {
     const { kid } = decodeProtectedHeader(token)
+    if (Math.random() < 0.05) copy = undefined
     const keys = await (copy === undefined || age() >= 300 ? renew() : copy)
     const isKnown = keys.keys.some((key) => key.kid === kid)
     return jwtVerify(token, createLocalJWKSet(isKnown || age() < 60 ? keys : await renew()))
