@@ -1,4 +1,3 @@
-import { dirname } from 'node:path'
 import type { Logger } from 'pino'
 import { checkedAttributes } from './auth/attribute-checks.ts'
 import type { LoginTools } from './auth/login.ts'
@@ -10,13 +9,12 @@ import { createInProcessLimits } from './limits/in-process.ts'
 import { createMetrics } from './metrics.ts'
 import { openStoreOf } from './open-store.ts'
 import { type HashQueue, openPasswords } from './passwords/argon2.ts'
-import { keptSecret } from './secret.ts'
+import { secretsOf } from './secret.ts'
+import { type KeyTimes, openSigningKeys } from './signing-keys.ts'
 import type { Store } from './store/index.ts'
 import type { TokenTools } from './tokens/access-token.ts'
 import { sweepExpiredSessions } from './tokens/expired-sessions.ts'
-import { openKeyRing } from './tokens/key-ring.ts'
 import { createRefreshTokens } from './tokens/refresh-token.ts'
-import { createSeal } from './tokens/seal.ts'
 import { createSessions } from './tokens/sessions.ts'
 import { version } from './version.ts'
 
@@ -36,8 +34,13 @@ export interface Latchkey {
 /**
  * Opens the database, the password queue, the backends and the signing keys, in this order. A backend's directory or
  * database that is down is no reason to fail; our own database is.
+ * @param options internal: a test's own times
  */
-export async function openLatchkey(config: Config, log: Logger): Promise<Latchkey> {
+export async function openLatchkey(
+  config: Config,
+  log: Logger,
+  options: { readonly keyTimes?: KeyTimes } = {}
+): Promise<Latchkey> {
   const store = await openStoreOf(config, log)
   try {
     const secrets = await secretsOf(config, store)
@@ -66,12 +69,7 @@ export async function openLatchkey(config: Config, log: Logger): Promise<Latchke
     }
     const tokens: TokenTools = {
       issuer: config.issuer,
-      keys: await openKeyRing({
-        store: store.keys,
-        seal: createSeal(secrets, 'signing keys'),
-        algorithms: [...new Set(config.audiences.map(({ algorithm }) => algorithm))],
-        now: Date.now
-      }),
+      keys: await openSigningKeys(config, store, { secrets, log, times: options.keyTimes ?? {} }),
       accessTtlSeconds: config.tokens.accessTtlSeconds,
       maxBytes: config.tokens.maxBytes,
       claims: claimsOf(config),
@@ -108,6 +106,7 @@ export async function openLatchkey(config: Config, log: Logger): Promise<Latchke
     const close = async (): Promise<void> => {
       stopSweeping()
       await closeChain(chain)
+      await tokens.keys.close()
       await store.close()
     }
     return { config, store, passwords, login, tokens, parts, drain, close }
@@ -115,11 +114,6 @@ export async function openLatchkey(config: Config, log: Logger): Promise<Latchke
     await store.close()
     throw error
   }
-}
-
-async function secretsOf({ secrets, database }: Config, { keys }: Store): Promise<readonly string[]> {
-  if (secrets.length > 0 || database.dialect !== 'sqlite') return secrets
-  return [await keptSecret(dirname(database.file), (await keys.all()).length === 0)]
 }
 
 const claimsOf = ({ users }: Config): Record<string, string> =>

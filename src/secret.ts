@@ -1,6 +1,14 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { link, open, readFile, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
+import type { Config } from './config/config.ts'
+import type { Store } from './store/index.ts'
+
+/** The secrets of the configuration, the newest first; with SQLite the one beside the database where there are none. */
+export async function secretsOf({ secrets, database }: Config, { keys }: Store): Promise<readonly string[]> {
+  if (secrets.length > 0 || database.dialect !== 'sqlite') return secrets
+  return [await keptSecret(dirname(database.file), (await keys.all()).length === 0)]
+}
 
 /**
  * The service's secret beside an embedded database: made at the first start, readable by its owner only, and there as a

@@ -4,6 +4,7 @@ import { Refusal } from '../errors.ts'
 import { version } from '../version.ts'
 import type { CheckOptions } from './check.ts'
 import type { ExplainOptions } from './explain.ts'
+import { addKeys } from './keys.ts'
 import type { SyncOptions } from './ldap.ts'
 import { percentage } from './percentage.ts'
 import { Refused } from './refused.ts'
@@ -57,6 +58,7 @@ function addCommands(program: Command): void {
       (await import('./explain.ts')).explain(username, options, command)
     )
   addUsers(program)
+  addKeys(program)
   addSessions(program)
   addLdap(program)
 }

@@ -76,6 +76,10 @@ export interface Config {
     readonly refreshIdleTtlSeconds: number
     readonly algorithm: 'ES256' | 'RS256' | 'EdDSA'
     readonly maxBytes: number
+    /** How long a key signs; false: until somebody rotates it. */
+    readonly rotateMs: number | false
+    /** Files with private keys; absolute, checked. */
+    readonly keyFiles: readonly string[]
   }
   readonly audiences: readonly Audience[]
   readonly publicClient: boolean

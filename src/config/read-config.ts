@@ -4,6 +4,7 @@ import type { Config } from './config.ts'
 import { ConfigError, type Finding, type Mistake, mistakeOf } from './config-error.ts'
 import { type Override, overridesIn, withOverrides, withoutOverridden } from './environment.ts'
 import { interpolate, placeOf, reasonOf } from './interpolation.ts'
+import { keyFindings } from './key-checks.ts'
 import { resolveConfig } from './resolve.ts'
 import { type Definitions, validate } from './validate.ts'
 
@@ -35,7 +36,8 @@ export async function readConfig({ path, env, definitions, cwd = process.cwd() }
   const substituted = new Set([...written.substituted, ...overrides.map((override) => placeOf(override.path))])
   const whole = withOverrides(written.value, overrides)
   const checked = validate(whole, { substituted, definitions, hasFile: file !== undefined })
-  const findings = [...written.findings, ...checked.findings.filter(isNotAmong(written.findings))]
+  const found = [...written.findings, ...checked.findings.filter(isNotAmong(written.findings))]
+  const findings = [...found, ...keyFindings(checked.file, baseFolder).filter(isNotAmong(found))]
   if (findings.length > 0) {
     const secrets = [...written.secrets, ...overrides.map(({ value }) => value)]
     const mistakes = findings.map((finding) => withoutSecrets(describe(finding, overrides, locate), secrets))

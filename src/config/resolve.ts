@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
 import type { BackendDefinition } from '../auth/backend.ts'
 import { canonicalDomain } from '../auth/email.ts'
 import type { LinkPolicy } from '../auth/link.ts'
@@ -42,7 +43,9 @@ export function resolveConfig(file: ConfigFile, origin: Origin): Config {
       refreshTtlSeconds: milliseconds(tokens.refreshTtl) / 1000,
       refreshIdleTtlSeconds: milliseconds(tokens.refreshIdleTtl) / 1000,
       algorithm: tokens.algorithm,
-      maxBytes: tokens.maxBytes
+      maxBytes: tokens.maxBytes,
+      rotateMs: tokens.rotate !== false && milliseconds(tokens.rotate),
+      keyFiles: tokens.keys.map(({ file }) => resolve(origin.baseFolder, file))
     },
     audiences: audiencesOf(file, issuer),
     publicClient,

@@ -37,6 +37,18 @@ const Tokens = section('Access and refresh tokens.', {
   refreshTtl: duration({ default: '30d', description: 'How long a session can be refreshed at all.' }),
   refreshIdleTtl: duration({ default: '7d', description: 'How long a refresh token lives unused.' }),
   algorithm: Type.Enum(['ES256', 'RS256', 'EdDSA'], { default: 'ES256', description: 'What new keys sign with.' }),
+  rotate: Type.Union([Type.Literal(false), duration()], {
+    default: '30d',
+    expected: 'a duration such as 30d, or false',
+    description: 'How long a key signs before the next one does; false: until somebody rotates it.'
+  }),
+  keys: Type.Array(
+    Type.Object(
+      { file: text({ description: 'PEM or JWK: EC on P-256, RSA from 2048 bits, or Ed25519, without a passphrase.' }) },
+      { additionalProperties: false }
+    ),
+    { default: [], maxItems: 3, description: 'Private keys of your own to sign with, one an algorithm.' }
+  ),
   maxBytes: Type.Integer({
     default: 8192,
     minimum: 1024,

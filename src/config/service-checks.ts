@@ -84,6 +84,11 @@ export const serviceChecks: readonly Check[] = [
       ['tokens', 'refreshIdleTtl'],
       'expected no more than tokens.refreshTtl',
       [['tokens', 'refreshTtl']]
+    ),
+    ...when(
+      tokens.rotate !== false && milliseconds(tokens.rotate) < milliseconds('1h'),
+      ['tokens', 'rotate'],
+      'expected 1h at least: a key is published a quarter of an hour before it signs'
     )
   ],
 

@@ -3,16 +3,42 @@ import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { orTaken } from './failures.ts'
 
+const { and, asc, eq } = orm
+
 /** The signing keys in the database. */
 export const createKeyStore = (db: Database): KeyStore => {
   const { signingKeys } = db.tables
-  const { createdAt, generation } = signingKeys
+  const { createdAt, generation, kid, state } = signingKeys
   return {
-    all: async () => db.queries.select().from(signingKeys).orderBy(orm.asc(createdAt), orm.asc(generation)),
+    all: async () => db.queries.select().from(signingKeys).orderBy(asc(createdAt), asc(generation)),
     add: (key) =>
       orTaken(async () => {
         await db.queries.insert(signingKeys).values(key)
         return 'added' as const
-      })
+      }),
+    async change(changes, added) {
+      let lost = false
+      try {
+        const answer = await orTaken(() =>
+          db.transaction(async (tx) => {
+            for (const { kid: changed, from, set } of changes) {
+              const where = and(eq(kid, changed), eq(state, from))
+              const [{ affectedRows }] = await tx.update(signingKeys).set(set).where(where)
+              lost = affectedRows === 0
+              if (lost) throw new Error('somebody else changed the key first')
+            }
+            if (added !== undefined) await tx.insert(signingKeys).values(added)
+            return 'done' as const
+          })
+        )
+        return answer === 'taken' ? 'lost' : answer
+      } catch (error) {
+        if (lost) return 'lost'
+        throw error
+      }
+    },
+    async remove(removed) {
+      await db.queries.delete(signingKeys).where(and(eq(kid, removed), eq(state, 'retired')))
+    }
   }
 }

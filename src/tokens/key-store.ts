@@ -1,6 +1,12 @@
 /** JWS algorithms that we sign with (RFC 7518 3.1, RFC 8037 3.1). */
 export type Algorithm = 'ES256' | 'RS256' | 'EdDSA'
 
+/**
+ * What a key is for: `next` is published and signs later, `current` signs, `retired` is published until its last token is
+ * dead, `revoked` is neither published nor ever used again.
+ */
+export type KeyState = 'current' | 'next' | 'retired' | 'revoked'
+
 /** A signing key as it rests in the database. */
 export interface StoredKey {
   /** RFC 7638 thumbprint, base64url. */
@@ -8,13 +14,22 @@ export interface StoredKey {
   readonly algorithm: Algorithm
   /** Counts the keys of one algorithm from 1; unique with it, so that of two replicas one makes the next key. */
   readonly generation: number
-  readonly state: 'current' | 'next' | 'retired'
-  /** The public half as a JWK (RFC 7517), JSON. */
+  readonly state: KeyState
+  /** The public half as a JWK (RFC 7517), JSON; with `own: true`, which is not published, where it came from a file. */
   readonly publicJwk: string
-  /** The private half, sealed with the service's secret. */
+  /** The private half, sealed with the service's secret; empty once nothing may be signed with it. */
   readonly sealed: string
-  /** Epoch milliseconds. */
+  /** When it was made, and so published. Epoch milliseconds, as the others. */
   readonly createdAt: number
+  readonly activatedAt: number | null
+  readonly retiredAt: number | null
+}
+
+/** What becomes of a key, if it still is what it was taken for. */
+export interface KeyChange {
+  readonly kid: string
+  readonly from: KeyState
+  readonly set: Partial<Omit<StoredKey, 'kid' | 'algorithm'>>
 }
 
 /** The signing keys in the database. Throws `TemporarilyUnavailable` where it can't answer. */
@@ -23,4 +38,12 @@ export interface KeyStore {
   all(): Promise<readonly StoredKey[]>
   /** `taken` where that generation of that algorithm is there already: read it instead. */
   add(key: StoredKey): Promise<'added' | 'taken'>
+  /**
+   * Makes all changes, and adds a key, or does nothing.
+   * @returns `lost` where one key is no longer in the state that it is changed from, or the generation is taken: somebody
+   * else was first
+   */
+  change(changes: readonly KeyChange[], added?: StoredKey): Promise<'done' | 'lost'>
+  /** Forgets a retired key. */
+  remove(kid: string): Promise<void>
 }

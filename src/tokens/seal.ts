@@ -5,6 +5,8 @@ export interface Seal {
   seal(text: string): string
   /** `undefined` where none of the secrets opens it: it was sealed with another one, or it was changed. */
   open(sealed: string): string | undefined
+  /** Whether the newest secret sealed it. */
+  isNewest(sealed: string): boolean
 }
 
 const version = 'v1'
@@ -32,7 +34,8 @@ export function createSeal(secrets: readonly string[], purpose: string): Seal {
         if (text !== undefined) return text
       }
       return undefined
-    }
+    },
+    isNewest: (sealed) => unseal(sealed, first) !== undefined
   }
 }
 

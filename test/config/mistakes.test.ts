@@ -166,6 +166,16 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ['tokens: { accessTtl: 2d }', 'tokens.accessTtl: expected 24h at most: a client that needs longer refreshes'],
   ['tokens: { refreshTtl: 1d }', 'tokens.refreshIdleTtl: expected no more than tokens.refreshTtl'],
   ['tokens: { algorithm: HS256 }', 'tokens.algorithm: expected ES256, RS256 or EdDSA'],
+  [
+    'tokens: { rotate: 30m }',
+    'tokens.rotate: expected 1h at least: a key is published a quarter of an hour before it signs'
+  ],
+  ['tokens: { rotate: true }', 'tokens.rotate: expected a duration such as 30d, or false'],
+  ['tokens: { keys: [{ file: missing }] }', "tokens.keys[0].file: can't be read (ENOENT)"],
+  [
+    'tokens: { keys: [{ file: latchkey.yaml }] }',
+    'tokens.keys[0].file: holds no private key: expected PEM (PKCS #8) or a JWK'
+  ],
   ['tokens: { maxBytes: 100 }', 'tokens.maxBytes: expected a whole number from 1024 to 65536'],
   ['passwords: { memory: 262144 }', 'passwords.memory: expected a whole number from 7168 to 131072'],
   [

@@ -145,7 +145,7 @@ issuer: https://auth.example.com/id
 listen: { trustedProxies: [10.0.0.1, "fd00::/8"] }
 ops: { from: [10.0.0.1] }
 login: { timeout: 1s, failureFloor: 100ms }
-tokens: { accessTtl: 5m, refreshTtl: 2d, refreshIdleTtl: 12h, algorithm: EdDSA }
+tokens: { accessTtl: 5m, refreshTtl: 2d, refreshIdleTtl: 12h, algorithm: EdDSA, rotate: 90d }
 audiences: [{ id: app, permissions: [app.*], algorithm: RS256 }]
 clients: [{ id: c, secret: ${secret} }, { id: d, secret: ${secret} 2, audiences: [app, https://auth.example.com/id] }]
 users: { attributes: { dept: { type: string, claim: true }, floor: { type: number, claim: level, required: true } } }
@@ -156,7 +156,13 @@ backends: [{ id: local, type: local, email: { domains: [Bücher.Example], prefer
       listen: { trustedProxies: ['10.0.0.1/32', 'fd00::/8'] },
       ops: { from: ['10.0.0.1/32'] },
       login: { timeoutMs: 1000, failureFloorMs: 100 },
-      tokens: { accessTtlSeconds: 300, refreshTtlSeconds: 172_800, refreshIdleTtlSeconds: 43_200 },
+      tokens: {
+        accessTtlSeconds: 300,
+        refreshTtlSeconds: 172_800,
+        refreshIdleTtlSeconds: 43_200,
+        rotateMs: 7_776_000_000,
+        keyFiles: []
+      },
       users: { attributes: { dept: { maxLength: 255, claim: 'dept' }, floor: { claim: 'level', required: true } } },
       backends: [{ policy: { timeoutMs: 1000, email: { domains: ['xn--bcher-kva.example'], prefer: 'domain' } } }]
     })

@@ -405,7 +405,9 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
       state: 'current' as const,
       publicJwk: '{"é":1}',
       sealed: 'x'.repeat(4000),
-      createdAt
+      createdAt,
+      activatedAt: null,
+      retiredAt: null
     })
     const replica = await open(url)
     t.teardown(() => replica.close())
@@ -423,6 +425,43 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
       ['RS256', 'ES256']
     )
     t.match(keys[1], { publicJwk: '{"é":1}', sealed: 'x'.repeat(4000), generation: 1 })
+  })
+
+  test('of two replicas one changes the signing keys, wholly', async (t, { store, url }) => {
+    const key = (kid: string, generation: number, state: 'current' | 'next') => ({
+      ...{ kid, algorithm: 'ES256' as const, generation, state, publicJwk: '{}', sealed: 'x', createdAt: at },
+      ...{ activatedAt: null, retiredAt: null }
+    })
+    const replica = await open(url)
+    t.teardown(() => replica.close())
+    await store.keys.add(key('a', 1, 'current'))
+    await store.keys.add(key('b', 2, 'next'))
+    const activation = (time: number) => [
+      { kid: 'a', from: 'current' as const, set: { state: 'retired' as const, retiredAt: time, sealed: '' } },
+      { kid: 'b', from: 'next' as const, set: { state: 'current' as const, activatedAt: time } }
+    ]
+    const race = await Promise.all(
+      Array.from({ length: 8 }, (_, turn) => (turn % 2 ? store : replica).keys.change(activation(at + turn)))
+    )
+    t.same(race.sort(), ['done', ...Array(7).fill('lost')])
+    const [a, b] = await replica.keys.all()
+    t.match([a, b], [{ state: 'retired', sealed: '' }, { state: 'current' }])
+    t.ok(a?.retiredAt !== null && a?.retiredAt === b?.activatedAt, 'both by the same one')
+
+    const retire = { kid: 'b', from: 'current' as const, set: { state: 'retired' as const, retiredAt: at } }
+    t.equal(await store.keys.change([retire, { ...retire, kid: 'a' }]), 'lost', 'the second change is lost')
+    t.equal(await store.keys.change([retire], key('c', 2, 'current')), 'lost', 'the generation is taken')
+    t.equal((await store.keys.all())[1]?.state, 'current', 'and the first is undone')
+    t.equal(await store.keys.change([retire], key('c', 3, 'current')), 'done')
+    await store.keys.remove('c')
+    await store.keys.remove('a')
+    t.same(
+      (await store.keys.all()).map(({ kid, state }) => [kid, state]),
+      [
+        ['b', 'retired'],
+        ['c', 'current']
+      ]
+    )
   })
 
   test('an error that leaves the store holds no parameters', async (t, { store: { users } }) => {

@@ -1,0 +1,56 @@
+import type { Log } from './auth/ports.ts'
+import type { Config } from './config/config.ts'
+import type { Store } from './store/index.ts'
+import { readKeyFile } from './tokens/key-file.ts'
+import { type KeyRing, openKeyRing } from './tokens/key-ring.ts'
+import type { PrivateKey } from './tokens/new-key.ts'
+import { keepMarginMs, type RotationTimes, type RotationTools, usualLeadMs } from './tokens/rotation.ts'
+import { createSeal } from './tokens/seal.ts'
+
+/** The times of signing keys, where a test can't wait for the usual ones. */
+export type KeyTimes = Partial<RotationTimes & { readonly rereadMs: number }>
+
+/** All replicas follow a change within 10 s. */
+const usualRereadMs = 2_000
+
+/** Opens the signing keys as the configuration has them. */
+export async function openSigningKeys(
+  config: Config,
+  store: Store,
+  options: { readonly secrets: readonly string[]; readonly log: Log; readonly times?: KeyTimes }
+): Promise<KeyRing> {
+  const { log, secrets, times } = options
+  return openKeyRing({
+    ...rotationToolsOf(config, store, secrets),
+    own: config.tokens.keyFiles.map((file) => ownKey(file, log)),
+    times: {
+      rotateMs: config.tokens.rotateMs,
+      leadMs: usualLeadMs,
+      keepMs: longestTtlSeconds(config) * 1000 + keepMarginMs,
+      ...times
+    },
+    rereadMs: times?.rereadMs ?? usualRereadMs,
+    log
+  })
+}
+
+const longestTtlSeconds = ({ tokens, audiences }: Config): number =>
+  Math.max(tokens.accessTtlSeconds, ...audiences.map(({ accessTtlSeconds = 0 }) => accessTtlSeconds))
+
+/** What changes the signing keys, in the server and beside it. */
+export function rotationToolsOf({ audiences }: Config, store: Store, secrets: readonly string[]): RotationTools {
+  return {
+    store: store.keys,
+    seal: createSeal(secrets, 'signing keys'),
+    algorithms: [...new Set(audiences.map(({ algorithm }) => algorithm))],
+    now: Date.now
+  }
+}
+
+/** @throws {Error} the file changed since the configuration was checked */
+function ownKey(file: string, log: Log): PrivateKey {
+  const read = readKeyFile(file)
+  if ('mistake' in read) throw new Error(`the key file ${file} ${read.mistake}`)
+  if (read.isExposed) log.warn({ event: 'key_file_exposed', file }, 'everybody on this machine may read a key file')
+  return read.key
+}
