@@ -1,8 +1,10 @@
 import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { Log } from '../auth/ports.ts'
 import type { PermissionStore, UserStore } from '../auth/user-store.ts'
+import type { ClientStore, UsedAssertions } from '../clients/client-store.ts'
 import type { KeyStore } from '../tokens/key-store.ts'
 import { createLocalAccounts } from './accounts.ts'
+import { createClientStore, createUsedAssertions } from './clients.ts'
 import { withoutStatements } from './failures.ts'
 import { createKeyStore } from './keys.ts'
 import { createPermissionStore } from './permissions.ts'
@@ -15,6 +17,8 @@ export interface Store {
   readonly permissions: PermissionStore
   readonly keys: KeyStore
   readonly accounts: LocalAccounts
+  readonly clients: ClientStore
+  readonly usedAssertions: UsedAssertions
   /** Answers where the database does. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -49,6 +53,8 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     permissions: withoutStatements(createPermissionStore(db)),
     keys: withoutStatements(createKeyStore(db)),
     accounts: withoutStatements(createLocalAccounts(db)),
+    clients: withoutStatements(createClientStore(db)),
+    usedAssertions: withoutStatements(createUsedAssertions(db)),
     ping: db.ping,
     close: db.close
   }
