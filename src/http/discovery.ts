@@ -1,3 +1,4 @@
+import { assertionAlgorithms } from '../clients/assertions.ts'
 import Type from '../schema/type.ts'
 import type { AppParts } from './parts.ts'
 import { errors, KeySet, ref } from './schemas.ts'
@@ -46,6 +47,7 @@ function metadataOf({
   publicClient,
   clients
 }: AppParts): { issuer: string } & Record<string, unknown> {
+  const methods = [...new Set([...clients.registry.authentication, ...(publicClient ? ['none'] : [])])]
   return {
     issuer,
     token_endpoint: `${issuer}/token`,
@@ -53,10 +55,10 @@ function metadataOf({
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     grant_types_supported: grantTypes,
     response_types_supported: [],
-    token_endpoint_auth_methods_supported: [
-      ...(clients.length > 0 ? ['client_secret_basic', 'client_secret_post'] : []),
-      ...(publicClient ? ['none'] : [])
-    ],
+    token_endpoint_auth_methods_supported: methods,
+    ...(methods.includes('private_key_jwt')
+      ? { token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms }
+      : {}),
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [...new Set(audiences.map(({ algorithm }) => algorithm))],
     claims_supported: [

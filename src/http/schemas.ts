@@ -34,6 +34,18 @@ const OneOrMore = (description: string): ReturnType<typeof Type.Unsafe<string | 
     ]
   })
 
+/** How a client says in the body who it is (RFC 6749 2.3.1, RFC 7523 2.2). */
+export const clientFields = {
+  client_id: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+  client_secret: Type.Optional(Type.String({ minLength: 1, maxLength: 1024, format: 'password' })),
+  client_assertion_type: Type.Optional(
+    Type.String({ maxLength: 255, description: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer' })
+  ),
+  client_assertion: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 8192, description: 'A JWT that the client signed (private_key_jwt)' })
+  )
+}
+
 /** RFC 6749 4.3.2, with RFC 8707 and RFC 8693 for the audience. */
 export const PasswordGrant = Type.Object(
   {
@@ -46,8 +58,7 @@ export const PasswordGrant = Type.Object(
     audience: Type.Optional(OneOrMore('The audience of the token; several are refused')),
     resource: Type.Optional(OneOrMore('The same as a URI (RFC 8707)')),
     backend: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Ask this backend only' })),
-    client_id: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
-    client_secret: Type.Optional(Type.String({ minLength: 1, maxLength: 1024, format: 'password' }))
+    ...clientFields
   },
   {
     $id: 'PasswordGrant',

@@ -3,8 +3,7 @@ import { login } from '../auth/login.ts'
 import { InvalidRequest, UnsupportedGrantType } from '../errors.ts'
 import { issueAccessToken } from '../tokens/access-token.ts'
 import { chooseAudience, parseScope } from '../tokens/audience.ts'
-import { addressOf } from './address.ts'
-import { chosenBackend, clientOf } from './client.ts'
+import { addressLimit, chosenBackend, clientOf, tokensFor } from './client.ts'
 import type { AppParts } from './parts.ts'
 import { errors, PasswordGrant, ref, TokenAnswer } from './schemas.ts'
 import type { App } from './server.ts'
@@ -17,7 +16,7 @@ export function tokenRoute(app: App, parts: AppParts): void {
   app.post(
     '/token',
     {
-      config: { rateLimit: parts.ipLimit && { max: parts.ipLimit.max, timeWindow: parts.ipLimit.windowMs } },
+      config: { rateLimit: addressLimit(parts) },
       preValidation: async (request) => readGrant(request),
       onSend: async (_request, reply) => {
         reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
@@ -38,7 +37,7 @@ export function tokenRoute(app: App, parts: AppParts): void {
     },
     async (request) => {
       const { body, log } = request
-      const client = clientOf(request, body, body.grant_type, parts)
+      const client = await clientOf(request, body, body.grant_type, parts)
       const audience = chooseAudience(
         { audience: list(body.audience), resource: list(body.resource) },
         client.audiences
@@ -49,13 +48,14 @@ export function tokenRoute(app: App, parts: AppParts): void {
       const asked = {
         log,
         clientId: client.id,
-        ip: addressOf(request),
+        ip: client.ip,
         isGone,
         chain: client.chain,
         ...chosenBackend(body.backend, client)
       }
       const loggedIn = await login({ kind: 'password', username, password }, asked, parts.login)
-      return issueAccessToken({ loggedIn, clientId: client.id, audience, scope, amr: ['pwd'], log }, parts.tokens)
+      const asks = { loggedIn, clientId: client.id, audience, scope, amr: ['pwd'], log }
+      return issueAccessToken(asks, tokensFor(client, parts))
     }
   )
 }
