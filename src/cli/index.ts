@@ -3,6 +3,7 @@ import { ConfigError } from '../config/config-error.ts'
 import { Refusal } from '../errors.ts'
 import { version } from '../version.ts'
 import type { CheckOptions } from './check.ts'
+import { addClients } from './clients.ts'
 import type { ExplainOptions } from './explain.ts'
 import type { SyncOptions } from './ldap.ts'
 import { percentage } from './percentage.ts'
@@ -56,6 +57,7 @@ function addCommands(program: Command): void {
       (await import('./explain.ts')).explain(username, options, command)
     )
   addUsers(program)
+  addClients(program)
   addLdap(program)
 }
 

@@ -80,12 +80,19 @@ function proofFindings(
       [...path, 'jwks']
     ]),
     ...when(
-      !hasSecret && (wantsSecret || (authentication === undefined && !hasKeys)),
+      !hasSecret && !hasKeys && (wantsSecret || authentication === undefined),
       [...path, 'secret'],
       'is missing: expected a random text of at least 32 bytes',
-      [[...path, 'jwks']]
+      [
+        [...path, 'jwks', 'keys'],
+        [...path, 'jwksUri']
+      ]
     ),
-    ...when(wantsKeys && !hasKeys, [...path, 'jwks'], 'is missing: private_key_jwt needs jwks or jwksUri'),
+    ...when(
+      wantsKeys && !hasKeys && !hasSecret,
+      [...path, 'jwks'],
+      'is missing: private_key_jwt needs jwks or jwksUri'
+    ),
     ...when(wantsKeys && hasSecret, place, 'private_key_jwt has no secret', [[...path, 'secret']]),
     ...when(wantsSecret && hasKeys, place, 'has keys, which are for private_key_jwt', [[...path, 'jwks']]),
     ...when(authentication === 'none' && (hasSecret || hasKeys), place, 'none has neither secret nor keys')

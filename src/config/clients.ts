@@ -35,14 +35,18 @@ function authenticationOf(
  */
 export function readDefinition(stored: unknown, issuer: string): ClientDefinition {
   const written = complete(Schema, stored, new Set())
-  const findings = explain(Schema, written)
-  if (!isDefinition(written)) throw new TypeError(textOf(findings))
-  const contradictions = definitionFindings(written, [])
-  if (contradictions.length > 0) throw new TypeError(textOf(contradictions))
+  const mistakes = mistakesIn(written)
+  if (!isDefinition(written) || mistakes.length > 0) throw new TypeError(mistakes.join('; '))
   return resolveDefinition(written, issuer)
 }
 
-const isDefinition = (value: unknown): value is WrittenDefinition => check(Schema, value)
+/** What is wrong with a definition, each with its place; empty where nothing is. */
+export const definitionMistakes = (stored: unknown): readonly string[] =>
+  mistakesIn(complete(Schema, stored, new Set()))
 
-const textOf = (findings: ReturnType<typeof explain>): string =>
-  findings.map(({ path, message, isUnshown }) => `${isUnshown ? '' : path.join('.')}: ${message}`).join('; ')
+function mistakesIn(written: unknown): readonly string[] {
+  const findings = isDefinition(written) ? definitionFindings(written, []) : explain(Schema, written)
+  return findings.map(({ path, message, isUnshown }) => `${isUnshown ? '' : `${path.join('.')}: `}${message}`)
+}
+
+const isDefinition = (value: unknown): value is WrittenDefinition => check(Schema, value)
