@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import t from 'tap'
 import { createAssertions } from '../../src/clients/assertions.ts'
-import type { ClientDefinition } from '../../src/clients/client.ts'
+import { type ClientDefinition, mayUse } from '../../src/clients/client.ts'
 import { createClientRegistry } from '../../src/clients/registry.ts'
 import { createSecret, matchesSecret, rotated, storedSecret } from '../../src/clients/secret.ts'
 import { TemporarilyUnavailable } from '../../src/errors.ts'
@@ -105,6 +105,16 @@ t.test('a key that is new at jwksUri is found after half a minute, and what expi
   t.equal(await signedBy(0), true)
   t.equal(fetched, 3)
   t.same(forgotten, [at, at], 'batch by batch, until one is not full')
+})
+
+t.test('without a proof nobody gets grants for people or for itself, whatever is written', (t) => {
+  const grants = ['password', 'client_credentials', 'refresh_token']
+  const allowed = (authentication: ClientDefinition['authentication']) =>
+    grants.filter((grant) => mayUse({ ...definition, grants, authentication }, grant))
+  t.same(allowed(['none']), ['refresh_token'])
+  t.same(allowed(['private_key_jwt']), grants)
+  t.notOk(mayUse(definition, 'refresh_token'), 'nor what is not among its grants')
+  t.end()
 })
 
 t.test('a rate is counted in windows', (t) => {

@@ -299,7 +299,7 @@ clients:
     ['handed on', 'front', '10.1.0.1', '203.0.113.1', '203.0.113.1'],
     ['what the end user said of itself is nothing', 'front', '10.1.0.1', '198.51.100.1, 203.0.113.2', '203.0.113.2'],
     ["the client's own hops are passed over", 'front', '10.1.0.1', '203.0.113.3, 10.1.7.7', '203.0.113.3'],
-    ['through our own proxy', 'front', '10.9.0.1', '203.0.113.4, 10.1.0.1', '203.0.113.4'],
+    ['through our own proxies', 'front', '10.9.0.1', '203.0.113.4, 10.1.0.1, 10.9.0.2', '203.0.113.4'],
     ['IPv6', 'front', '10.1.0.1', '2001:db8:1:2:3:4:5:6', '2001:db8:1:2::'],
     ['no address', 'front', '10.1.0.1', 'unknown', '10.1.0.1'],
     ['nothing handed on', 'front', '10.1.0.2', undefined, '10.1.0.2'],
