@@ -7,6 +7,7 @@ import { freePort } from '../servers/free-port.ts'
 
 const yaml = (port: number) => `listen: { port: ${port} }
 login: { failureFloor: 1ms }
+limits: { ip: false }
 backends: [{ id: local, type: local }]
 audiences: [{ id: blog, permissions: ["blog.*"] }]
 clients: [{ id: fixed, secret: "the secret of fixed, of thirty-two bytes" }]
