@@ -2,10 +2,15 @@ import type { Logger } from 'pino'
 import { checkedAttributes } from './auth/attribute-checks.ts'
 import type { LoginTools } from './auth/login.ts'
 import { closeChain, openChain } from './auth/open-chain.ts'
+import { createAssertions } from './clients/assertions.ts'
+import { createClientRegistry } from './clients/registry.ts'
 import { createCidrMatcher } from './config/cidr.ts'
+import { readDefinition } from './config/clients.ts'
 import type { Config } from './config/config.ts'
+import type { ClientTools } from './http/client.ts'
 import type { AppParts } from './http/parts.ts'
 import { createInProcessLimits } from './limits/in-process.ts'
+import { createRates } from './limits/rates.ts'
 import { createMetrics } from './metrics.ts'
 import { openStoreOf } from './open-store.ts'
 import { type HashQueue, openPasswords } from './passwords/argon2.ts'
@@ -91,7 +96,7 @@ export async function openLatchkey(
       isOperator: createCidrMatcher(config.ops.from),
       ipLimit: config.limits.ip,
       publicClient: config.publicClient,
-      clients: config.clients,
+      clients: clientsOf(config, store, log),
       login,
       tokens,
       sessions,
@@ -113,6 +118,23 @@ export async function openLatchkey(
   } catch (error) {
     await store.close()
     throw error
+  }
+}
+
+function clientsOf(
+  { clients: configured, issuer }: Config,
+  { clients, usedAssertions }: Store,
+  log: Logger
+): ClientTools {
+  const define = (stored: unknown) => readDefinition(stored, issuer)
+  return {
+    registry: createClientRegistry({
+      ...{ configured, store: clients, define, createMatcher: createCidrMatcher, log, now: Date.now }
+    }),
+    assertions: createAssertions({
+      ...{ audiences: [issuer, `${issuer}/token`], used: usedAssertions, log, now: Date.now }
+    }),
+    rates: createRates()
   }
 }
 

@@ -32,7 +32,7 @@ const rules: ReadonlyArray<{ folder: string; may: (specifier: string) => boolean
   {
     folder: 'store',
     may: (specifier) =>
-      /^(store\/|errors\.ts$|tokens\/key-store\.ts$|auth\/(ports|backend|user-store|local-accounts)\.ts$)/.test(
+      /^(store\/|errors\.ts$|tokens\/(key|session)-store\.ts$|clients\/client-store\.ts$|auth\/(ports|backend|user-store|local-accounts)\.ts$)/.test(
         specifier
       ) ||
       (!specifier.endsWith('.ts') && !/fastify/.test(specifier)),
@@ -42,6 +42,11 @@ const rules: ReadonlyArray<{ folder: string; may: (specifier: string) => boolean
     folder: 'tokens',
     may: (specifier) => !/^(http|backends|store|cli|config)\//.test(specifier),
     says: 'tokens stand beside auth, on the ports of the store'
+  },
+  {
+    folder: 'clients',
+    may: (specifier) => !/^(http|backends|store|cli|config)\/|fastify/.test(specifier),
+    says: 'clients stand beside auth, on the ports of the store'
   },
   {
     folder: 'http',

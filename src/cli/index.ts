@@ -3,6 +3,7 @@ import { ConfigError } from '../config/config-error.ts'
 import { Refusal } from '../errors.ts'
 import { version } from '../version.ts'
 import type { CheckOptions } from './check.ts'
+import { addClients } from './clients.ts'
 import type { ExplainOptions } from './explain.ts'
 import { addKeys } from './keys.ts'
 import type { SyncOptions } from './ldap.ts'
@@ -58,6 +59,7 @@ function addCommands(program: Command): void {
       (await import('./explain.ts')).explain(username, options, command)
     )
   addUsers(program)
+  addClients(program)
   addKeys(program)
   addSessions(program)
   addLdap(program)

@@ -1,14 +1,12 @@
 import { isOwnPermission } from '../auth/permissions.ts'
 import { commonOptions } from './backend-schema.ts'
+import { clientChecks } from './client-checks.ts'
 import type { Finding, Path } from './config-error.ts'
 import type { Check } from './contradictions.ts'
 import { builtInFields, mappedFields, reservedClaims } from './reserved.ts'
 import type { ConfigFile } from './schema.ts'
-import { secretFindings, when } from './service-checks.ts'
+import { when } from './service-checks.ts'
 import { milliseconds } from './units.ts'
-
-/** The `client_id` in tokens for the public client. */
-const publicClientId = 'public'
 
 /** What is wrong among users' fields, audiences, clients and permissions. */
 export const accessChecks: readonly Check[] = [
@@ -32,26 +30,7 @@ export const accessChecks: readonly Check[] = [
       ...claimFindings(claims, users.attributes, ['audiences', index, 'claims'])
     ]),
 
-  ({ clients, secret }) => {
-    const ids = clients.map(({ id }) => id)
-    const secrets = clients.map((client) => client.secret)
-    return clients.flatMap((client, index) => {
-      const path: Path = ['clients', index]
-      const own = [secret].flat().includes(client.secret)
-      return [
-        ...when(ids.indexOf(client.id) !== index, [...path, 'id'], 'another client has this id'),
-        ...when(
-          client.id === publicClientId,
-          [...path, 'id'],
-          'is what callers without client authentication are called'
-        ),
-        ...secretFindings(client.secret, [...path, 'secret']),
-        ...when(secrets.indexOf(client.secret) !== index, [...path, 'secret'], 'another client has this secret'),
-        ...when(own, [...path, 'secret'], "is the service's own secret", [['secret']]),
-        ...grantFindings(client, path)
-      ]
-    })
-  },
+  ...clientChecks,
 
   ({ clients, audiences, issuer, listen }) => {
     const known = [...audiences.map(({ id }) => id), issuer ?? `http://localhost:${listen.port}`]
@@ -74,16 +53,6 @@ export const accessChecks: readonly Check[] = [
     )
   ]
 ]
-
-function grantFindings({ grants, permissions }: ConfigFile['clients'][number], path: Path): Finding[] {
-  const pointless = permissions.length > 0 && !grants.includes('client_credentials')
-  return [
-    ...when(grants.join() === 'refresh_token', [...path, 'grants'], 'refresh_token needs a grant that logs in'),
-    ...when(pointless, [...path, 'permissions'], 'are for the grant client_credentials, which is not among grants', [
-      [...path, 'grants']
-    ])
-  ]
-}
 
 function lifetimeFindings(accessTtl: string | undefined, path: Path): Finding[] {
   if (accessTtl === undefined) return []

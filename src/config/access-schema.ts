@@ -1,13 +1,6 @@
 import Type from '../schema/type.ts'
-import {
-  BackendId,
-  identifier,
-  PermissionKey,
-  PermissionName,
-  PermissionPattern,
-  permissionKeys,
-  text
-} from './names.ts'
+import { Client } from './client-schema.ts'
+import { identifier, PermissionKey, PermissionName, PermissionPattern, permissionKeys, text } from './names.ts'
 import { duration } from './units.ts'
 
 const UserAttribute = Type.Object(
@@ -47,41 +40,6 @@ const Audience = Type.Object(
       keys: 'the name of a claim',
       description: 'Claims that its tokens carry beside the others, each with the name of the user’s field.'
     })
-  },
-  { additionalProperties: false }
-)
-
-const grantTypes = [
-  'password',
-  'refresh_token',
-  'client_credentials',
-  'urn:ietf:params:oauth:grant-type:token-exchange'
-] as const
-
-const Client = Type.Object(
-  {
-    id: identifier('an id of printable ASCII without spaces', 'Its client_id.'),
-    secret: Type.String({
-      minLength: 1,
-      expected: 'a random text of at least 32 bytes',
-      description: 'Compared in constant time.'
-    }),
-    grants: Type.Array(Type.Enum(grantTypes), {
-      minItems: 1,
-      uniqueItems: true,
-      default: ['password', 'refresh_token'],
-      expected: `a list of ${grantTypes.join(', ')}`,
-      description: 'What it may ask for.'
-    }),
-    audiences: Type.Array(text(), {
-      default: [],
-      description: 'Whom its tokens may be for, its default first. None: the issuer only.'
-    }),
-    backends: Type.Optional(
-      Type.Array(BackendId, { minItems: 1, description: 'Which backends its users may log in at. Default: all.' })
-    ),
-    chooseBackend: Type.Boolean({ default: false, description: 'Whether it may ask one backend only.' }),
-    permissions: Type.Array(PermissionName, { default: [], description: 'Its own, for client_credentials.' })
   },
   { additionalProperties: false }
 )

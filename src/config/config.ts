@@ -1,5 +1,6 @@
 import type { BackendDefinition } from '../auth/backend.ts'
 import type { LinkPolicy } from '../auth/link.ts'
+import type { ClientDefinition } from '../clients/client.ts'
 import type { ConfigFile } from './schema.ts'
 
 /** One backend of the chain: its place and policy, and what `definition.open` takes. */
@@ -41,15 +42,10 @@ export interface Audience extends Required<Omit<ConfigFile['audiences'][number],
 }
 
 /** A registered service that calls us. Without `backends`, all; without audiences, the issuer. */
-export interface Client {
+export interface Client extends ClientDefinition {
   readonly id: string
-  readonly secret: string
-  readonly grants: ReadonlyArray<ConfigFile['clients'][number]['grants'][number]>
-  /** Never empty; the first is its default. */
-  readonly audiences: readonly string[]
-  readonly backends?: readonly string[]
-  readonly chooseBackend: boolean
-  readonly permissions: readonly string[]
+  /** The newest first; two while one replaces the other. */
+  readonly secrets: readonly string[]
 }
 
 /** The configuration as the service uses it: complete, checked, units in the names of numbers. */

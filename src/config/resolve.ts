@@ -5,6 +5,7 @@ import { canonicalDomain } from '../auth/email.ts'
 import type { LinkPolicy } from '../auth/link.ts'
 import { type CommonOptions, ownOptions } from './backend-schema.ts'
 import { fullCidr } from './cidr.ts'
+import { resolveDefinition } from './clients.ts'
 import type { Audience, Config, ConfiguredBackend, UserAttribute } from './config.ts'
 import { databaseOf } from './database.ts'
 import type { ConfigFile } from './schema.ts'
@@ -49,9 +50,10 @@ export function resolveConfig(file: ConfigFile, origin: Origin): Config {
     },
     audiences: audiencesOf(file, issuer),
     publicClient,
-    clients: file.clients.map((client) => ({
-      ...client,
-      audiences: client.audiences.length === 0 ? [issuer] : client.audiences
+    clients: file.clients.map(({ id, secret, ...written }) => ({
+      ...resolveDefinition(written, issuer),
+      id,
+      secrets: [secret ?? []].flat()
     })),
     passwords: passwordsOf(file.passwords),
     limits: limitsOf(limits),

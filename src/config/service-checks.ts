@@ -16,6 +16,24 @@ export const when = (wrong: boolean, path: Path, message: string, against: reado
 export const secretFindings = (secret: string, path: Path): Finding[] =>
   when(Buffer.byteLength(secret) < minSecretBytes, path, `expected a random text of at least ${minSecretBytes} bytes`)
 
+/** What is wrong with the lifetimes of tokens. */
+export function ttlFindings(
+  ttls: { readonly accessTtl?: string; readonly refreshTtl?: string; readonly refreshIdleTtl?: string },
+  path: Path
+): Finding[] {
+  const { accessTtl } = ttls
+  return [
+    ...(['accessTtl', 'refreshTtl', 'refreshIdleTtl'] as const).flatMap((key) =>
+      when(milliseconds(ttls[key] ?? '1s') % 1000 !== 0, [...path, key], 'expected whole seconds')
+    ),
+    ...when(
+      milliseconds(accessTtl ?? '1s') > milliseconds('24h'),
+      [...path, 'accessTtl'],
+      'expected 24h at most: a client that needs longer refreshes'
+    )
+  ]
+}
+
 /** Issuer, addresses, database, secret, times and hashing. */
 export const serviceChecks: readonly Check[] = [
   ({ issuer, listen }) => {
@@ -71,14 +89,7 @@ export const serviceChecks: readonly Check[] = [
   ],
 
   ({ tokens }) => [
-    ...(['accessTtl', 'refreshTtl', 'refreshIdleTtl'] as const).flatMap((key) =>
-      when(milliseconds(tokens[key]) % 1000 !== 0, ['tokens', key], 'expected whole seconds')
-    ),
-    ...when(
-      milliseconds(tokens.accessTtl) > milliseconds('24h'),
-      ['tokens', 'accessTtl'],
-      'expected 24h at most: a client that needs longer refreshes'
-    ),
+    ...ttlFindings(tokens, ['tokens']),
     ...when(
       milliseconds(tokens.refreshIdleTtl) > milliseconds(tokens.refreshTtl),
       ['tokens', 'refreshIdleTtl'],
@@ -131,7 +142,8 @@ function issuerFindings(issuer: string): Finding[] {
   ]
 }
 
-function cidrFindings(cidrs: readonly string[], path: Path): Finding[] {
+/** What is wrong with ranges of addresses. */
+export function cidrFindings(cidrs: readonly string[], path: Path): Finding[] {
   return cidrs.flatMap((cidr, index) =>
     when(!isCidr(cidr), [...path, index], 'expected an address or CIDR such as 10.0.0.0/8')
   )

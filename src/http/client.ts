@@ -1,97 +1,93 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
 import type { Chain } from '../auth/link.ts'
+import type { Assertions } from '../clients/assertions.ts'
+import { mayUse, publicClientId, type Rate, type RegisteredClient } from '../clients/client.ts'
+import type { ClientRegistry } from '../clients/registry.ts'
 import { InvalidClient, UnauthorizedClient } from '../errors.ts'
+import type { Rates } from '../limits/rates.ts'
 import type { Audience } from '../tokens/audience.ts'
+import { addressOf } from './address.ts'
+import { type ClientParameters, presentedBy, proves } from './client-proof.ts'
+import { endUserAddress } from './forwarded.ts'
 import type { AppParts } from './parts.ts'
 
-/** A registered service that calls us, as the configuration has it. */
-export interface RegisteredClient {
-  readonly id: string
-  readonly secret: string
-  readonly grants: readonly string[]
-  /** Ids; its default first. */
-  readonly audiences: readonly string[]
-  /** The only backends that are asked for it. */
-  readonly backends?: readonly string[]
-  readonly chooseBackend: boolean
-  /** Its own, for tokens of its own. */
-  readonly permissions: readonly string[]
+/** What clients are told apart, verified and counted with. */
+export interface ClientTools {
+  readonly registry: ClientRegistry
+  readonly assertions: Assertions
+  readonly rates: Rates
 }
 
 /** Who calls, and what they may ask for. */
 export interface Client {
   readonly id: string
+  /** It proved who it is; not so the public client, nor one that is registered with `authentication: none`. */
+  readonly isConfidential: boolean
+  /** Whether it may ask for a grant. */
+  readonly mayUse: (grant: string) => boolean
   /** Its default first. */
   readonly audiences: readonly Audience[]
   /** The backends that are asked for it, in the chain's order. */
   readonly chain: Chain
   readonly chooseBackend: boolean
-  /** It did not authenticate: whoever says so is it. */
-  readonly isPublic: boolean
+  /** Its own, for the grant `client_credentials`. */
   readonly permissions: readonly string[]
+  /** The end user's address as it is counted and logged: the caller's, or what a trusted client says of it. */
+  readonly ip: string
   readonly accessTtlSeconds?: number
   readonly refreshTtlSeconds?: number
-  /** Whether it may use a grant (RFC 6749 1.3). */
-  mayUse(grant: string): boolean
 }
-
-/** What a request may say of its client in its body (RFC 6749 2.3.1). */
-export interface ClientParameters {
-  readonly client_id?: string
-  readonly client_secret?: string
-}
-
-interface Presented {
-  readonly id: string
-  readonly secret: string
-  /** The scheme of the header that it came in, if it came in one. */
-  readonly scheme?: string
-}
-
-const publicClientId = 'public'
 
 /**
- * The client behind a request: by HTTP Basic or in the body (RFC 6749 2.3.1), one way only; callers without client
- * authentication are the public client, where that is switched on.
- * @throws {InvalidClient} in the scheme that the client used
+ * The client behind a request, which may ask for this grant.
+ * @throws {UnauthorizedClient} where it may not, and as `authenticateClient` does
  */
-export async function clientOf(request: FastifyRequest, body: ClientParameters, parts: AppParts): Promise<Client> {
-  const presented = presentedBy(request, body)
-  if (presented === undefined) {
-    if (!parts.publicClient || (body.client_id ?? publicClientId) !== publicClientId) throw new InvalidClient()
-    return publicClientOf(parts)
-  }
-  const client = parts.clients.find(({ id }) => id === presented.id)
-  const matches = isSame(presented.secret, client?.secret ?? '')
-  if (client === undefined || !matches) throw new InvalidClient(presented.scheme)
-  const { id, backends, grants, chooseBackend, permissions } = client
-  return {
-    ...{ id, chooseBackend, permissions, isPublic: false },
-    audiences: client.audiences.flatMap((id) => parts.audiences.filter((audience) => audience.id === id)),
-    chain: backends ? parts.login.chain.filter(({ id }) => backends.includes(id)) : parts.login.chain,
-    mayUse: (grant) => grants.includes(grant)
-  }
+export async function clientOf(
+  request: FastifyRequest,
+  body: ClientParameters,
+  grant: string,
+  parts: AppParts
+): Promise<Client> {
+  const client = await authenticateClient(request, body, parts)
+  if (!client.mayUse(grant)) throw new UnauthorizedClient()
+  return client
 }
 
-const publicClientOf = ({ audiences, login }: AppParts): Client => ({
-  id: publicClientId,
-  audiences,
-  chain: login.chain,
-  chooseBackend: false,
-  isPublic: true,
-  permissions: [],
-  mayUse: (grant) => grant !== 'client_credentials'
-})
+/**
+ * The client behind a request: by HTTP Basic, by a secret in the body (RFC 6749 2.3.1) or by a signed assertion (RFC 7523
+ * 2.2), one way only; callers without client authentication are the public client, where that is switched on, or one that
+ * is registered so.
+ * @throws {InvalidClient} in the scheme that the client used
+ * @throws {InvalidRequest} there are two proofs
+ * @throws {SlowDown} it is over its own limit, or the end user is over the one of addresses
+ */
+export async function authenticateClient(
+  request: FastifyRequest,
+  body: ClientParameters,
+  parts: AppParts
+): Promise<Client> {
+  const registered = await provenBy(request, body, parts).catch((error) => {
+    countAddress(request, addressOf(request), parts)
+    throw error
+  })
+  if (registered === undefined) {
+    countAddress(request, addressOf(request), parts)
+    return publicClient(request, parts)
+  }
+  const ip = endUserAddress(request, registered.handsOnFrom)
+  countAddress(request, ip, parts)
+  if (registered.limits) parts.clients.rates.count(`client ${registered.id}`, registered.limits)
+  return registeredClient(registered, ip, parts)
+}
 
-/** A client that authenticated; the public one did not. @throws {InvalidClient} */
+/** The same for a client that must prove who it is. @throws {InvalidClient} it did not */
 export async function confidentialClientOf(
   request: FastifyRequest,
   body: ClientParameters,
   parts: AppParts
 ): Promise<Client> {
-  const client = await clientOf(request, body, parts)
-  if (client.isPublic) throw new InvalidClient()
+  const client = await authenticateClient(request, body, parts)
+  if (!client.isConfidential) throw new InvalidClient()
   return client
 }
 
@@ -102,40 +98,53 @@ export function chosenBackend(backend: string | undefined, client: Client): { ba
   return { backend }
 }
 
-function presentedBy(request: FastifyRequest, body: ClientParameters): Presented | undefined {
-  const { authorization } = request.headers
-  const { client_id: id, client_secret: secret } = body
-  if (authorization === undefined) {
-    if (secret === undefined) return undefined
-    if (id === undefined) throw new InvalidClient()
-    return { id, secret }
+/**
+ * The limit of addresses as @fastify/rate-limit takes it. Where clients hand on addresses from, it is counted behind
+ * authentication instead: all of their users would share one allowance.
+ */
+export const addressLimit = ({ ipLimit, clients }: AppParts) =>
+  ipLimit && {
+    max: ipLimit.max,
+    timeWindow: ipLimit.windowMs,
+    allowList: ({ ip }: FastifyRequest): boolean => clients.registry.isForwarder(ip)
   }
-  const basic = basicCredentials(authorization)
-  if (basic === undefined || secret !== undefined || (id !== undefined && id !== basic.id))
-    throw new InvalidClient('Basic')
-  return basic
+
+function countAddress({ ip }: FastifyRequest, counted: string, { ipLimit, clients }: AppParts): void {
+  const limit: Rate | false = clients.registry.isForwarder(ip) && ipLimit
+  if (limit) clients.rates.count(`ip ${counted}`, limit)
 }
 
-/** RFC 6749 2.3.1: both halves are form-encoded before RFC 7617 puts them together. */
-function basicCredentials(authorization: string): Presented | undefined {
-  const [, encoded] = /^Basic +([A-Za-z0-9+/]+={0,2})$/i.exec(authorization) ?? []
-  if (encoded === undefined) return undefined
-  const pair = Buffer.from(encoded, 'base64').toString('utf8')
-  const colon = pair.indexOf(':')
-  const [id, secret] = [formDecoded(pair.slice(0, colon)), formDecoded(pair.slice(colon + 1))]
-  return colon < 1 || id === undefined || secret === undefined ? undefined : { id, secret, scheme: 'Basic' }
-}
-
-function formDecoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text.replaceAll('+', ' '))
-  } catch {
+/** The registered client, or `undefined` for the public one. */
+async function provenBy(
+  request: FastifyRequest,
+  body: ClientParameters,
+  { clients, publicClient: isServed }: AppParts
+): Promise<RegisteredClient | undefined> {
+  const presented = presentedBy(request, body)
+  if (presented.kind === 'none' && (presented.id ?? publicClientId) === publicClientId) {
+    if (!isServed) throw new InvalidClient()
     return undefined
   }
+  const client = presented.id === undefined ? undefined : await clients.registry.byId(presented.id)
+  const isProven = await proves(presented, client, clients.assertions)
+  if (client === undefined || !isProven) throw new InvalidClient(presented.kind === 'basic' ? 'Basic' : undefined)
+  return client
 }
 
-/** In the same time whatever they hold: their digests have one length. */
-function isSame(a: string, b: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
-  return timingSafeEqual(digest(a), digest(b)) && b !== ''
+const publicClient = (request: FastifyRequest, { audiences, login }: AppParts): Client => ({
+  ...{ id: publicClientId, isConfidential: false, audiences, chain: login.chain, chooseBackend: false },
+  ...{ permissions: [], ip: addressOf(request), mayUse: (grant) => grant !== 'client_credentials' }
+})
+
+function registeredClient(client: RegisteredClient, ip: string, { audiences, login }: AppParts): Client {
+  const { id, backends, chooseBackend, permissions, accessTtlSeconds, refreshTtlSeconds } = client
+  return {
+    ...{ id, chooseBackend, permissions, ip },
+    isConfidential: !client.authentication.includes('none'),
+    mayUse: (grant) => mayUse(client, grant),
+    audiences: client.audiences.flatMap((wanted) => audiences.filter((audience) => audience.id === wanted)),
+    chain: backends ? login.chain.filter((backend) => backends.includes(backend.id)) : login.chain,
+    ...(accessTtlSeconds === undefined ? {} : { accessTtlSeconds }),
+    ...(refreshTtlSeconds === undefined ? {} : { refreshTtlSeconds })
+  }
 }

@@ -1,3 +1,4 @@
+import { assertionAlgorithms } from '../clients/assertions.ts'
 import Type from '../schema/type.ts'
 import type { AppParts } from './parts.ts'
 import { errors, KeySet, ref } from './schemas.ts'
@@ -46,8 +47,9 @@ function metadataOf({
   publicClient,
   clients
 }: AppParts): { issuer: string } & Record<string, unknown> {
-  const confidential = clients.length > 0 ? ['client_secret_basic', 'client_secret_post'] : []
-  const open = publicClient ? ['none'] : []
+  const confidential: string[] = [...clients.registry.authentication].filter((method) => method !== 'none')
+  const methods = [...new Set([...clients.registry.authentication, ...(publicClient ? ['none'] : [])])]
+  const signed = confidential.includes('private_key_jwt') ? assertionAlgorithms : undefined
   return {
     issuer,
     token_endpoint: `${issuer}/token`,
@@ -55,12 +57,15 @@ function metadataOf({
     jwks_uri: `${issuer}/.well-known/jwks.json`,
     grant_types_supported: grantTypes,
     response_types_supported: [],
-    token_endpoint_auth_methods_supported: [...confidential, ...open],
+    token_endpoint_auth_methods_supported: methods,
+    ...(signed ? { token_endpoint_auth_signing_alg_values_supported: signed } : {}),
     introspection_endpoint: `${issuer}/introspect`,
     introspection_endpoint_auth_methods_supported: confidential,
+    ...(signed ? { introspection_endpoint_auth_signing_alg_values_supported: signed } : {}),
     introspection_signing_alg_values_supported: [...new Set(audiences.map(({ algorithm }) => algorithm))],
     revocation_endpoint: `${issuer}/revoke`,
-    revocation_endpoint_auth_methods_supported: [...confidential, ...open],
+    revocation_endpoint_auth_methods_supported: methods,
+    ...(signed ? { revocation_endpoint_auth_signing_alg_values_supported: signed } : {}),
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [...new Set(audiences.map(({ algorithm }) => algorithm))],
     claims_supported: [

@@ -3,7 +3,7 @@ import type { LoginTools } from '../auth/login.ts'
 import type { TokenTools } from '../tokens/access-token.ts'
 import type { Audience } from '../tokens/audience.ts'
 import type { Sessions } from '../tokens/sessions.ts'
-import type { RegisteredClient } from './client.ts'
+import type { ClientTools } from './client.ts'
 
 /** What the routes are made of; the composition puts it together, no route makes its own. */
 export interface AppParts {
@@ -16,7 +16,7 @@ export interface AppParts {
   readonly ipLimit: { readonly max: number; readonly windowMs: number } | false
   /** Callers without client authentication are served. */
   readonly publicClient: boolean
-  readonly clients: readonly RegisteredClient[]
+  readonly clients: ClientTools
   readonly login: LoginTools
   readonly tokens: TokenTools
   readonly sessions: Sessions

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { InvalidToken, UnauthorizedClient } from '../errors.ts'
 import { isIssued } from '../tokens/verify.ts'
 import { claimsOfToken } from './bearer.ts'
-import { type Client, clientOf } from './client.ts'
+import { authenticateClient, type Client } from './client.ts'
 import type { AppParts } from './parts.ts'
 import { errors, ref, TokenQuery } from './schemas.ts'
 import type { App } from './server.ts'
@@ -32,7 +32,7 @@ export function revokeRoute(app: App, parts: AppParts): void {
     },
     async (request, reply) => {
       reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
-      const client = await clientOf(request, request.body, parts)
+      const client = await authenticateClient(request, request.body, parts)
       await revoke(request, request.body.token, client, parts)
       return reply.code(200).send(null)
     }

@@ -38,16 +38,24 @@ const scope = Type.Optional(
   Type.String({ maxLength: 4096, description: 'Names or patterns that narrow the permissions' })
 )
 
-/** Whom the token is for, in the words of RFC 8693 and RFC 8707; and the client, in those of RFC 6749 2.3.1. */
+/** Whom the token is for, in the words of RFC 8693 and RFC 8707. */
 const target = {
   audience: Type.Optional(OneOrMore('The audience of the token; several are refused')),
   resource: Type.Optional(OneOrMore('The same as a URI (RFC 8707)'))
 }
-const client = {
-  client_id: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
-  client_secret: Type.Optional(Type.String({ minLength: 1, maxLength: 1024, format: 'password' }))
-}
 const Token = Type.String({ minLength: 1, maxLength: 65_536 })
+
+/** How a client says in the body who it is (RFC 6749 2.3.1, RFC 7523 2.2). */
+export const clientFields = {
+  client_id: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
+  client_secret: Type.Optional(Type.String({ minLength: 1, maxLength: 1024, format: 'password' })),
+  client_assertion_type: Type.Optional(
+    Type.String({ maxLength: 255, description: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer' })
+  ),
+  client_assertion: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 8192, description: 'A JWT that the client signed (private_key_jwt)' })
+  )
+}
 
 /** RFC 6749 4.3.2, with RFC 8707 and RFC 8693 for the audience. */
 export const PasswordGrant = Type.Object(
@@ -58,7 +66,7 @@ export const PasswordGrant = Type.Object(
     scope,
     ...target,
     backend: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Ask this backend only' })),
-    ...client
+    ...clientFields
   },
   {
     $id: 'PasswordGrant',
@@ -69,13 +77,13 @@ export const PasswordGrant = Type.Object(
 
 /** RFC 6749 6. */
 export const RefreshGrant = Type.Object(
-  { grant_type: Type.Literal('refresh_token'), refresh_token: Token, scope, ...target, ...client },
+  { grant_type: Type.Literal('refresh_token'), refresh_token: Token, scope, ...target, ...clientFields },
   { $id: 'RefreshGrant', ...closed, examples: [{ grant_type: 'refresh_token', refresh_token: 'AZqcXn0cfDqaUV9v…' }] }
 )
 
 /** RFC 6749 4.4.2. */
 export const ClientCredentialsGrant = Type.Object(
-  { grant_type: Type.Literal('client_credentials'), scope, ...target, ...client },
+  { grant_type: Type.Literal('client_credentials'), scope, ...target, ...clientFields },
   { $id: 'ClientCredentialsGrant', ...closed, examples: [{ grant_type: 'client_credentials' }] }
 )
 
@@ -95,7 +103,7 @@ export const TokenExchangeGrant = Type.Object(
     actor_token_type: Type.Optional(Type.String({ maxLength: 255 })),
     scope,
     ...target,
-    ...client
+    ...clientFields
   },
   {
     $id: 'TokenExchangeGrant',
@@ -127,7 +135,7 @@ export const TokenRequest = Type.Unsafe<Grant>({
 
 /** RFC 7662 2.1 and RFC 7009 2.1; the hint is not needed. */
 export const TokenQuery = Type.Object(
-  { token: Token, token_type_hint: Type.Optional(Type.String({ maxLength: 255 })), ...client },
+  { token: Token, token_type_hint: Type.Optional(Type.String({ maxLength: 255 })), ...clientFields },
   { $id: 'TokenQuery', ...closed, examples: [{ token: 'eyJhbGciOiJFUzI1NiIs…' }] }
 )
 

@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
-import { InvalidRequest, UnauthorizedClient, UnsupportedGrantType } from '../errors.ts'
+import { InvalidRequest, UnsupportedGrantType } from '../errors.ts'
 import type { IssuedToken } from '../tokens/access-token.ts'
-import { type ClientParameters, clientOf } from './client.ts'
+import { addressLimit, clientOf } from './client.ts'
+import type { ClientParameters } from './client-proof.ts'
 import { clientCredentials } from './grants/client-credentials.ts'
 import { exchange } from './grants/exchange.ts'
 import { type GrantRequest, grantContext } from './grants/grant.ts'
@@ -17,7 +18,7 @@ export function tokenRoute(app: App, parts: AppParts): void {
   app.post(
     '/token',
     {
-      config: { rateLimit: parts.ipLimit && { max: parts.ipLimit.max, timeWindow: parts.ipLimit.windowMs } },
+      config: { rateLimit: addressLimit(parts) },
       preValidation: async (request) => readGrant(request),
       onSend: async (_request, reply) => {
         reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
@@ -39,8 +40,7 @@ export function tokenRoute(app: App, parts: AppParts): void {
     },
     async (request) => {
       const { body } = request
-      const client = await clientOf(request, body as ClientParameters, parts)
-      if (!client.mayUse(body.grant_type)) throw new UnauthorizedClient()
+      const client = await clientOf(request, body as ClientParameters, body.grant_type, parts)
       return answer(body, { client, request, parts, ...grantContext(body, client, request) })
     }
   )

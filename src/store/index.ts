@@ -1,9 +1,11 @@
 import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { Log } from '../auth/ports.ts'
 import type { PermissionStore, UserStore } from '../auth/user-store.ts'
+import type { ClientStore, UsedAssertions } from '../clients/client-store.ts'
 import type { KeyStore } from '../tokens/key-store.ts'
 import type { SessionStore } from '../tokens/session-store.ts'
 import { createLocalAccounts } from './accounts.ts'
+import { createClientStore, createUsedAssertions } from './clients.ts'
 import { withoutStatements } from './failures.ts'
 import { createKeyStore } from './keys.ts'
 import { createPermissionStore } from './permissions.ts'
@@ -18,6 +20,8 @@ export interface Store {
   readonly keys: KeyStore
   readonly sessions: SessionStore
   readonly accounts: LocalAccounts
+  readonly clients: ClientStore
+  readonly usedAssertions: UsedAssertions
   /** Answers where the database does. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -53,6 +57,8 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     keys: withoutStatements(createKeyStore(db)),
     sessions: withoutStatements(createSessionStore(db)),
     accounts: withoutStatements(createLocalAccounts(db)),
+    clients: withoutStatements(createClientStore(db)),
+    usedAssertions: withoutStatements(createUsedAssertions(db)),
     ping: db.ping,
     close: db.close
   }

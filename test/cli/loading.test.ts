@@ -23,7 +23,15 @@ t.test('the server loads nothing that only other commands or a page need', async
   t.equal(await server.end(), 0)
   const packages = await loaded()
   for (const name of ['fastify', 'drizzle-orm', 'commander']) t.ok(packages.includes(name), name)
-  for (const name of ['typebox', 'yaml', '@fastify/swagger', '@fastify/swagger-ui', '@clack/prompts', 'mysql2']) {
+  for (const name of [
+    'typebox',
+    'yaml',
+    'jose',
+    '@fastify/swagger',
+    '@fastify/swagger-ui',
+    '@clack/prompts',
+    'mysql2'
+  ]) {
     t.notOk(packages.includes(name), name)
   }
 })
@@ -34,7 +42,7 @@ t.test('a command on users loads no server', async (t) => {
   t.equal(code, 0, stderr)
   const packages = await loaded()
   t.ok(packages.includes('drizzle-orm'))
-  for (const name of ['fastify', 'typebox', 'prom-client', 'fast-jwt', 'ajv', '@clack/prompts', 'mysql2']) {
+  for (const name of ['fastify', 'typebox', 'jose', 'prom-client', 'fast-jwt', 'ajv', '@clack/prompts', 'mysql2']) {
     t.notOk(packages.includes(name), name)
   }
 })

@@ -239,6 +239,63 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
     client('permissions: [a.b]'),
     'clients[0].permissions: are for the grant client_credentials, which is not among grants'
   ],
+  [`clients: [{ id: c, secret: [${secret}, ${secret}] }]`, 'clients[0].secret[1]: another client has this secret'],
+  [
+    `clients: [{ id: c, secret: [${secret}, short] }]`,
+    'clients[0].secret[1]: expected a random text of at least 32 bytes'
+  ],
+  [
+    `clients: [{ id: c, secret: [${secret}, ${secret}2] }, { id: d, secret: ${secret}2 }]`,
+    'clients[1].secret: another client has this secret'
+  ],
+  [
+    `clients: [{ id: c, secret: [${secret}, ${secret}2, ${secret}3] }]`,
+    'clients[0].secret: expected a random text of at least 32 bytes, or a list of two, the new one first'
+  ],
+  [client('jwksUri: https://c.example/keys'), 'clients[0].jwks: a client has either a secret or keys'],
+  [client('authentication: private_key_jwt'), 'clients[0].authentication: private_key_jwt has no secret'],
+  [
+    client('authentication: none, grants: [refresh_token, "urn:ietf:params:oauth:grant-type:token-exchange"]'),
+    'clients[0].authentication: none has neither secret nor keys'
+  ],
+  [
+    'clients: [{ id: c, authentication: client_secret_post }]',
+    'clients[0].secret: is missing: expected a random text of at least 32 bytes'
+  ],
+  [
+    'clients: [{ id: c, authentication: none }]',
+    'clients[0].grants: password and client_credentials are for clients that prove who they are'
+  ],
+  [
+    'clients: [{ id: c, authentication: client_secret_basic, jwksUri: "https://c.example/keys" }]',
+    'clients[0].authentication: has keys, which are for private_key_jwt'
+  ],
+  [
+    'clients: [{ id: c, jwksUri: "http://c.example/keys" }]',
+    'clients[0].jwksUri: expected an https URL (http on loopback only)'
+  ],
+  [
+    'clients: [{ id: c, jwksUri: "https://u:p@c.example/keys" }]',
+    'clients[0].jwksUri: expected no user name and no password'
+  ],
+  [
+    `clients: [{ id: c, jwks: { keys: [{ kty: oct, k: AAAA }] } }]`,
+    'clients[0].jwks.keys[0]: is secret: only the public half of a key belongs here'
+  ],
+  [
+    `clients: [{ id: c, jwks: { keys: [{ kty: EC, crv: P-256, x: AA, y: AA }] } }]`,
+    'clients[0].jwks.keys[0]: expected a public key for ES256, RS256, PS256 or EdDSA'
+  ],
+  ['clients: [{ id: c, jwks: { keys: [] } }]', 'clients[0].jwks.keys: expected a list that is not empty'],
+  [
+    'clients: [{ id: c, authentication: private_key_jwt }]',
+    'clients[0].jwks: is missing: private_key_jwt needs jwks or jwksUri'
+  ],
+  [client('accessTtl: 1500ms'), 'clients[0].accessTtl: expected whole seconds'],
+  [client('accessTtl: 25h'), 'clients[0].accessTtl: expected 24h at most: a client that needs longer refreshes'],
+  [client('limits: { max: 0 }'), 'clients[0].limits.max: expected a whole number, at least 1'],
+  [client('forwardedFor: [10.0.0.0/33]'), 'clients[0].forwardedFor[0]: expected an address or CIDR such as 10.0.0.0/8'],
+  [client('forwardedFor: [0.0.0.0/0]'), 'clients[0].forwardedFor[0]: is every address: name those that the client has'],
   [
     'users: { attributes: { email: { type: string } } }',
     'users.attributes.email: a user has a field of this name already'

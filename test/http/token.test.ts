@@ -349,7 +349,7 @@ clients:
   t.match(await post({ ...alice, client_secret: secret('blog') }), { status: 401, error: 'invalid_client' })
   t.match(
     await post({ ...alice, client_secret: secret('blog') }, basic('blog', 'blog')),
-    { status: 401 },
+    { status: 400, error: 'invalid_request', challenge: undefined },
     'two ways at once'
   )
   t.match(await post({ ...alice, client_id: 'robot' }, basic('blog', 'blog')), { status: 401 }, 'two clients at once')

@@ -464,6 +464,51 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     )
   })
 
+  test('a client is kept with its secrets, and of two who change it at once one does', async (t, {
+    store: { clients }
+  }) => {
+    const secret = (hash: string, expiresAt: number | null = null) => ({ hash, createdAt: at, expiresAt })
+    const client = (id: string) => ({
+      ...{ id, definition: { grants: ['password'], chooseBackend: true }, secrets: [secret('é')] },
+      ...{ createdAt: at, updatedAt: at }
+    })
+    t.equal(await clients.create(client('blog')), 'created')
+    t.equal(await clients.create(client('blog')), 'taken')
+    t.equal(await clients.create(client('Blog')), 'created', 'ids are compared as bytes')
+    t.same(await clients.byId('blog'), client('blog'))
+    for (const id of ['BLOG', 'blog ', '']) t.equal(await clients.byId(id), undefined, JSON.stringify(id))
+    t.same(
+      (await clients.all()).map(({ id }) => id),
+      ['Blog', 'blog']
+    )
+    const both = [secret('new'), secret('é', at + 1000)]
+    t.same((await Promise.all([1, 2, 3].map(() => clients.replaceSecrets(client('blog'), both, at)))).sort(), [
+      false,
+      false,
+      true
+    ])
+    t.match(await clients.byId('blog'), { secrets: both, updatedAt: at + 1, createdAt: at })
+    t.same((await clients.byId('Blog'))?.secrets, [secret('é')])
+    t.equal(await clients.delete('blog'), true)
+    t.equal(await clients.delete('blog'), false)
+    t.equal(await clients.replaceSecrets(client('blog'), both, at), false)
+    t.equal(await clients.byId('blog'), undefined)
+  })
+
+  test('an assertion counts once over all replicas, and is forgotten once it expired', async (t, { store, url }) => {
+    const replica = await open(url)
+    t.teardown(() => replica.close())
+    const race = [store, replica, store, replica].map(({ usedAssertions }) => usedAssertions.use('one', at))
+    t.same((await Promise.all(race)).sort(), [false, false, false, true])
+    for (const id of ['two', 'three']) t.equal(await store.usedAssertions.use(id, at + 1), true)
+    t.equal(await store.usedAssertions.use('four', at + 2), true)
+    t.equal(await store.usedAssertions.forget(at + 2, 2), 2, 'in batches')
+    t.equal(await store.usedAssertions.forget(at + 2, 2), 1)
+    t.equal(await store.usedAssertions.forget(at + 2, 2), 0)
+    t.equal(await store.usedAssertions.use('four', at + 2), false)
+    t.equal(await store.usedAssertions.use('one', at + 9), true)
+  })
+
   test('an error that leaves the store holds no parameters', async (t, { store: { users } }) => {
     const tooLong = newUser('ann@example.com', { passwordHash: 'a secret hash' })
     const error = await users

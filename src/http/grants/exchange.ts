@@ -31,7 +31,7 @@ export async function exchange(body: Static<typeof TokenExchangeGrant>, asked: G
       notAfter: session?.expiresAt ?? claims.exp * 1000,
       act: { sub: client.id, ...(claims.act ? { act: claims.act } : {}) },
       ...ttlOf(client),
-      ...(client.isPublic ? { within: held({ claims, user }, permissions.names, asked) } : {})
+      ...(!client.isConfidential ? { within: held({ claims, user }, permissions.names, asked) } : {})
     },
     parts.tokens
   )

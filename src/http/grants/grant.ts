@@ -1,6 +1,5 @@
 import type { FastifyRequest } from 'fastify'
 import type { RequestContext } from '../../auth/question.ts'
-import { addressOf } from '../address.ts'
 import type { Client } from '../client.ts'
 import type { AppParts } from '../parts.ts'
 
@@ -31,7 +30,7 @@ export function grantContext(
     context: {
       log: request.log,
       clientId: client.id,
-      ip: addressOf(request),
+      ip: client.ip,
       isGone: () => request.raw.socket.destroyed
     }
   }

@@ -1,0 +1,112 @@
+import { createHash } from 'node:crypto'
+import type { JSONWebKeySet, JWTPayload } from 'jose'
+import type { Log } from '../auth/ports.ts'
+import type { ClientDefinition, PublicKeys } from './client.ts'
+import type { UsedAssertions } from './client-store.ts'
+import { createRemoteKeys } from './remote-keys.ts'
+
+/** What assertions may be signed with: never anything symmetric, never `none`. */
+export const assertionAlgorithms = ['ES256', 'RS256', 'PS256', 'EdDSA'] as const
+
+/** The only `client_assertion_type` (RFC 7523 2.2). */
+export const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+
+/** `private_key_jwt`: clients that prove who they are with a key of their own. */
+export interface Assertions {
+  /**
+   * Whether an assertion is a client's, for us, of now, and comes for the first time (RFC 7523 3, OpenID Connect core 9).
+   * @throws {TemporarilyUnavailable} the client's keys or the database can't be had
+   */
+  verify(assertion: string, client: ClientDefinition & { readonly id: string }): Promise<boolean>
+}
+
+/** What verifying needs. */
+export interface AssertionOptions {
+  /** Whom assertions may be for: the issuer and the token endpoint. */
+  readonly audiences: readonly string[]
+  readonly used: UsedAssertions
+  readonly log: Log
+  readonly now: () => number
+}
+
+const leewaySeconds = 30
+const maxLifeSeconds = 300
+const forgetEveryMs = 60_000
+const forgetAtOnce = 500
+
+/** Verifies assertions. The library is loaded when the first one comes: few services have such clients. */
+export function createAssertions({ audiences, used, log, now }: AssertionOptions): Assertions {
+  const remote = createRemoteKeys({ log, now })
+  let forgottenAt = now()
+
+  const forgetExpired = async (): Promise<void> => {
+    if (now() - forgottenAt < forgetEveryMs) return
+    forgottenAt = now()
+    while ((await used.forget(now(), forgetAtOnce)) === forgetAtOnce);
+  }
+
+  const claimsOf = async (assertion: string, { jwks, jwksUri, id }: Parameters<Assertions['verify']>[1]) => {
+    const expected = { id, audiences: [...audiences], at: new Date(now()) }
+    if (jwksUri === undefined) return signedClaims(assertion, jwks ?? { keys: [] }, expected)
+    const claims = await signedClaims(assertion, await remote.at(jwksUri), expected)
+    return claims === 'no-key' ? signedClaims(assertion, await remote.renewed(jwksUri), expected) : claims
+  }
+
+  return {
+    async verify(assertion, client) {
+      const claims = await claimsOf(assertion, client)
+      if (typeof claims === 'string' || !isSound(claims, now() / 1000)) return false
+      forgetExpired().catch((err) => log.warn({ err }, 'used assertions could not be removed'))
+      return used.use(digestOf(`${client.id} ${claims.jti}`), Math.ceil(claims.exp + leewaySeconds + 1) * 1000)
+    }
+  }
+}
+
+/** Who an assertion says that it is of, unverified. */
+export function subjectOf(assertion: string): string | undefined {
+  try {
+    const claims: unknown = JSON.parse(Buffer.from(assertion.split('.')[1] ?? '', 'base64url').toString('utf8'))
+    const subject = typeof claims === 'object' && claims !== null && 'sub' in claims ? claims.sub : undefined
+    return typeof subject === 'string' && subject !== '' ? subject : undefined
+  } catch {
+    return undefined
+  }
+}
+
+interface Expected {
+  readonly id: string
+  readonly audiences: string[]
+  readonly at: Date
+}
+
+async function signedClaims(
+  assertion: string,
+  keys: PublicKeys,
+  { id, audiences, at }: Expected
+): Promise<JWTPayload | 'no-key' | 'refused'> {
+  const { createLocalJWKSet, errors, jwtVerify } = await import('jose')
+  try {
+    const { payload, protectedHeader } = await jwtVerify(assertion, createLocalJWKSet(keys as JSONWebKeySet), {
+      ...{ issuer: id, subject: id, audience: audiences, algorithms: [...assertionAlgorithms] },
+      ...{ clockTolerance: leewaySeconds, currentDate: at, requiredClaims: ['exp', 'jti'] }
+    })
+    return isAssertionType(protectedHeader.typ) ? payload : 'refused'
+  } catch (error) {
+    return error instanceof errors.JWKSNoMatchingKey ? 'no-key' : 'refused'
+  }
+}
+
+/** An access token or another token of the same key is no assertion (RFC 8725 3.11). */
+const isAssertionType = (typ: string | undefined): boolean =>
+  typ === undefined || /^(application\/)?(jwt|client-authentication\+jwt)$/i.test(typ)
+
+/** What the library does not look at: one audience, a short life, no birth in the future, an id. */
+function isSound(claims: JWTPayload, nowSeconds: number): claims is JWTPayload & { exp: number; jti: string } {
+  const { aud, exp, iat, jti } = claims
+  const isOne = typeof aud === 'string' || (Array.isArray(aud) && aud.length === 1)
+  const isShort = exp !== undefined && exp <= nowSeconds + maxLifeSeconds + leewaySeconds
+  const isBorn = iat === undefined || iat <= nowSeconds + leewaySeconds
+  return isOne && isShort && isBorn && typeof jti === 'string' && jti !== ''
+}
+
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64url')

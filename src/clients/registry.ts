@@ -1,0 +1,89 @@
+import type { Log } from '../auth/ports.ts'
+import type { ClientAuthentication, ClientDefinition, RegisteredClient } from './client.ts'
+import type { ClientStore, StoredClient } from './client-store.ts'
+import { storedSecret } from './secret.ts'
+
+/** Every client, wherever it is registered. */
+export interface ClientRegistry {
+  /** @throws {TemporarilyUnavailable} the database can't answer */
+  byId(id: string): Promise<RegisteredClient | undefined>
+  /** The ways of authentication that some client takes. */
+  readonly authentication: readonly ClientAuthentication[]
+  /** Whether some client of the configuration hands on end users' addresses from here. */
+  readonly isForwarder: (address: string) => boolean
+}
+
+/** What the registry needs. */
+export interface RegistryOptions {
+  readonly configured: ReadonlyArray<ClientDefinition & { readonly id: string; readonly secrets: readonly string[] }>
+  readonly store: Pick<ClientStore, 'byId'>
+  /** What the configuration makes of a definition in the database. @throws it makes nothing of it */
+  readonly define: (definition: StoredClient['definition']) => ClientDefinition
+  readonly createMatcher: (cidrs: readonly string[]) => (address: string) => boolean
+  readonly log: Log
+  readonly now: () => number
+}
+
+/** A client that was deleted, or whose secret was replaced, is known for so long at most. */
+const freshMs = 2_000
+const maxRemembered = 1_000
+/** The column's length. */
+const maxIdBytes = 128
+
+/** The clients of the configuration, then those of the database; no id of the former is ever looked for in the latter. */
+export function createClientRegistry(options: RegistryOptions): ClientRegistry {
+  const { configured, store, define, createMatcher, log, now } = options
+  const fixed = new Map(
+    configured.map(({ secrets, ...definition }): [string, RegisteredClient] => [
+      definition.id,
+      {
+        ...definition,
+        secrets: secrets.map((secret) => storedSecret(secret, 0)),
+        handsOnFrom: createMatcher(definition.forwardedFor)
+      }
+    ])
+  )
+  const remembered = new Map<
+    string,
+    { readonly until: number; readonly client: Promise<RegisteredClient | undefined> }
+  >()
+
+  const read = async (id: string): Promise<RegisteredClient | undefined> => {
+    const stored = await store.byId(id)
+    if (stored === undefined) return undefined
+    try {
+      const definition = define(stored.definition)
+      return { ...definition, id, secrets: stored.secrets, handsOnFrom: createMatcher(definition.forwardedFor) }
+    } catch (err) {
+      log.warn({ err, event: 'client_unusable', client: id }, "a client's definition in the database is unusable")
+      return undefined
+    }
+  }
+
+  const remember = (id: string): Promise<RegisteredClient | undefined> => {
+    const known = remembered.get(id)
+    if (known !== undefined && now() < known.until) return known.client
+    const client = read(id)
+    remembered.delete(id)
+    remembered.set(id, { until: now() + freshMs, client })
+    for (const oldest of remembered.keys()) {
+      if (remembered.size <= maxRemembered) break
+      remembered.delete(oldest)
+    }
+    client.catch(() => remembered.delete(id))
+    return client
+  }
+
+  return {
+    byId: async (id) => fixed.get(id) ?? (Buffer.byteLength(id) > maxIdBytes ? undefined : remember(id)),
+    authentication: [
+      // what `clients create` makes has a secret, and may come at any time
+      ...new Set<ClientAuthentication>([
+        'client_secret_basic',
+        'client_secret_post',
+        ...configured.flatMap(({ authentication }) => authentication)
+      ])
+    ],
+    isForwarder: createMatcher(configured.flatMap(({ forwardedFor }) => forwardedFor))
+  }
+}

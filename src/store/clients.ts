@@ -1,0 +1,55 @@
+import type { ClientStore, StoredClient, UsedAssertions } from '../clients/client-store.ts'
+import type { Database } from './database.ts'
+import { orm } from './drizzle.ts'
+import { orTaken } from './failures.ts'
+
+const { and, asc, eq, inArray, lt } = orm
+
+/** The clients in the database. */
+export const createClientStore = (db: Database): ClientStore => {
+  const { clients } = db.tables
+  return {
+    async byId(wanted): Promise<StoredClient | undefined> {
+      const [client] = await db.queries.select().from(clients).where(eq(clients.id, wanted))
+      return client?.id === wanted ? client : undefined
+    },
+    all: async () => db.queries.select().from(clients).orderBy(asc(clients.id)),
+    create: (client) =>
+      orTaken(async () => {
+        await db.queries.insert(clients).values({ ...client, definition: { ...client.definition } })
+        return 'created' as const
+      }),
+    async replaceSecrets({ id, updatedAt }, secrets, at) {
+      const unchanged = and(eq(clients.id, id), eq(clients.updatedAt, updatedAt))
+      const change = { secrets, updatedAt: Math.max(at, updatedAt + 1) }
+      const [{ affectedRows }] = await db.queries.update(clients).set(change).where(unchanged)
+      return affectedRows > 0
+    },
+    async delete(id) {
+      const [{ affectedRows }] = await db.queries.delete(clients).where(eq(clients.id, id))
+      return affectedRows > 0
+    }
+  }
+}
+
+/** The assertions in the database; the primary key lets each in once. */
+export const createUsedAssertions = (db: Database): UsedAssertions => {
+  const { usedAssertions } = db.tables
+  const { id, expiresAt } = usedAssertions
+  return {
+    async use(wanted, until) {
+      const used = await orTaken(async () => {
+        await db.queries.insert(usedAssertions).values({ id: wanted, expiresAt: until })
+        return 'used' as const
+      })
+      return used === 'used'
+    },
+    async forget(at, limit) {
+      const expired = await db.queries.select({ id }).from(usedAssertions).where(lt(expiresAt, at)).limit(limit)
+      if (expired.length === 0) return 0
+      const ids = expired.map((row) => row.id)
+      await db.queries.delete(usedAssertions).where(inArray(id, ids))
+      return ids.length
+    }
+  }
+}

@@ -1,0 +1,111 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { claimsOf, temporaryFolder } from '../latchkey.ts'
+import { command, start } from '../process.ts'
+import { freePort } from '../servers/free-port.ts'
+
+const yaml = (port: number) => `listen: { port: ${port} }
+login: { failureFloor: 1ms }
+limits: { ip: false }
+backends: [{ id: local, type: local }]
+audiences: [{ id: blog, permissions: ["blog.*"] }]
+clients: [{ id: fixed, secret: "the secret of fixed, of thirty-two bytes" }]
+`
+
+t.test('clients', async (t) => {
+  const folder = await temporaryFolder(t)
+  await writeFile(join(folder, 'latchkey.yaml'), yaml(8000))
+  const run = (...args: string[]) => command(t, ['clients', ...args], folder)
+  const rights =
+    '--grant client_credentials --audience blog --backend local --choose-backend --permission blog.add_post'
+  const made = await run('create', 'robot', ...rights.split(' '), '--json')
+  const { secret, ...rest } = JSON.parse(made.stdout)
+  t.match(secret, /^[\w-]{43}$/, '256 bits')
+  t.match(rest, {
+    ...{ id: 'robot', origin: 'database', grants: ['client_credentials'], audiences: ['blog'], backends: ['local'] },
+    ...{ chooseBackend: true, permissions: ['blog.add_post'], secrets: [{ expiresAt: null }] }
+  })
+  const plain = await run('create', 'Robot')
+  t.match(plain.stdout, /^client_id {6}Robot\nclient_secret {2}[\w-]{43}\n$/)
+  t.match(plain.stderr, /not shown again/)
+
+  for (const [why, args] of [
+    ['taken', ['create', 'robot']],
+    ['in the configuration', ['create', 'fixed']],
+    ['in the configuration', ['rotate-secret', 'fixed']],
+    ['in the configuration', ['delete', 'fixed']],
+    ['the public client', ['create', 'public']],
+    ['a space', ['create', 'a b']],
+    ['too long', ['create', 'x'.repeat(129)]],
+    ['another grant', ['create', 'x', '--grant', 'implicit']],
+    ['no grant that logs in', ['create', 'x', '--grant', 'refresh_token']],
+    ['permissions without their grant', ['create', 'x', '--permission', 'blog.add_post']],
+    ['no permission', ['create', 'x', '--grant', 'client_credentials', '--permission', 'nodot']],
+    ['an audience that is not there', ['create', 'x', '--audience', 'shop']],
+    ['a backend that is not there', ['create', 'x', '--backend', 'corp']],
+    ['nobody', ['rotate-secret', 'x']],
+    ['nobody', ['delete', 'x']]
+  ] as const) {
+    const { code, stdout, stderr } = await run(...args)
+    t.same([code, stdout], [1, ''], `${why}: ${stderr}`)
+    t.ok(stderr.trim().length > 0 && !stderr.includes('    at '), stderr)
+  }
+  for (const args of [[], ['create'], ['rotate-secret', 'robot', '--keep', 'long'], ['list', '--wrong'], ['wrong']])
+    t.equal((await run(...args)).code, 2, `usage: ${args.join(' ')}`)
+
+  const rotated = JSON.parse((await run('rotate-secret', 'robot', '--keep', '2h', '--json')).stdout)
+  t.not(rotated.secret, secret)
+  const [fresh, old] = rotated.secrets
+  t.equal(fresh.expiresAt, null)
+  t.ok(Math.abs(Date.parse(old.expiresAt) - Date.now() - 7_200_000) < 60_000, 'two hours')
+  t.match((await run('rotate-secret', 'robot')).stderr, /the old one is valid until/)
+  t.match((await run('list')).stdout, /^fixed .*configuration\nRobot .*\nrobot {2}client_credentials {2}2 secrets\n$/)
+  t.equal(JSON.parse((await run('rotate-secret', 'robot', '--keep', '0', '--json')).stdout).secrets.length, 1)
+
+  const listed = await run('list', '--json')
+  t.same(
+    listed.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).id),
+    ['fixed', 'Robot', 'robot']
+  )
+  t.notMatch(listed.stdout, /hash|of thirty-two bytes/, 'no secrets, nor their digests')
+  t.same(await run('delete', 'robot'), { code: 0, stdout: 'deleted robot\n', stderr: '' })
+  t.notMatch((await run('list')).stdout, /^robot/m)
+})
+
+t.test('beside a running server', async (t) => {
+  const folder = await temporaryFolder(t)
+  const port = await freePort()
+  await writeFile(join(folder, 'latchkey.yaml'), yaml(port))
+  const server = start(t, ['serve'], folder)
+  await server.says('listening')
+  const run = (...args: string[]) => command(t, args, folder)
+  await command(t, ['users', 'create', 'ann@example.com', '--password-stdin'], folder, { input: 'correct horse' })
+  const secretOf = async (...args: string[]) => JSON.parse((await run('clients', ...args, '--json')).stdout).secret
+  const token = async (secret: string) => {
+    const authorization = `Basic ${Buffer.from(`blog:${secret}`).toString('base64')}`
+    const body = new URLSearchParams({ grant_type: 'password', username: 'ann@example.com', password: 'correct horse' })
+    const answer = await fetch(`http://127.0.0.1:${port}/token`, { method: 'POST', headers: { authorization }, body })
+    return { status: answer.status, ...((await answer.json()) as { access_token?: string }) }
+  }
+  /** How long it took until a secret was answered so; five seconds are promised. */
+  const until = async (secret: string, status: number): Promise<void> => {
+    const end = Date.now() + 5_000
+    while ((await token(secret)).status !== status && Date.now() < end);
+    t.equal((await token(secret)).status, status)
+  }
+  const first = await secretOf('create', 'blog', '--audience', 'blog')
+  t.match(claimsOf((await token(first)).access_token ?? ''), { client_id: 'blog', aud: 'blog' })
+  const second = await secretOf('rotate-secret', 'blog')
+  await until(second, 200)
+  t.equal((await token(first)).status, 200, 'both are valid')
+  const third = await secretOf('rotate-secret', 'blog', '--keep', '0')
+  await until(second, 401)
+  t.equal((await token(first)).status, 401)
+  t.equal((await token(third)).status, 200)
+  t.equal((await run('clients', 'delete', 'blog')).code, 0)
+  await until(third, 401)
+})
