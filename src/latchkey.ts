@@ -43,6 +43,7 @@ export async function openLatchkey(config: Config, log: Logger): Promise<Latchke
     const metrics = createMetrics(passwords.queue)
     const chain = openChain(config.backends, {
       log,
+      metrics,
       accounts: store.accounts,
       hashPassword: passwords.hash,
       needsRehash: passwords.needsRehash,

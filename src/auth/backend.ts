@@ -3,7 +3,7 @@ import type { PasswordRefusedReason } from '../errors.ts'
 import type { BreakerStatus } from './breaker.ts'
 import { verdictOnShape } from './credentials.ts'
 import type { LocalAccounts } from './local-accounts.ts'
-import type { Log } from './ports.ts'
+import type { BackendMetrics, Log } from './ports.ts'
 
 /** A user name and a password, as they were typed; both are free of control characters and U+FFFD. */
 export interface PasswordCredentials {
@@ -226,6 +226,7 @@ export interface OptionMistake {
 /** What a backend is given when it is opened. */
 export interface BackendTools {
   readonly log: Log
+  readonly metrics?: BackendMetrics
   /** The service's own accounts, for the backend over our own table. */
   readonly accounts: LocalAccounts
   /** Hashes a password with the service's own parameters. */
