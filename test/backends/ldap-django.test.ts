@@ -102,10 +102,14 @@ t.test('direct bind', async (t) => {
     t.equal(await world.logIn(`uid=olga,${otherBase}`), 'invalid_grant')
   })
   t.test('who may not read their own entry is an outage, and nobody', async (t) => {
-    const users = [{ base: otherBase, filter: '(uid={username})' }]
-    const blind = await openLdapWorld(t, [{ ...direct, users }])
-    t.equal(await blind.logIn('alice'), 'temporarily_unavailable')
-    t.equal(await blind.store.users.count(), 0)
+    for (const search of [
+      { base: otherBase, filter: '(uid={username})' },
+      { base: uidOf('alice'), scope: 'base', filter: '(&(uid={username})(sn=Other))' }
+    ]) {
+      const blind = await openLdapWorld(t, [{ ...direct, users: [search] }])
+      t.equal(await blind.logIn('alice'), 'temporarily_unavailable', search.filter)
+      t.equal(await blind.store.users.count(), 0)
+    }
   })
 })
 
