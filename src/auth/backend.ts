@@ -82,9 +82,16 @@ export type DeniedReason =
   | 'must-change-password'
   | 'not-allowed'
 
+/** What a source says of a password that was right, and may soon be no more. */
+export interface PasswordWarnings {
+  readonly passwordExpiresInSeconds?: number
+  /** How often the password will do although it has expired. */
+  readonly graceLoginsLeft?: number
+}
+
 /** What a backend answers to credentials. That it could not tell is thrown: `BackendUnavailable`. */
 export type Verdict =
-  | { readonly outcome: 'accepted'; readonly identity: Identity }
+  | { readonly outcome: 'accepted'; readonly identity: Identity; readonly warnings?: PasswordWarnings }
   | { readonly outcome: 'rejected'; readonly reason: RejectedReason }
   | { readonly outcome: 'unknown' }
   | { readonly outcome: 'denied'; readonly reason: DeniedReason; readonly subject?: string }

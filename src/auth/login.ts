@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InvalidGrant, Refusal } from '../errors.ts'
-import type { Credentials, Identity } from './backend.ts'
+import type { Credentials, Identity, PasswordWarnings } from './backend.ts'
 import { type Accepted, authenticate, type ChainTools, chosenFrom } from './chain.ts'
 import { emailOf } from './email.ts'
 import type { Chain, Link } from './link.ts'
@@ -40,6 +40,8 @@ export interface LoggedIn {
   readonly permissions: Permissions
   /** Epoch milliseconds. */
   readonly at: number
+  /** What the backend said of the password, where it said anything. */
+  readonly warnings?: PasswordWarnings
 }
 
 /**
@@ -52,14 +54,14 @@ export async function login(credentials: Credentials, asked: LoginRequest, tools
   const request = { ...asked, deadline: began + tools.timeoutMs }
   let by = ''
   try {
-    const { backend, identity } = await authenticate(
+    const accepted = await authenticate(
       chosenFrom(asked.chain ?? tools.chain, asked.backend),
       credentials,
       request,
       tools
     )
-    by = backend.id
-    const loggedIn = await admit({ backend, identity }, request, tools)
+    by = accepted.backend.id
+    const loggedIn = await admit(accepted, request, tools)
     tools.metrics.loginEnded(by, 'accepted', (performance.now() - began) / 1000)
     request.log.info({ event: 'login', backend: by, user: loggedIn.user.id, client: asked.clientId }, 'login')
     return loggedIn
@@ -75,13 +77,17 @@ export async function login(credentials: Credentials, asked: LoginRequest, tools
   }
 }
 
-async function admit({ backend, identity }: Accepted, request: RequestContext, tools: LoginTools): Promise<LoggedIn> {
+async function admit(
+  { backend, identity, warnings }: Accepted,
+  request: RequestContext,
+  tools: LoginTools
+): Promise<LoggedIn> {
   const at = tools.now()
   const email = emailOf(identity, backend)
   const user = await recordLogin({ email, identity, backend, at }, userToolsOf(request, tools))
   const options = { identity: { backend: backend.id, identity } }
   const permissions = await permissionsOf(tools.chain, user, request, tools.permissions, options)
-  return { user, backend, permissions, at }
+  return { user, backend, permissions, at, ...(warnings && { warnings }) }
 }
 
 /** What finding the person behind an identity needs, whoever brings it: a login or a sync. */

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { login as logInTo } from '../../src/auth/login.ts'
 import { openTestLatchkey } from '../latchkey.ts'
 import { groupsBase, peopleBase, person, serviceAccount, suffix, userPassword } from '../servers/ldap-fixtures.ts'
 import { logIn, openLdapBackend, questionContext } from '../servers/ldap-fixtures-backend.ts'
+import { corpAt, openLdapWorld } from '../servers/ldap-fixtures-world.ts'
 import { startSlapd } from '../servers/slapd.ts'
 
 const dnOf = (name: string) => `uid=${name},${peopleBase}`
@@ -15,6 +17,7 @@ const under = (name: string) => ({ pwdPolicySubentry: policyDn(name) })
 
 const slapd = await startSlapd(t, {
   passwordsOfOneself: true,
+  entriesOfOneself: true,
   databaseSettings: ['overlay ppolicy', 'ppolicy_use_lockout', `ppolicy_default "${policyDn('usual')}"`],
   entries: [
     policy('usual', { pwdMinLength: '8', pwdCheckQuality: '2', pwdInHistory: '3', pwdAllowUserChange: 'TRUE' }),
@@ -59,6 +62,28 @@ t.test('what the password policy says of a bind is told apart', async (t) => {
   t.match(await logIn(backend, 'graceful', userPassword, traced), { outcome: 'accepted' })
   t.match(await logIn(backend, 'warned', userPassword, traced), { outcome: 'accepted' })
   t.match(steps.join('\n'), /will do 1 more times[\s\S]*expires in \d+ s/)
+})
+
+t.test('a login knows how long the password will do', async (t) => {
+  const { log, clientId, ip } = questionContext()
+  const request = { log, clientId, ip }
+  const direct = { dnTemplate: `uid={username},${peopleBase}`, users: undefined, bind: undefined }
+  for (const corp of [{}, direct]) {
+    const { login } = await openLdapWorld(t, [corpAt(slapd.url, corp)])
+    const warningsFor = async (username: string) =>
+      (await logInTo({ kind: 'password', username, password: userPassword }, request, login)).warnings
+    t.equal(await warningsFor('alice'), undefined, 'nothing is said')
+    const { passwordExpiresInSeconds = 0, ...others } = (await warningsFor('warned')) ?? {}
+    t.ok(passwordExpiresInSeconds > 900 && passwordExpiresInSeconds <= 1000, `${passwordExpiresInSeconds} s`)
+    t.same(others, {})
+  }
+  await slapd.add([person('lasting', under('graceful'))])
+  await sleep(2100)
+  const { login } = await openLdapWorld(t, [corpAt(slapd.url)])
+  for (const graceLoginsLeft of [1, 0]) {
+    const credentials = { kind: 'password', username: 'lasting', password: userPassword } as const
+    t.same((await logInTo(credentials, request, login)).warnings, { graceLoginsLeft })
+  }
 })
 
 t.test('a later look sees what an administrator did', async (t) => {

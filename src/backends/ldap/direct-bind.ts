@@ -1,6 +1,6 @@
 import { PresenceFilter } from 'ldapts'
-import type { AuthenticateContext, PasswordCredentials } from '../../auth/backend.ts'
-import { type Refused, refusalOf } from './bind-verdict.ts'
+import type { AuthenticateContext, PasswordCredentials, PasswordWarnings } from '../../auth/backend.ts'
+import { type Refused, refusalOf, warningsOf } from './bind-verdict.ts'
 import type { Directory } from './connections/directory.ts'
 import { LdapFailure } from './connections/failure.ts'
 import { dnKey } from './dn.ts'
@@ -45,6 +45,8 @@ export interface Bound {
   readonly outcome: 'bound'
   readonly entry: Entry
   readonly subject: string
+  /** What the answer to the bind said of the password. */
+  readonly warnings: PasswordWarnings | undefined
 }
 
 const readOf = (dn: string): UserSearch => {
@@ -105,7 +107,7 @@ export const createDirectBind = (
         }
         const found = subjectRule(subject, server).read(entry)
         await context.found(found)
-        return { outcome: 'bound', entry, subject: found }
+        return { outcome: 'bound', entry, subject: found, warnings: warningsOf(result) }
       },
       context
     )
