@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { changePassword } from '../../src/auth/change-password.ts'
 import { login as logInTo } from '../../src/auth/login.ts'
 import { openTestLatchkey } from '../latchkey.ts'
 import { groupsBase, peopleBase, person, serviceAccount, suffix, userPassword } from '../servers/ldap-fixtures.ts'
@@ -117,6 +118,22 @@ t.test('a template: bound at once, the entry read as the user', async (t) => {
   t.match(await logIn(direct, 'nobody'), { outcome: 'rejected' })
   t.match(await logIn(direct, 'brief'), { outcome: 'denied', reason: 'password-expired' })
   t.match(await logIn(direct, 'alice, x'), { outcome: 'rejected' })
+})
+
+t.test('who must change a password does so by name, with a search and with a template', async (t) => {
+  const template = { dnTemplate: `uid={username},${peopleBase}`, users: undefined }
+  const { log, clientId, ip } = questionContext()
+  for (const [name, corp] of Object.entries({ searched: {}, direct: template })) {
+    await slapd.add([person(name, { ...under('strict'), pwdReset: 'TRUE' })])
+    const { login, logIn: enter } = await openLdapWorld(t, [corpAt(slapd.url, corp)])
+    const request = () => ({ log, clientId, ip, deadline: performance.now() + 5000 })
+    const change = (oldPassword: string) =>
+      changePassword({ account: { username: name }, oldPassword, newPassword }, request(), login)
+    t.equal(await enter(name), 'invalid_grant')
+    await t.rejects(change('wrong'), { code: 'invalid_grant' })
+    t.match(await change(userPassword), { backend: 'corp' }, name)
+    t.match(await enter(name, newPassword), { backend: 'corp' })
+  }
 })
 
 t.test('only a right password that must be changed is told to the caller', async (t) => {

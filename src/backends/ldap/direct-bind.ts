@@ -71,6 +71,23 @@ export const createDirectBind = (
   const isDn = makesDns(template)
   const keyOf = (name: string): string => (isDn ? dnKey(name) : name.normalize('NFKC').toLowerCase())
 
+  /** Whose a password is that is right and must be changed, as the service account sees it; nobody where that sees nothing. */
+  const withSubject = async (refused: Refused, name: string, context: AuthenticateContext): Promise<Refused> => {
+    const mayChange =
+      refused.outcome === 'denied' &&
+      (refused.reason === 'must-change-password' || refused.reason === 'password-expired')
+    if (!mayChange || !isDn) return refused
+    try {
+      const users = createUsers(directory, { searches: [readOf(name)], subject, attributes })
+      const answer = await users.byUsername(name, context)
+      if (answer.found !== 'one') return refused
+      return { ...refused, subject: subjectRule(subject, answer.rootDse).read(answer.entry) }
+    } catch (error) {
+      if (error instanceof LdapFailure) return refused
+      throw error
+    }
+  }
+
   return async (
     { username, password }: PasswordCredentials,
     context: AuthenticateContext
@@ -84,7 +101,7 @@ export const createDirectBind = (
         if (isNobody(result)) return { outcome: 'unknown' }
         const server = await rootDse()
         const refused = refusalOf(result, server, context)
-        if (refused) return refused
+        if (refused) return withSubject(refused, name, context)
         const asUser = {
           search: async (query: Parameters<Directory['search']>[0]) => ({
             ...(await session.search(query, deadline)),
