@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { json } from 'node:stream/consumers'
@@ -119,6 +119,13 @@ export async function figure(name: string, env: Record<string, string>): Promise
 export async function residentMiB({ child }: Served): Promise<number> {
   const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024
+}
+
+/** How many sockets a process has open. */
+export async function socketsOf({ child }: Served): Promise<number> {
+  const folder = `/proc/${child.pid}/fd`
+  const targets = (await readdir(folder)).map((name) => readlink(join(folder, name)).catch(() => ''))
+  return (await Promise.all(targets)).filter((target) => target.startsWith('socket:')).length
 }
 
 export const form = { 'content-type': 'application/x-www-form-urlencoded' } as const

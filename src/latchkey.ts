@@ -54,6 +54,7 @@ export async function openLatchkey(
     const metrics = createMetrics(passwords.queue)
     const chain = openChain(config.backends, {
       log,
+      metrics,
       accounts: store.accounts,
       hashPassword: passwords.hash,
       needsRehash: passwords.needsRehash,

@@ -1,10 +1,10 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Chain } from './auth/link.ts'
-import type { LoginMetrics } from './auth/ports.ts'
+import type { BackendMetrics, LoginMetrics } from './auth/ports.ts'
 import type { QueueStatus } from './passwords/queue.ts'
 
 /** The figures for Prometheus. */
-export interface Metrics extends LoginMetrics {
+export interface Metrics extends LoginMetrics, BackendMetrics {
   readonly contentType: string
   text(): Promise<string>
   /** Shows whether each backend of the chain is taken for alive. */
@@ -44,6 +44,12 @@ export function createMetrics(queue: () => QueueStatus): Metrics {
     labelNames: ['backend'] as const,
     registers
   })
+  const referrals = new Counter({
+    name: 'latchkey_ldap_referrals_total',
+    help: 'Answers of a directory with referrals to other servers, which are never followed',
+    labelNames: ['backend'] as const,
+    registers
+  })
   gauge(registry, 'latchkey_hash_queue_running', 'Password hashes at work', () => queue().running)
   gauge(registry, 'latchkey_hash_queue_waiting', 'Password hashes that wait for their turn', () => queue().waiting)
   let watched: Chain = []
@@ -63,6 +69,9 @@ export function createMetrics(queue: () => QueueStatus): Metrics {
     loginEnded(backend, outcome, seconds) {
       logins.inc({ backend: backend === '' ? 'none' : backend, outcome })
       loginDuration.observe({ outcome }, seconds)
+    },
+    referralMet(backend) {
+      referrals.inc({ backend })
     }
   }
 }

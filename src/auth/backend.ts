@@ -3,7 +3,7 @@ import type { PasswordRefusedReason } from '../errors.ts'
 import type { BreakerStatus } from './breaker.ts'
 import { verdictOnShape } from './credentials.ts'
 import type { LocalAccounts } from './local-accounts.ts'
-import type { Log } from './ports.ts'
+import type { BackendMetrics, Log } from './ports.ts'
 
 /** A user name and a password, as they were typed; both are free of control characters and U+FFFD. */
 export interface PasswordCredentials {
@@ -82,9 +82,16 @@ export type DeniedReason =
   | 'must-change-password'
   | 'not-allowed'
 
+/** What a source says of a password that was right, and may soon be no more. */
+export interface PasswordWarnings {
+  readonly passwordExpiresInSeconds?: number
+  /** How often the password will do although it has expired. */
+  readonly graceLoginsLeft?: number
+}
+
 /** What a backend answers to credentials. That it could not tell is thrown: `BackendUnavailable`. */
 export type Verdict =
-  | { readonly outcome: 'accepted'; readonly identity: Identity }
+  | { readonly outcome: 'accepted'; readonly identity: Identity; readonly warnings?: PasswordWarnings }
   | { readonly outcome: 'rejected'; readonly reason: RejectedReason }
   | { readonly outcome: 'unknown' }
   | { readonly outcome: 'denied'; readonly reason: DeniedReason; readonly subject?: string }
@@ -226,6 +233,7 @@ export interface OptionMistake {
 /** What a backend is given when it is opened. */
 export interface BackendTools {
   readonly log: Log
+  readonly metrics?: BackendMetrics
   /** The service's own accounts, for the backend over our own table. */
   readonly accounts: LocalAccounts
   /** Hashes a password with the service's own parameters. */

@@ -6,7 +6,15 @@ import {
   InvalidRequest,
   TemporarilyUnavailable
 } from '../errors.ts'
-import type { AuthenticateContext, BackendContext, Credentials, DeniedReason, Identity, Verdict } from './backend.ts'
+import type {
+  AuthenticateContext,
+  BackendContext,
+  Credentials,
+  DeniedReason,
+  Identity,
+  PasswordWarnings,
+  Verdict
+} from './backend.ts'
 import type { Chain, Link } from './link.ts'
 import type { Attempt, Limits, LoginMetrics, Passwords } from './ports.ts'
 import { ask, type RequestContext } from './question.ts'
@@ -22,6 +30,7 @@ export interface ChainTools {
 export interface Accepted {
   readonly backend: Link
   readonly identity: Identity
+  readonly warnings?: PasswordWarnings
 }
 
 /**
@@ -90,7 +99,8 @@ async function askInOrder(
       unavailable.push(verdict)
       if (link.onUnavailable === 'stop') break
     } else if (verdict.outcome === 'accepted') {
-      return { backend: link, identity: verdict.identity }
+      const { identity, warnings } = verdict
+      return { backend: link, identity, ...(warnings && { warnings }) }
     } else if (verdict.outcome === 'denied') {
       toBeChanged = changeNeeded(link, verdict)
       break

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InvalidGrant, Refusal } from '../errors.ts'
-import type { Credentials, Identity } from './backend.ts'
+import type { Credentials, Identity, PasswordWarnings } from './backend.ts'
 import { type Accepted, authenticate, type ChainTools, chosenFrom } from './chain.ts'
 import { emailOf } from './email.ts'
 import type { Chain, Link } from './link.ts'
@@ -44,6 +44,8 @@ export interface LoggedIn {
   readonly at: number
   /** Until when this proof holds, where the backend can't be asked again; epoch milliseconds. */
   readonly provenUntil?: number
+  /** What the backend said of the password, where it said anything. */
+  readonly warnings?: PasswordWarnings
 }
 
 /** Sessions of a backend that can't be asked for an account end so long after the proof. */
@@ -59,14 +61,14 @@ export async function login(credentials: Credentials, asked: LoginRequest, tools
   const request = { ...asked, deadline: began + tools.timeoutMs }
   let by = ''
   try {
-    const { backend, identity } = await authenticate(
+    const accepted = await authenticate(
       chosenFrom(asked.chain ?? tools.chain, asked.backend),
       credentials,
       request,
       tools
     )
-    by = backend.id
-    const loggedIn = await admit({ backend, identity }, request, tools)
+    by = accepted.backend.id
+    const loggedIn = await admit(accepted, request, tools)
     tools.metrics.loginEnded(by, 'accepted', (performance.now() - began) / 1000)
     request.log.info({ event: 'login', backend: by, user: loggedIn.user.id, client: asked.clientId }, 'login')
     return loggedIn
@@ -82,14 +84,19 @@ export async function login(credentials: Credentials, asked: LoginRequest, tools
   }
 }
 
-async function admit({ backend, identity }: Accepted, request: RequestContext, tools: LoginTools): Promise<LoggedIn> {
+async function admit(
+  { backend, identity, warnings }: Accepted,
+  request: RequestContext,
+  tools: LoginTools
+): Promise<LoggedIn> {
   const at = tools.now()
   const email = emailOf(identity, backend)
   const user = await recordLogin({ email, identity, backend, at }, userToolsOf(request, tools))
   const options = { identity: { backend: backend.id, identity } }
   const permissions = await permissionsOf(tools.chain, user, request, tools.permissions, options)
   const provenUntil = backend.backend.identity ? {} : { provenUntil: at + proofMs }
-  return { user, backend, subject: identity.subject, permissions, at, ...provenUntil }
+  const proof = { ...provenUntil, ...(warnings && { warnings }) }
+  return { user, backend, subject: identity.subject, permissions, at, ...proof }
 }
 
 /** What finding the person behind an identity needs, whoever brings it: a login or a sync. */

@@ -43,3 +43,9 @@ export interface LoginMetrics {
   backendAnswered(backend: string, outcome: string, seconds: number): void
   loginEnded(backend: string, outcome: string, seconds: number): void
 }
+
+/** What backends themselves report for `/metrics`. */
+export interface BackendMetrics {
+  /** An answer that pointed to another server, which is not asked. */
+  referralMet(backend: string): void
+}

@@ -66,6 +66,12 @@ export const PasswordGrant = Type.Object(
     scope,
     ...target,
     backend: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Ask this backend only' })),
+    warnings: Type.Optional(
+      Type.Unsafe<boolean | string>({
+        description: 'Whether the answer tells how long the password lasts, our extension',
+        anyOf: [{ type: 'boolean' }, { type: 'string', enum: ['true', 'false'] }]
+      })
+    ),
     ...clientFields
   },
   {
@@ -165,6 +171,12 @@ export const TokenAnswer = Type.Object(
     expires_in: Type.Integer({ description: 'Seconds' }),
     scope: Type.Optional(Type.String()),
     refresh_token: Type.Optional(Type.String({ description: 'Where the client has that grant' })),
+    password_expires_in: Type.Optional(
+      Type.Integer({ description: 'Seconds; with `warnings`, where the backend knows' })
+    ),
+    grace_logins_left: Type.Optional(
+      Type.Integer({ description: 'With an expired password; with `warnings`, where the backend knows' })
+    ),
     issued_token_type: Type.Optional(Type.String({ description: 'Of a token exchange (RFC 8693 2.2.1)' }))
   },
   {

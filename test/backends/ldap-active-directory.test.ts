@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Verdict } from '../../src/auth/backend.ts'
+import type { PasswordWarnings, Verdict } from '../../src/auth/backend.ts'
 import { logIn, openLdapBackend, questionContext } from '../servers/ldap-fixtures-backend.ts'
 import { needsSamba, startSamba } from '../servers/samba.ts'
 import {
@@ -14,6 +14,7 @@ import {
 
 const dnOf = (name: string) => `CN=${name},${adPeopleBase}`
 const newPassword = 'Canary-User-2'
+const identityIn = (verdict: Verdict) => (verdict.outcome === 'accepted' ? verdict.identity : verdict)
 
 t.test('Active Directory', { skip: needsSamba() }, async (t) => {
   const samba = await startSamba(t, {
@@ -28,6 +29,7 @@ t.test('Active Directory', { skip: needsSamba() }, async (t) => {
       adPerson('mallory', { unicodePwd: unicodePwd('Canary-Other-9'), mail: 'alice' }),
       adPerson('moving'),
       adPerson('changing'),
+      adPerson('lasting', { userAccountControl: '66048' }),
       adGroup('editors', [dnOf('alice')]),
       adGroup('staff', [`CN=editors,${adGroupsBase}`]),
       adGroup('primary', [dnOf('alice')])
@@ -54,7 +56,7 @@ t.test('Active Directory', { skip: needsSamba() }, async (t) => {
       }
     })
     const names = ['ALICE', 'alice@corp.example.com', 'CORP\\alice', 'corp\\Alice', 'alice@example.com']
-    for (const name of names) t.same(await logIn(backend, name, adPassword), alice, name)
+    for (const name of names) t.same(identityIn(await logIn(backend, name, adPassword)), identityIn(alice), name)
     t.match(await logIn(backend, 'box@example.com', adPassword), { identity: { username: 'upn' } })
     t.match(await logIn(backend, 'someone.else@example.com', adPassword), { identity: { username: 'upn' } })
     for (const name of ['OTHER\\alice', 'CORP\\', '\\alice', 'CORP\\alice@example.com', 'nobody', 'editors', 'DC1$']) {
@@ -106,6 +108,17 @@ t.test('Active Directory', { skip: needsSamba() }, async (t) => {
     }
   })
 
+  t.test('a login knows how long the password will do, as the domain’s policy has it', async (t) => {
+    const warningsFor = async (name: string) => {
+      const verdict = await logIn(backend, name, adPassword)
+      return verdict.outcome === 'accepted' ? verdict.warnings : verdict
+    }
+    const { passwordExpiresInSeconds = 0 } = (await warningsFor('alice')) as PasswordWarnings
+    const policy = 42 * 86_400
+    t.ok(passwordExpiresInSeconds > policy - 600 && passwordExpiresInSeconds <= policy, `${passwordExpiresInSeconds} s`)
+    t.equal(await warningsFor('lasting'), undefined, 'a password that never expires')
+  })
+
   t.test('a password is changed as the user, also by whom it must be changed', async (t) => {
     const change = async (name: string, old: string, fresh: string) => {
       const [guid = ''] = await samba.read(dnOf(name), 'objectGUID')
@@ -141,7 +154,7 @@ t.test('Active Directory', { skip: needsSamba() }, async (t) => {
     const { bind: _bind, ...anonymous } = options
     const direct = openLdapBackend(t, { ...anonymous, dnTemplate: '{username}@corp.example.com' })
     const searched = await logIn(backend, 'alice', adPassword)
-    t.same(await logIn(direct, 'alice', adPassword), searched)
+    t.same(identityIn(await logIn(direct, 'alice', adPassword)), identityIn(searched))
     t.same(await logIn(direct, 'alice', 'wrong'), { outcome: 'rejected', reason: 'wrong-password' })
     t.match(await logIn(direct, 'nobody', adPassword), { outcome: /rejected|unknown/ })
     t.match(await logIn(direct, 'disabled', adPassword), { outcome: 'denied', reason: 'disabled' })

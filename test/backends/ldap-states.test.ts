@@ -1,8 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { changePassword } from '../../src/auth/change-password.ts'
+import { login as logInTo } from '../../src/auth/login.ts'
 import { openTestLatchkey } from '../latchkey.ts'
 import { groupsBase, peopleBase, person, serviceAccount, suffix, userPassword } from '../servers/ldap-fixtures.ts'
 import { logIn, openLdapBackend, questionContext } from '../servers/ldap-fixtures-backend.ts'
+import { corpAt, openLdapWorld } from '../servers/ldap-fixtures-world.ts'
 import { startSlapd } from '../servers/slapd.ts'
 
 const dnOf = (name: string) => `uid=${name},${peopleBase}`
@@ -15,6 +18,7 @@ const under = (name: string) => ({ pwdPolicySubentry: policyDn(name) })
 
 const slapd = await startSlapd(t, {
   passwordsOfOneself: true,
+  entriesOfOneself: true,
   databaseSettings: ['overlay ppolicy', 'ppolicy_use_lockout', `ppolicy_default "${policyDn('usual')}"`],
   entries: [
     policy('usual', { pwdMinLength: '8', pwdCheckQuality: '2', pwdInHistory: '3', pwdAllowUserChange: 'TRUE' }),
@@ -61,6 +65,35 @@ t.test('what the password policy says of a bind is told apart', async (t) => {
   t.match(steps.join('\n'), /will do 1 more times[\s\S]*expires in \d+ s/)
 })
 
+t.test('a login knows how long the password will do', async (t) => {
+  const { log, clientId, ip } = questionContext()
+  const request = { log, clientId, ip }
+  const direct = { dnTemplate: `uid={username},${peopleBase}`, users: undefined, bind: undefined }
+  for (const corp of [{}, direct]) {
+    const { login } = await openLdapWorld(t, [corpAt(slapd.url, corp)])
+    const warningsFor = async (username: string) =>
+      (await logInTo({ kind: 'password', username, password: userPassword }, request, login)).warnings
+    t.equal(await warningsFor('alice'), undefined, 'nothing is said')
+    const { passwordExpiresInSeconds = 0, ...others } = (await warningsFor('warned')) ?? {}
+    t.ok(passwordExpiresInSeconds > 900 && passwordExpiresInSeconds <= 1000, `${passwordExpiresInSeconds} s`)
+    t.same(others, {})
+  }
+  const world = await openLdapWorld(t, [corpAt(slapd.url)])
+  const asked = { grant_type: 'password', username: 'warned', password: userPassword }
+  const told = (await world.token({ ...asked, warnings: 'true' })).json()
+  t.ok(told.password_expires_in > 800 && told.password_expires_in <= 1000, 'in the answer of the token endpoint')
+  for (const more of [{}, { warnings: 'false' }]) {
+    t.notOk('password_expires_in' in (await world.token({ ...asked, ...more })).json(), 'where it was asked for')
+  }
+  await slapd.add([person('lasting', under('graceful'))])
+  await sleep(2100)
+  const { login } = await openLdapWorld(t, [corpAt(slapd.url)])
+  for (const graceLoginsLeft of [1, 0]) {
+    const credentials = { kind: 'password', username: 'lasting', password: userPassword } as const
+    t.same((await logInTo(credentials, request, login)).warnings, { graceLoginsLeft })
+  }
+})
+
 t.test('a later look sees what an administrator did', async (t) => {
   t.match(await backend.identity(await subjectOf('reset'), questionContext()), {
     state: 'disabled',
@@ -92,6 +125,22 @@ t.test('a template: bound at once, the entry read as the user', async (t) => {
   t.match(await logIn(direct, 'nobody'), { outcome: 'rejected' })
   t.match(await logIn(direct, 'brief'), { outcome: 'denied', reason: 'password-expired' })
   t.match(await logIn(direct, 'alice, x'), { outcome: 'rejected' })
+})
+
+t.test('who must change a password does so by name, with a search and with a template', async (t) => {
+  const template = { dnTemplate: `uid={username},${peopleBase}`, users: undefined }
+  const { log, clientId, ip } = questionContext()
+  for (const [name, corp] of Object.entries({ searched: {}, direct: template })) {
+    await slapd.add([person(name, { ...under('strict'), pwdReset: 'TRUE' })])
+    const { login, logIn: enter } = await openLdapWorld(t, [corpAt(slapd.url, corp)])
+    const request = () => ({ log, clientId, ip, deadline: performance.now() + 5000 })
+    const change = (oldPassword: string) =>
+      changePassword({ account: { username: name }, oldPassword, newPassword }, request(), login)
+    t.equal(await enter(name), 'invalid_grant')
+    await t.rejects(change('wrong'), { code: 'invalid_grant' })
+    t.match(await change(userPassword), { backend: 'corp' }, name)
+    t.match(await enter(name, newPassword), { backend: 'corp' })
+  }
 })
 
 t.test('only a right password that must be changed is told to the caller', async (t) => {

@@ -14,8 +14,12 @@ export const element = (tag: number, ...content: readonly (Buffer | string | num
 
 export const requests = { bind: 0x60, search: 0x63, extended: 0x77, unbind: 0x42 } as const
 
-/** A whole message of the server. */
-export const message = (id: number, operation: Buffer): Buffer => element(0x30, element(0x02, id), operation)
+/** A whole message of the server, with a control if one is given. */
+export const message = (id: number, operation: Buffer, control?: readonly [oid: string, value: Buffer]): Buffer => {
+  const [oid, value] = control ?? []
+  const controls = oid && value ? [element(0xa0, element(0x30, element(0x04, oid), element(0x04, value)))] : []
+  return element(0x30, element(0x02, id), operation, ...controls)
+}
 
 /** An operation's end, with its result code. */
 export const result = (tag: 0x61 | 0x65 | 0x78, code: number, diagnostic = ''): Buffer =>
@@ -47,6 +51,8 @@ export interface MockRequest {
 export interface LdapMock {
   readonly url: string
   received(): Buffer
+  /** How many connections there were. */
+  connections(): number
 }
 
 export async function startLdapMock(
@@ -55,7 +61,9 @@ export async function startLdapMock(
 ): Promise<LdapMock> {
   const received: Buffer[] = []
   const sockets = new Set<Socket>()
+  let connections = 0
   const server = createServer((socket) => {
+    connections += 1
     sockets.add(socket)
     const framing = createFraming((bytes) => {
       const cursor = berCursor(bytes)
@@ -83,5 +91,9 @@ export async function startLdapMock(
   })
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('no port')
-  return { url: `ldap://127.0.0.1:${address.port}`, received: () => Buffer.concat(received) }
+  return {
+    url: `ldap://127.0.0.1:${address.port}`,
+    received: () => Buffer.concat(received),
+    connections: () => connections
+  }
 }

@@ -21,6 +21,8 @@ export interface SlapdOptions {
   readonly anonymous?: boolean
   /** Whether everybody may change their own password. */
   readonly passwordsOfOneself?: boolean
+  /** Whether everybody may read their own entry. */
+  readonly entriesOfOneself?: boolean
   /** Further lines of slapd.conf: for the server, and for the database. */
   readonly settings?: readonly string[]
   readonly databaseSettings?: readonly string[]
@@ -55,7 +57,7 @@ export interface Slapd {
 const schemas = ['core', 'cosine', 'nis', 'inetorgperson']
 
 const settingsOf = (folder: string, options: SlapdOptions): string => {
-  const { tls, anonymous = false, passwordsOfOneself = false } = options
+  const { tls, anonymous = false, passwordsOfOneself = false, entriesOfOneself = false } = options
   return [
     ...schemas.map((name) => `include /etc/ldap/schema/${name}.schema`),
     'modulepath /usr/lib/ldap',
@@ -77,7 +79,7 @@ const settingsOf = (folder: string, options: SlapdOptions): string => {
     `directory ${folder}/data`,
     'index objectClass,uid,cn,mail,entryUUID,member,uniqueMember,memberUid,gidNumber eq',
     `access to attrs=userPassword${passwordsOfOneself ? ' by self =wx' : ''} by anonymous auth by * none`,
-    `access to * by dn.exact="${serviceAccount.dn}" read by anonymous ${anonymous ? 'read' : 'none'} by * none`,
+    `access to *${entriesOfOneself ? ' by self read' : ''} by dn.exact="${serviceAccount.dn}" read by anonymous ${anonymous ? 'read' : 'none'} by * none`,
     ...(options.databaseSettings ?? []),
     ''
   ].join('\n')

@@ -57,11 +57,27 @@ export const stateAttributes: readonly string[] = [
 /** Bits of userAccountControl and of msDS-User-Account-Control-Computed (MS-ADTS 2.2.16). */
 const flags = { disabled: 0x2, locked: 0x10, passwordExpired: 0x80_00_00 } as const
 
-/** FILETIME counts 100 ns from 1601; two of its values mean never. */
-const isPast = (fileTime: string | undefined, now: number): boolean => {
-  if (fileTime === undefined || !/^\d+$/.test(fileTime)) return false
+const never = 0x7fff_ffff_ffff_ffffn
+
+/** Epoch milliseconds of a FILETIME, which counts 100 ns from 1601; `undefined`: never, which two of its values mean. */
+const timeOf = (fileTime: string | undefined): number | undefined => {
+  if (fileTime === undefined || !/^\d+$/.test(fileTime)) return undefined
   const ticks = BigInt(fileTime)
-  return ticks !== 0n && Number(ticks / 10_000n) - 11_644_473_600_000 <= now
+  return ticks === 0n || ticks >= never ? undefined : Number(ticks / 10_000n) - 11_644_473_600_000
+}
+
+const isPast = (fileTime: string | undefined, now: number): boolean => {
+  const time = timeOf(fileTime)
+  return time !== undefined && time <= now
+}
+
+/** When Active Directory's password policies let the password expire (MS-ADTS 3.1.1.4.5.37); it tells so in the entry alone. */
+export const expiryAttribute = 'msDS-UserPasswordExpiryTimeComputed'
+
+/** In how many seconds the password expires as the entry has it; `undefined`: it does not say, or never. @param now epoch milliseconds */
+export const passwordExpiryOfEntry = (entry: Entry, now: number): number | undefined => {
+  const time = timeOf(textsOf(entry, expiryAttribute)[0])
+  return time === undefined ? undefined : Math.max(0, Math.floor((time - now) / 1000))
 }
 
 /** `20261122013955Z` (RFC 4517 3.3.13), in UTC as directories write it. */

@@ -1,4 +1,4 @@
-import type { BackendContext, DeniedReason, Verdict } from '../../auth/backend.ts'
+import type { BackendContext, DeniedReason, PasswordWarnings, Verdict } from '../../auth/backend.ts'
 import { stateOfBind } from './account-state.ts'
 import { failedResult } from './connections/failure.ts'
 import type { Result } from './connections/messages.ts'
@@ -52,4 +52,11 @@ export const refusalOf = (
     context.trace?.({ step: 'state', outcome: 'note', text: `the password expires in ${expiresInSeconds} s` })
   }
   return undefined
+}
+
+/** What the answer to a bind that succeeded says of the password; `undefined`: nothing. */
+export const warningsOf = (result: Result): PasswordWarnings | undefined => {
+  const { graceLogins, expiresInSeconds } = passwordPolicyOf(result)
+  if (graceLogins !== undefined) return { graceLoginsLeft: graceLogins }
+  return expiresInSeconds === undefined ? undefined : { passwordExpiresInSeconds: expiresInSeconds }
 }

@@ -1,6 +1,6 @@
 import { PresenceFilter } from 'ldapts'
-import type { AuthenticateContext, PasswordCredentials } from '../../auth/backend.ts'
-import { type Refused, refusalOf } from './bind-verdict.ts'
+import type { AuthenticateContext, PasswordCredentials, PasswordWarnings } from '../../auth/backend.ts'
+import { type Refused, refusalOf, warningsOf } from './bind-verdict.ts'
 import type { Directory } from './connections/directory.ts'
 import { LdapFailure } from './connections/failure.ts'
 import { dnKey } from './dn.ts'
@@ -45,6 +45,8 @@ export interface Bound {
   readonly outcome: 'bound'
   readonly entry: Entry
   readonly subject: string
+  /** What the answer to the bind said of the password. */
+  readonly warnings: PasswordWarnings | undefined
 }
 
 const readOf = (dn: string): UserSearch => {
@@ -69,6 +71,23 @@ export const createDirectBind = (
   const isDn = makesDns(template)
   const keyOf = (name: string): string => (isDn ? dnKey(name) : name.normalize('NFKC').toLowerCase())
 
+  /** Whose a password is that is right and must be changed, as the service account sees it; nobody where that sees nothing. */
+  const withSubject = async (refused: Refused, name: string, context: AuthenticateContext): Promise<Refused> => {
+    const mayChange =
+      refused.outcome === 'denied' &&
+      (refused.reason === 'must-change-password' || refused.reason === 'password-expired')
+    if (!mayChange || !isDn) return refused
+    try {
+      const users = createUsers(directory, { searches: [readOf(name)], subject, attributes })
+      const answer = await users.byUsername(name, context)
+      if (answer.found !== 'one') return refused
+      return { ...refused, subject: subjectRule(subject, answer.rootDse).read(answer.entry) }
+    } catch (error) {
+      if (error instanceof LdapFailure) return refused
+      throw error
+    }
+  }
+
   return async (
     { username, password }: PasswordCredentials,
     context: AuthenticateContext
@@ -82,7 +101,7 @@ export const createDirectBind = (
         if (isNobody(result)) return { outcome: 'unknown' }
         const server = await rootDse()
         const refused = refusalOf(result, server, context)
-        if (refused) return refused
+        if (refused) return withSubject(refused, name, context)
         const asUser = {
           search: async (query: Parameters<Directory['search']>[0]) => ({
             ...(await session.search(query, deadline)),
@@ -105,7 +124,7 @@ export const createDirectBind = (
         }
         const found = subjectRule(subject, server).read(entry)
         await context.found(found)
-        return { outcome: 'bound', entry, subject: found }
+        return { outcome: 'bound', entry, subject: found, warnings: warningsOf(result) }
       },
       context
     )

@@ -1,4 +1,4 @@
-import type { Log } from '../../auth/ports.ts'
+import type { BackendMetrics, Log } from '../../auth/ports.ts'
 import { milliseconds } from '../../config/units.ts'
 import { createDirectory, type Directory } from './connections/directory.ts'
 import type { PoolLimits } from './connections/pool.ts'
@@ -12,6 +12,7 @@ import type { LdapOptions } from './options.ts'
 /** What the directory's connections need beside their options. */
 export interface DirectoryTools {
   readonly log: Log
+  readonly metrics?: BackendMetrics
   /** The folder that relative file names start from. */
   readonly baseFolder: string
   /** Default: Node's. */
@@ -31,11 +32,12 @@ const poolLimits = ({ pool = {} }: LdapOptions): PoolLimits => ({
 /** Referrals are written down at most this often. */
 const referralLogMs = 60_000
 
-const createReferralLog = (backend: string, log: Log) => {
+const createReferralReport = (backend: string, { log, metrics }: DirectoryTools) => {
   let count = 0
   let saidAt = Number.NEGATIVE_INFINITY
   return (base: string): void => {
     count += 1
+    metrics?.referralMet(backend)
     if (performance.now() - saidAt < referralLogMs) return
     saidAt = performance.now()
     log.warn({ event: 'ldap_referrals', backend, base, count }, 'the directory sends referrals, which are not followed')
@@ -65,5 +67,5 @@ export const openDirectory = (id: string, options: LdapOptions, tools: Directory
         }
       })
   })
-  return createDirectory({ servers, ...(strategy && { strategy }), onReferral: createReferralLog(id, log) })
+  return createDirectory({ servers, ...(strategy && { strategy }), onReferral: createReferralReport(id, tools) })
 }

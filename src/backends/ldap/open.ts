@@ -11,7 +11,7 @@ import type {
   Verdict
 } from '../../auth/backend.ts'
 import { BackendUnavailable } from '../../errors.ts'
-import { stateAttributes, stateOfEntry } from './account-state.ts'
+import { expiryAttribute, passwordExpiryOfEntry, stateAttributes, stateOfEntry } from './account-state.ts'
 import { createAuthorization } from './authorization.ts'
 import { traceState } from './bind-verdict.ts'
 import { changePasswordAt } from './change-password.ts'
@@ -39,7 +39,13 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
   const identities = createIdentityMaker(mapping, loginAttributes)
   const { identityOf } = identities
   const standing = createStanding(directory, options)
-  const attributes = [...identities.attributes, ...subjectAttributes(subjectAttribute), ...standing.attributes]
+  const mayBeActiveDirectory = options.preset === undefined || options.preset === 'active-directory'
+  const attributes = [
+    ...identities.attributes,
+    ...subjectAttributes(subjectAttribute),
+    ...standing.attributes,
+    ...(mayBeActiveDirectory ? [expiryAttribute] : [])
+  ]
   const users = createUsers(directory, { searches, subject: subjectAttribute, attributes })
   const parts = { searches: userSearches(options), users, subject: subjectAttribute, attributes }
   const checkPassword = createPasswordCheck(directory, options.dnTemplate, parts)
@@ -58,7 +64,10 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
     if (checked.outcome !== 'bound') return checked
     const { entry, subject } = checked
     const admitted = await standing.admit(identityOf(entry, subject), context)
-    return admitted ? { outcome: 'accepted', identity: admitted } : { outcome: 'denied', reason: 'not-allowed' }
+    if (admitted === undefined) return { outcome: 'denied', reason: 'not-allowed' }
+    const expiry = passwordExpiryOfEntry(entry, Date.now())
+    const warnings = checked.warnings ?? (expiry === undefined ? undefined : { passwordExpiresInSeconds: expiry })
+    return { outcome: 'accepted', identity: admitted, ...(warnings && { warnings }) }
   }
 
   /** What an entry that is there is worth, without its password. */

@@ -1,5 +1,5 @@
 import type { AuthenticateContext, PasswordCredentials } from '../../auth/backend.ts'
-import { type Refused, refusalOf } from './bind-verdict.ts'
+import { type Refused, refusalOf, warningsOf } from './bind-verdict.ts'
 import type { Directory } from './connections/directory.ts'
 import { type Bound, createDirectBind } from './direct-bind.ts'
 import { tracedSubject } from './entry-trace.ts'
@@ -29,8 +29,9 @@ export const createPasswordCheck = (
     const { entry, rootDse } = answer
     const subject = tracedSubject(subjectRule(subjectAttribute, rootDse), entry, context)
     await context.found(subject)
-    const refused = refusalOf(await directory.bind(entry.dn, password, context), rootDse, context)
-    if (refused === undefined) return { outcome: 'bound', entry, subject }
+    const result = await directory.bind(entry.dn, password, context)
+    const refused = refusalOf(result, rootDse, context)
+    if (refused === undefined) return { outcome: 'bound', entry, subject, warnings: warningsOf(result) }
     return refused.outcome === 'denied' ? { ...refused, subject } : refused
   }
 }

@@ -1,5 +1,5 @@
 import type { Static } from 'typebox'
-import { login } from '../../auth/login.ts'
+import { type LoggedIn, login } from '../../auth/login.ts'
 import { type IssuedToken, issueAccessToken } from '../../tokens/access-token.ts'
 import { chooseAudience, grantedScope, parseScope, permissionsFor } from '../../tokens/audience.ts'
 import { chosenBackend } from '../client.ts'
@@ -20,12 +20,22 @@ export async function password(body: Static<typeof PasswordGrant>, asked: GrantR
     parts.login
   )
   const issue = { loggedIn, clientId: client.id, audience, scope, amr, log: context.log, ...ttlOf(client) }
-  if (!client.mayUse('refresh_token')) return issueAccessToken(issue, parts.tokens)
+  const warnings = String(body.warnings) === 'true' ? warningsOf(loggedIn) : {}
+  if (!client.mayUse('refresh_token')) return { ...(await issueAccessToken(issue, parts.tokens)), ...warnings }
   const granted = scope && grantedScope(scope, permissionsFor(loggedIn.permissions.names, audience, scope))
   const session = await parts.sessions.begin({
     ...{ loggedIn, clientId: client.id, audience: audience.id, scope: granted ?? null, amr },
     ...(client.refreshTtlSeconds === undefined ? {} : { refreshTtlMs: client.refreshTtlSeconds * 1000 })
   })
   const answer = await issueAccessToken({ ...issue, sid: session.id, notAfter: session.expiresAt }, parts.tokens)
-  return { ...answer, refresh_token: parts.sessions.tokenOf(session) }
+  return { ...answer, refresh_token: parts.sessions.tokenOf(session), ...warnings }
+}
+
+/** What the backend said of the password's time, for a client that asked. */
+function warningsOf({ warnings }: LoggedIn): { password_expires_in?: number; grace_logins_left?: number } {
+  const { passwordExpiresInSeconds, graceLoginsLeft } = warnings ?? {}
+  return {
+    ...(passwordExpiresInSeconds === undefined ? {} : { password_expires_in: passwordExpiresInSeconds }),
+    ...(graceLoginsLeft === undefined ? {} : { grace_logins_left: graceLoginsLeft })
+  }
 }
