@@ -13,6 +13,8 @@ export interface Load {
   readonly headers?: Record<string, string>
   /** Sent in turn. */
   readonly bodies?: readonly string[]
+  /** Refreshed again and again; more of them than there are connections. */
+  readonly refreshTokens?: readonly string[]
 }
 
 /** What it measured. */
@@ -33,13 +35,28 @@ const {
   rate,
   method = 'GET',
   headers = {},
-  bodies
+  bodies,
+  refreshTokens
 } = (await json(process.stdin)) as Load
 let sent = 0
 // One request with a body set anew, since autocannon would build every body for every connection before it begins, and have
 // all connections send the same at the same time.
 const requests = bodies && [
   { method, headers, setupRequest: (request: Request) => ({ ...request, body: bodies[sent++ % bodies.length] ?? '' }) }
+]
+const live = [...(refreshTokens ?? [])]
+const refreshing = refreshTokens && [
+  {
+    method,
+    headers,
+    setupRequest: (request: Request) => ({
+      ...request,
+      body: `grant_type=refresh_token&refresh_token=${live.shift() ?? ''}`
+    }),
+    onResponse: (status: number, body: string) => {
+      if (status === 200) live.push((JSON.parse(body) as { refresh_token: string }).refresh_token)
+    }
+  }
 ]
 const bound = amount === undefined ? { duration: seconds } : { amount }
 const result = await autocannon({
@@ -49,7 +66,7 @@ const result = await autocannon({
   headers,
   ...bound,
   ...(rate ? { overallRate: rate } : {}),
-  ...(requests ? { requests } : {})
+  ...(refreshing || requests ? { requests: refreshing ?? requests } : {})
 })
 const measured: Measured = {
   perSecond: result['2xx'] / result.duration,

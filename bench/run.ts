@@ -5,6 +5,7 @@ import { ldapGroups } from './rows/ldap-groups.ts'
 import { ldapLogins } from './rows/ldap-logins.ts'
 import { localLogins } from './rows/local-logins.ts'
 import { million } from './rows/million.ts'
+import { sessions } from './rows/sessions.ts'
 import { starting } from './rows/start.ts'
 import { userinfo } from './rows/userinfo.ts'
 
@@ -14,6 +15,7 @@ const all: Readonly<Record<string, () => Promise<Row[]>>> = {
   userinfo,
   ldap: ldapLogins,
   'ldap-groups': ldapGroups,
+  sessions,
   million
 }
 /** Too long for every day: only where they are named. */

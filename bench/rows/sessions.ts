@@ -1,0 +1,84 @@
+import { join } from 'node:path'
+import { startMariadb } from '../../test/servers/mariadb.ts'
+import {
+  folderOf,
+  form,
+  load,
+  loginBody,
+  type Scope,
+  type Served,
+  startCeiling,
+  startLatchkey,
+  withScope
+} from '../processes.ts'
+import { atLeast, type Row, rounds } from '../row.ts'
+
+const password = 'correct horse battery'
+const secret = 'bench '.repeat(8)
+const connections = 64
+const seconds = 5
+
+const settings = (database: string): string => `
+issuer: http://localhost:8000
+secret: ${'s'.repeat(40)}
+database: { url: "${database}" }
+publicClient: true
+limits: { ip: false, account: false }
+clients: [{ id: api, secret: "${secret}" }]
+backends: [{ id: s, type: static, users: [{ username: user, email: user@example.com, password: "${password}" }] }]
+`
+
+/** Refreshes against two statements and a signature, introspection against one SELECT; on both dialects. */
+export const sessions = async (): Promise<Row[]> => [
+  ...(await withScope(async (scope) => {
+    const folder = await folderOf(scope)
+    return measure(scope, 'SQLite', `file:${join(folder, 'latchkey.db')}`, `file:${join(folder, 'bare.db')}`)
+  })),
+  ...(await withScope(async (scope) => {
+    const mariadb = await startMariadb()
+    scope.teardown(() => mariadb.stop())
+    return measure(scope, 'MariaDB', await mariadb.database('ours'), await mariadb.database('bare'))
+  }))
+]
+
+async function measure(scope: Scope, dialect: string, ours: string, bare: string): Promise<Row[]> {
+  const server = await startLatchkey(scope, settings(ours))
+  const ceiling = await startCeiling(scope, 'sessions', { DATABASE_URL: bare })
+  const post = { method: 'POST', headers: form, connections, seconds } as const
+  const first = await login(server)
+  const introspection = new URLSearchParams({
+    token: first.access_token,
+    client_id: 'api',
+    client_secret: secret
+  })
+  const refreshes: Array<readonly [number, number]> = []
+  const introspections: Array<readonly [number, number]> = []
+  for (let round = 0; round <= rounds; round++) {
+    const limit = await load({ ...post, url: `${ceiling.url}/refresh`, bodies: ['x'] })
+    // spare ones, since a connection takes its next before its answer is read; what is under way at the end is lost
+    const sessions = await Promise.all(Array.from({ length: 8 * connections }, () => login(server)))
+    const refreshTokens = sessions.map(({ refresh_token }) => refresh_token)
+    const own = await load({ ...post, url: `${server.url}/token`, refreshTokens })
+    const bareLook = await load({ ...post, url: `${ceiling.url}/introspect`, bodies: ['x'] })
+    const look = await load({ ...post, url: `${server.url}/introspect`, bodies: [String(introspection)] })
+    const failed = [limit, own, bareLook, look].map((one) => one.failed)
+    if (failed.some((count) => count > 0)) throw new Error(`failed: ${failed.join(', ')}`)
+    if (round === 0) continue
+    refreshes.push([limit.perSecond, own.perSecond])
+    introspections.push([bareLook.perSecond, look.perSecond])
+  }
+  return [
+    atLeast(0.5, {
+      name: `refreshes, ${dialect}`,
+      unit: '/s',
+      pairs: refreshes,
+      note: 'limit: two statements, one signature'
+    }),
+    atLeast(0.5, { name: `/introspect, ${dialect}`, unit: '/s', pairs: introspections, note: 'limit: one SELECT' })
+  ]
+}
+
+async function login({ url }: Served): Promise<{ access_token: string; refresh_token: string }> {
+  const answer = await fetch(`${url}/token`, { method: 'POST', headers: form, body: loginBody('user', password) })
+  return (await answer.json()) as { access_token: string; refresh_token: string }
+}
