@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
@@ -21,4 +22,23 @@ export const pathOf = (name: string): string | undefined =>
 export const needs = (...names: string[]): string | false => {
   const missing = names.filter((name) => pathOf(name) === undefined)
   return missing.length > 0 && `needs ${missing.join(' and ')}, which this machine does not have`
+}
+
+/** The distribution's Python, which sees the distribution's modules; another one may come first on the PATH. */
+export const python = '/usr/bin/python3'
+
+/** Whether `import NAME` works there. */
+export const hasPythonModule = (name: string): boolean => {
+  try {
+    execFileSync(python, ['-c', `import ${name}`], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** For a test's `skip`, as `needs`: the modules of Python. */
+export const needsPython = (...names: string[]): string | false => {
+  const missing = names.filter((name) => !hasPythonModule(name))
+  return missing.length > 0 && `needs Python's ${missing.join(' and ')}, which this machine does not have`
 }
