@@ -17,7 +17,7 @@ const Query = Type.Object(
   { additionalProperties: true }
 )
 
-/** `GET /auth` for gateways (nginx auth_request, Traefik ForwardAuth, Envoy ext_authz): who is behind a bearer token. */
+/** `GET /auth` for gateways (nginx auth_request, Traefik ForwardAuth): who is behind a bearer token. */
 export function forwardAuthRoute(app: App, parts: AppParts): void {
   app.get(
     '/auth',
