@@ -6,7 +6,8 @@ import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { serveIssuer } from './serve.ts'
-import { needs, needsPython, python } from './servers/needs.ts'
+import { startApache } from './servers/apache.ts'
+import { hasApache, needs, needsPython, python } from './servers/needs.ts'
 import { startNginx } from './servers/nginx.ts'
 
 const root = new URL('..', import.meta.url).pathname
@@ -24,6 +25,7 @@ function codeOf(page: string, language: string, holds: string): string {
 const blog = 'https://blog.example.com'
 const yaml = `
 publicClient: true
+clients: [{ id: apache, secret: "${'apache '.repeat(8)}", audiences: ["${blog}"], grants: [password] }]
 backends: [{ id: local, type: local }]
 audiences:
   - { id: "${blog}", permissions: ["blog.*"] }
@@ -154,3 +156,38 @@ t.test('nginx with auth_request, as the pages configure it', { skip: needs('ngin
   await latchkey.store.users.logOut(id, Date.now() + 1000)
   t.equal((await ask('/blog/', editor)).status, 401, 'logged out everywhere: at once')
 })
+
+const apache = (issuer: string) => `
+OIDCCryptoPassphrase "a passphrase that is Apache's own"
+OIDCOAuthServerMetadataURL ${issuer}/.well-known/oauth-authorization-server
+OIDCOAuthClientID apache
+OIDCOAuthClientSecret "${'apache '.repeat(8)}"
+OIDCOAuthRemoteUserClaim email
+<Location />
+  AuthType oauth20
+  <RequireAll>
+    Require claim aud:${blog}
+    Require claim permissions:blog.add_post
+  </RequireAll>
+</Location>
+<Location /edit/>
+  Require claim permissions:blog.change_post
+</Location>`
+
+t.test(
+  'Apache with mod_auth_openidc as a resource server',
+  {
+    skip: !hasApache() && 'needs apache2 with mod_auth_openidc, which this machine does not have'
+  },
+  async (t) => {
+    const { issuer, token, tokenFor } = await open(t)
+    const gateway = await startApache(t, apache(issuer))
+    const ask = async (path: string, bearer?: string) =>
+      (await fetch(`${gateway}${path}`, { headers: bearer ? { authorization: `Bearer ${bearer}` } : {} })).status
+    t.equal(await ask('/index.html', token), 200)
+    t.equal(await ask('/index.html'), 401)
+    t.equal(await ask('/index.html', changed(token)), 401)
+    t.equal(await ask('/edit/index.html', token), 401, 'a permission that is not held')
+    t.equal(await ask('/index.html', await tokenFor('https://spring.example.com')), 401, 'a token for another audience')
+  }
+)

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 /** Servers stand in sbin, which is not on every user's PATH. */
@@ -42,3 +42,7 @@ export const needsPython = (...names: string[]): string | false => {
   const missing = names.filter((name) => !hasPythonModule(name))
   return missing.length > 0 && `needs Python's ${missing.join(' and ')}, which this machine does not have`
 }
+
+/** Debian's Apache httpd with mod_auth_openidc. */
+export const hasApache = (): boolean =>
+  pathOf('apache2') !== undefined && existsSync('/usr/lib/apache2/modules/mod_auth_openidc.so')

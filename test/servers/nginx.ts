@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { createConnection } from 'node:net'
@@ -36,8 +36,14 @@ ${locations}
   )
   const args = ['-p', folder, '-c', join(folder, 'nginx.conf'), '-e', 'stderr']
   const child = spawn(pathOf('nginx') ?? 'nginx', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  await untilListening(t, child, port)
+  return `http://127.0.0.1:${port}`
+}
+
+/** Waits until a server of ours accepts connections; it ends with the test. */
+export async function untilListening(t: Test, child: ChildProcess, port: number): Promise<void> {
   let said = ''
-  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
     said += chunk
   })
   const ended = once(child, 'close')
@@ -46,10 +52,10 @@ ${locations}
     await ended
   })
   for (let waited = 0; waited < 10_000 && child.exitCode === null; waited += 20) {
-    if (await listens(port)) return `http://127.0.0.1:${port}`
+    if (await listens(port)) return
     await sleep(20)
   }
-  throw new Error(`nginx did not start: ${said}`)
+  throw new Error(`it did not start: ${said}`)
 }
 
 async function listens(port: number): Promise<boolean> {

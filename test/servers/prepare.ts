@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { hasPythonModule, pathOf } from './needs.ts'
+import { hasApache, hasPythonModule, pathOf } from './needs.ts'
 
 /** What tests run, the Debian packages that have it, and the tests that are skipped without it. */
 const executables = [
@@ -50,7 +50,8 @@ const withoutServices = (work: () => void) => {
 
 const missing = () => [
   ...executables.filter(({ name }) => pathOf(name) === undefined),
-  ...modules.filter(({ name }) => !hasPythonModule(name))
+  ...modules.filter(({ name }) => !hasPythonModule(name)),
+  ...(hasApache() ? [] : [{ name: 'mod_auth_openidc', packageName: 'libapache2-mod-auth-openidc', tests: 'Apache' }])
 ]
 
 const install = (packages: readonly string[]) => {
