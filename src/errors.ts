@@ -123,10 +123,10 @@ export class UnsupportedGrantType extends Refusal {
   }
 }
 
-/** RFC 6749 5.2: the scope is malformed. */
+/** RFC 6749 5.2: the scope is malformed, or more than was granted. */
 export class InvalidScope extends Refusal {
   constructor() {
-    super('invalid_scope', { description: 'The scope is malformed', statusCode: 400 })
+    super('invalid_scope', { description: 'The scope is malformed, or exceeds what was granted', statusCode: 400 })
   }
 }
 

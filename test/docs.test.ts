@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
@@ -18,7 +18,7 @@ import { command } from './process.ts'
 import { startExampleDirectory } from './servers/example-directory.ts'
 import { freePort } from './servers/free-port.ts'
 import { startMariadb } from './servers/mariadb.ts'
-import { needs } from './servers/needs.ts'
+import { needs, needsPython, python } from './servers/needs.ts'
 
 const root = new URL('..', import.meta.url).pathname
 const run = promisify(execFile)
@@ -225,7 +225,7 @@ t.test(
       'alice@example.com\n'
     )
 
-    await t.test('and Python verifies it', { skip: !hasPyJwt && 'needs PyJWT' }, async (t) => {
+    await t.test('and Python verifies it', { skip: needsPython('jwt', 'cryptography') }, async (t) => {
       const verify = (given: string) => {
         const child = run(python, ['-c', here(blockOf('README.md', 'python', 'claims_of'))])
         child.child.stdin?.end(given)
@@ -236,18 +236,6 @@ t.test(
     })
   }
 )
-
-const python = '/usr/bin/python3'
-const hasPyJwt = succeeds(python, '-c', 'import jwt, cryptography')
-
-function succeeds(file: string, ...args: string[]): boolean {
-  try {
-    execFileSync(file, args, { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
 
 t.test('the first token of the README has those claims', async (t) => {
   const latchkey = await openTestLatchkey(t, 'publicClient: true\nbackends: [{ id: local, type: local }]')

@@ -53,7 +53,9 @@ function describe({ validation, validationContext: where = 'body' }: FastifyErro
   const field = instancePath.slice(1).replaceAll('/', '.')
   if (keyword === 'additionalProperties') return `${where}: unknown parameter ${quoted(params.additionalProperty)}`
   if (keyword === 'required') return `${where}: ${quoted(params.missingProperty)} is missing`
-  return `${where}${field === '' ? '' : `: ${quoted(field)}`} ${message ?? 'is malformed'}`
+  // The pattern itself has quotes and backslashes, which RFC 6749 5.2 keeps out of error_description.
+  const wrong = keyword === 'pattern' ? 'has characters that are not allowed' : (message ?? 'is malformed')
+  return `${where}${field === '' ? '' : `: ${quoted(field)}`} ${wrong}`
 }
 
 /** A name that the caller chose may hold anything: RFC 6749 5.2 allows few characters in error_description. */

@@ -17,7 +17,7 @@ const Query = Type.Object(
   { additionalProperties: true }
 )
 
-/** `GET /auth` for gateways (nginx auth_request, Traefik ForwardAuth, Envoy ext_authz): who is behind a bearer token. */
+/** `GET /auth` for gateways (nginx auth_request, Traefik ForwardAuth): who is behind a bearer token. */
 export function forwardAuthRoute(app: App, parts: AppParts): void {
   app.get(
     '/auth',
@@ -31,7 +31,7 @@ export function forwardAuthRoute(app: App, parts: AppParts): void {
         tags: ['tokens'],
         security: [{ bearer: [] }],
         querystring: Query,
-        response: { 204: { type: 'null', description: 'The token is good' }, ...errors(401, 403, 500, 503) }
+        response: { 204: { type: 'null', description: 'The token is good' }, ...errors(400, 401, 403, 500, 503) }
       }
     },
     async (request, reply) => {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { pathOf } from './needs.ts'
+import { hasApache, hasPythonModule, pathOf } from './needs.ts'
 
 /** What tests run, the Debian packages that have it, and the tests that are skipped without it. */
 const executables = [
@@ -11,11 +11,21 @@ const executables = [
   { name: 'mariadb-install-db', packageName: 'mariadb-server', tests: 'MySQL' },
   { name: 'mariadb', packageName: 'mariadb-client', tests: 'MySQL' },
   { name: 'openssl', packageName: 'openssl', tests: 'TLS' },
+  { name: 'nginx', packageName: 'nginx-light', tests: 'gateway' },
+  { name: 'python3', packageName: 'python3', tests: 'Python' },
   {
     name: 'samba',
     packageName: 'samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind krb5-user',
     tests: 'Active Directory'
   }
+]
+
+/** Modules of Debian's own Python, likewise. */
+const modules = [
+  { name: 'jwt', packageName: 'python3-jwt', tests: 'PyJWT' },
+  { name: 'authlib', packageName: 'python3-authlib', tests: 'Authlib' },
+  { name: 'requests', packageName: 'python3-requests', tests: 'Authlib' },
+  { name: 'cryptography', packageName: 'python3-cryptography', tests: 'PyJWT and Authlib' }
 ]
 
 const isRoot = process.getuid?.() === 0
@@ -38,7 +48,11 @@ const withoutServices = (work: () => void) => {
   }
 }
 
-const missing = () => executables.filter(({ name }) => pathOf(name) === undefined)
+const missing = () => [
+  ...executables.filter(({ name }) => pathOf(name) === undefined),
+  ...modules.filter(({ name }) => !hasPythonModule(name)),
+  ...(hasApache() ? [] : [{ name: 'mod_auth_openidc', packageName: 'libapache2-mod-auth-openidc', tests: 'Apache' }])
+]
 
 const install = (packages: readonly string[]) => {
   console.log(`Installing what tests need: ${packages.join(' ')}`)
