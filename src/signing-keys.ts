@@ -34,8 +34,9 @@ export async function openSigningKeys(
   })
 }
 
-const longestTtlSeconds = ({ tokens, audiences }: Config): number =>
-  Math.max(tokens.accessTtlSeconds, ...audiences.map(({ accessTtlSeconds = 0 }) => accessTtlSeconds))
+/** Of what tokens, audiences and clients of the configuration ask for. */
+const longestTtlSeconds = ({ tokens, audiences, clients }: Config): number =>
+  Math.max(tokens.accessTtlSeconds, ...[...audiences, ...clients].map(({ accessTtlSeconds = 0 }) => accessTtlSeconds))
 
 /** What changes the signing keys, in the server and beside it. */
 export function rotationToolsOf({ audiences }: Config, store: Store, secrets: readonly string[]): RotationTools {

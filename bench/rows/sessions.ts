@@ -56,7 +56,10 @@ async function measure(scope: Scope, dialect: string, ours: string, bare: string
   for (let round = 0; round <= rounds; round++) {
     const limit = await load({ ...post, url: `${ceiling.url}/refresh`, bodies: ['x'] })
     // spare ones, since a connection takes its next before its answer is read; what is under way at the end is lost
-    const sessions = await Promise.all(Array.from({ length: 8 * connections }, () => login(server)))
+    const sessions: Session[] = []
+    while (sessions.length < 2 * connections) {
+      sessions.push(...(await Promise.all(Array.from({ length: 16 }, () => login(server)))))
+    }
     const refreshTokens = sessions.map(({ refresh_token }) => refresh_token)
     const own = await load({ ...post, url: `${server.url}/token`, refreshTokens })
     const bareLook = await load({ ...post, url: `${ceiling.url}/introspect`, bodies: ['x'] })
@@ -78,7 +81,13 @@ async function measure(scope: Scope, dialect: string, ours: string, bare: string
   ]
 }
 
-async function login({ url }: Served): Promise<{ access_token: string; refresh_token: string }> {
+interface Session {
+  readonly access_token: string
+  readonly refresh_token: string
+}
+
+async function login({ url }: Served): Promise<Session> {
   const answer = await fetch(`${url}/token`, { method: 'POST', headers: form, body: loginBody('user', password) })
-  return (await answer.json()) as { access_token: string; refresh_token: string }
+  if (!answer.ok) throw new Error(await answer.text())
+  return (await answer.json()) as Session
 }
