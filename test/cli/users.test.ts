@@ -91,11 +91,12 @@ t.test('beside a running server', async (t) => {
   t.equal((await token('second password')).status, 200)
   t.equal((await run(['users', 'deactivate', 'ann@example.com'])).code, 0)
   t.equal((await token('second password')).status, 400)
-  const userinfo = () =>
-    fetch(`http://127.0.0.1:${port}/userinfo`, { headers: { authorization: `Bearer ${access_token}` } })
+  const userinfo = (bearer = access_token) =>
+    fetch(`http://127.0.0.1:${port}/userinfo`, { headers: { authorization: `Bearer ${bearer}` } })
   t.equal((await userinfo()).status, 401)
   t.equal((await run(['users', 'activate', 'ann@example.com'])).code, 0)
-  t.equal((await userinfo()).status, 200)
+  t.equal((await userinfo()).status, 401, 'the password was changed and the user deactivated: old tokens stay dead')
+  t.equal((await userinfo((await token('second password')).access_token)).status, 200)
   const all = await Promise.all(Array.from({ length: 8 }, (_, at) => run(['users', 'create', `u${at}@example.com`])))
   t.same(
     all.map(({ code }) => code),
