@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
-import type { BackendDefinition } from '../src/auth/backend.ts'
+import type { BackendDefinition } from '../src/auth/define-backend.ts'
 import { backendDefinitions as definitions } from '../src/backends/index.ts'
 import { readConfig } from '../src/config/read-config.ts'
 import { createMetrics } from '../src/metrics.ts'
@@ -273,7 +273,7 @@ t.test('the digest is computed as docs/tokens.md has it', async (t) => {
 t.test('the backend of docs/architecture.md passes the conformance suite', async (t) => {
   const folder = await temporaryFolder(t)
   const source = blockOf('docs/architecture.md', 'ts', 'defineBackend').replace(
-    /'\.\.\/([\w/]+\.ts)'/g,
+    /'\.\.\/([\w/-]+\.ts)'/g,
     (_, file: string) => `'${new URL(`../src/${file}`, import.meta.url)}'`
   )
   await writeFile(join(folder, 'file-backend.ts'), source)

@@ -1,5 +1,5 @@
-import type { BackendDefinition, BackendTools } from './backend.ts'
 import { createBreaker, passThrough } from './breaker.ts'
+import type { BackendDefinition, BackendTools } from './define-backend.ts'
 import type { Chain, LinkPolicy } from './link.ts'
 
 /** A backend as it is configured. */

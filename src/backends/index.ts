@@ -1,4 +1,4 @@
-import type { BackendDefinition } from '../auth/backend.ts'
+import type { BackendDefinition } from '../auth/define-backend.ts'
 import { ldapBackend } from './ldap/index.ts'
 import { localBackend } from './local.ts'
 import { staticBackend } from './static.ts'

@@ -1,4 +1,5 @@
-import { type AuthenticateContext, defineBackend, type Identity, type Verdict } from '../auth/backend.ts'
+import type { AuthenticateContext, Identity, Verdict } from '../auth/backend.ts'
+import { defineBackend } from '../auth/define-backend.ts'
 import { canonicalEmail } from '../auth/email.ts'
 import type { LocalAccount } from '../auth/local-accounts.ts'
 import Type from '../schema/type.ts'

@@ -1,5 +1,6 @@
 import type { Static } from 'typebox'
-import { defineBackend, type Identity, type OptionMistake } from '../auth/backend.ts'
+import type { Identity } from '../auth/backend.ts'
+import { defineBackend, type OptionMistake } from '../auth/define-backend.ts'
 import { canonicalEmail } from '../auth/email.ts'
 import type { Log } from '../auth/ports.ts'
 import { PermissionName, text } from '../config/names.ts'

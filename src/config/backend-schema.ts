@@ -1,5 +1,5 @@
 import type { Static, TObject } from 'typebox'
-import type { BackendDefinition } from '../auth/backend.ts'
+import type { BackendDefinition } from '../auth/define-backend.ts'
 import Type from '../schema/type.ts'
 import { BackendId, PermissionName, PermissionPattern, text } from './names.ts'
 import { duration } from './units.ts'

@@ -1,4 +1,4 @@
-import type { BackendDefinition } from '../auth/backend.ts'
+import type { BackendDefinition } from '../auth/define-backend.ts'
 import type { LinkPolicy } from '../auth/link.ts'
 import type { ClientDefinition } from '../clients/client.ts'
 import type { ConfigFile } from './schema.ts'

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
-import type { BackendDefinition } from '../auth/backend.ts'
+import type { BackendDefinition } from '../auth/define-backend.ts'
 import { canonicalDomain } from '../auth/email.ts'
 import type { LinkPolicy } from '../auth/link.ts'
 import { type CommonOptions, ownOptions } from './backend-schema.ts'

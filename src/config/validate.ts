@@ -1,4 +1,4 @@
-import type { BackendDefinition } from '../auth/backend.ts'
+import type { BackendDefinition } from '../auth/define-backend.ts'
 import { backendSchema, Common, ownOptions } from './backend-schema.ts'
 import { complete, isMapping } from './complete.ts'
 import { type Finding, isWithin, type Path, pointerParts } from './config-error.ts'

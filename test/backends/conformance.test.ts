@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { Backend, BackendDefinition, BackendTools } from '../../src/auth/backend.ts'
+import type { Backend } from '../../src/auth/backend.ts'
+import type { BackendDefinition, BackendTools } from '../../src/auth/define-backend.ts'
 import { ldapBackend } from '../../src/backends/ldap/index.ts'
 import { localBackend } from '../../src/backends/local.ts'
 import { staticBackend } from '../../src/backends/static.ts'

@@ -1,6 +1,7 @@
 import { hash } from '@node-rs/argon2'
 import t from 'tap'
-import type { AuthenticateContext, Backend, BackendTools } from '../../src/auth/backend.ts'
+import type { AuthenticateContext, Backend } from '../../src/auth/backend.ts'
+import type { BackendTools } from '../../src/auth/define-backend.ts'
 import type { Log } from '../../src/auth/ports.ts'
 import { staticBackend } from '../../src/backends/static.ts'
 import { SlowDown, TemporarilyUnavailable } from '../../src/errors.ts'

@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import Type from 'typebox'
-import { defineBackend } from '../../src/auth/backend.ts'
+import { defineBackend } from '../../src/auth/define-backend.ts'
 import { backendDefinitions } from '../../src/backends/index.ts'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { readConfig } from '../../src/config/read-config.ts'

@@ -6,7 +6,7 @@ import { createLocalJWKSet, createRemoteJWKSet, decodeProtectedHeader, type JSON
 import t, { type Test } from 'tap'
 import Type from 'typebox'
 import { createApp } from '../../src/app.ts'
-import { defineBackend } from '../../src/auth/backend.ts'
+import { defineBackend } from '../../src/auth/define-backend.ts'
 import { readConfig } from '../../src/config/read-config.ts'
 import type { App } from '../../src/http/server.ts'
 import { openLatchkey } from '../../src/latchkey.ts'

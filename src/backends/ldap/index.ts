@@ -1,4 +1,4 @@
-import { defineBackend } from '../../auth/backend.ts'
+import { defineBackend } from '../../auth/define-backend.ts'
 import { ldapMistakes } from './mistakes.ts'
 import { openLdap } from './open.ts'
 import { LdapOptions } from './options.ts'

@@ -1,4 +1,4 @@
-import type { OptionMistake } from '../../auth/backend.ts'
+import type { OptionMistake } from '../../auth/define-backend.ts'
 import { parseServerUrl } from './connections/server-url.ts'
 import { parseSrvUrl } from './connections/srv.ts'
 import { makesDns, searchOfTemplate } from './direct-bind.ts'

@@ -2,7 +2,6 @@ import type {
   AuthenticateContext,
   Backend,
   BackendContext,
-  BackendTools,
   Credentials,
   Identity,
   IdentityAnswer,
@@ -10,6 +9,7 @@ import type {
   PasswordCredentials,
   Verdict
 } from '../../auth/backend.ts'
+import type { BackendTools } from '../../auth/define-backend.ts'
 import { BackendUnavailable } from '../../errors.ts'
 import { expiryAttribute, passwordExpiryOfEntry, stateAttributes, stateOfEntry } from './account-state.ts'
 import { createAuthorization } from './authorization.ts'

@@ -1,0 +1,59 @@
+import type { Static, TSchema } from 'typebox'
+import type { Backend } from './backend.ts'
+import { verdictOnShape } from './credentials.ts'
+import type { LocalAccounts } from './local-accounts.ts'
+import type { BackendMetrics, Log } from './ports.ts'
+
+/** A mistake in a backend's options, at a path below them such as `/servers/0`. */
+export interface OptionMistake {
+  readonly path: string
+  readonly message: string
+}
+
+/** What a backend is given when it is opened. */
+export interface BackendTools {
+  readonly log: Log
+  readonly metrics?: BackendMetrics
+  /** The service's own accounts, for the backend over our own table. */
+  readonly accounts: LocalAccounts
+  /** Hashes a password with the service's own parameters. */
+  hashPassword(password: string): Promise<string>
+  /** Whether a stored hash was made with weaker parameters than today's. */
+  needsRehash(hash: string): boolean
+  /** The folder that relative file names in the configuration start from. */
+  readonly baseFolder: string
+}
+
+/** A type of backend: its options' schema beside the function that opens one. */
+export interface BackendDefinition<Options extends TSchema = TSchema> {
+  /** The options of this type; those that all backends share are added by the configuration. */
+  readonly options: Options
+  /**
+   * For which addresses it vouches (they may join a user who is there): `always`; those in `email.domains` (default);
+   * or those in `email.domains` that the source also calls verified.
+   */
+  readonly vouches?: 'always' | 'by-domain' | 'by-domain-if-verified'
+  /** Contradictions and dangers that no schema can say; found at start, reported with all others. */
+  readonly mistakes?: (options: Static<Options>) => readonly OptionMistake[]
+  readonly open: (id: string, options: Static<Options>, tools: BackendTools) => Backend
+}
+
+/**
+ * Ties a backend's options to their schema; the default export of a backend of one's own. The backend that comes of it is
+ * asked about credentials of the kinds that it takes only, and never about an empty, over-long or malformed name or password.
+ */
+export const defineBackend = <const Options extends TSchema>(
+  definition: BackendDefinition<Options>
+): BackendDefinition<Options> => ({
+  ...definition,
+  open(id, options, tools) {
+    const backend = definition.open(id, options, tools)
+    return {
+      ...backend,
+      async authenticate(credentials, context) {
+        if (!backend.takes.includes(credentials.kind)) return { outcome: 'unknown' }
+        return verdictOnShape(credentials) ?? backend.authenticate(credentials, context)
+      }
+    }
+  }
+})

@@ -1,0 +1,26 @@
+import Type from '../../schema/type.ts'
+
+/** What a probe answers. */
+export const Health = Type.Object(
+  { status: Type.Enum(['ok', 'unavailable']) },
+  { $id: 'Health', examples: [{ status: 'ok' }] }
+)
+
+/** The state of each backend, for people and for alarms. */
+export const StatusAnswer = Type.Object(
+  {
+    status: Type.Enum(['ok', 'degraded']),
+    version: Type.String(),
+    database: Type.Enum(['ok', 'unavailable']),
+    backends: Type.Array(
+      Type.Object({
+        id: Type.String(),
+        type: Type.String(),
+        state: Type.Enum(['closed', 'open', 'half-open']),
+        last_error: Type.Union([Type.String(), Type.Null()]),
+        since: Type.Union([Type.String({ format: 'date-time' }), Type.Null()])
+      })
+    )
+  },
+  { $id: 'Status' }
+)
