@@ -1,13 +1,17 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { InvalidRequest, NotFound, Refusal, TemporarilyUnavailable } from '../errors.ts'
+import type { Audit } from '../auth/audit.ts'
+import { InvalidRequest, NotFound, Refusal, SlowDown, TemporarilyUnavailable } from '../errors.ts'
 import type { App } from './server.ts'
 
 /**
  * The one place where an error becomes an answer: what is in the catalogue passes, what a schema refused names its field,
  * and all else is logged and becomes 500 without detail.
  */
-export function answerErrors(app: App): void {
-  app.setErrorHandler((error: FastifyError, request, reply) => answer(refusalOf(error, request), request, reply))
+export function answerErrors(app: App, { audit }: { readonly audit: Audit }): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    if (error instanceof SlowDown) audit.limited()
+    return answer(refusalOf(error, request), request, reply)
+  })
   app.setNotFoundHandler((request, reply) => answer(new NotFound(), request, reply))
 }
 

@@ -1,3 +1,4 @@
+import type { AuditStore } from '../auth/audit.ts'
 import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { Log } from '../auth/ports.ts'
 import type { PermissionStore, UserStore } from '../auth/user-store.ts'
@@ -5,6 +6,7 @@ import type { ClientStore, UsedAssertions } from '../clients/client-store.ts'
 import type { KeyStore } from '../tokens/key-store.ts'
 import type { SessionStore } from '../tokens/session-store.ts'
 import { createLocalAccounts } from './accounts.ts'
+import { createAuditStore } from './audit.ts'
 import { createClientStore, createUsedAssertions } from './clients.ts'
 import { withoutStatements } from './failures.ts'
 import { createKeyStore } from './keys.ts'
@@ -22,6 +24,7 @@ export interface Store {
   readonly accounts: LocalAccounts
   readonly clients: ClientStore
   readonly usedAssertions: UsedAssertions
+  readonly audit: AuditStore
   /** Answers where the database does. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -59,6 +62,7 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     accounts: withoutStatements(createLocalAccounts(db)),
     clients: withoutStatements(createClientStore(db)),
     usedAssertions: withoutStatements(createUsedAssertions(db)),
+    audit: withoutStatements(createAuditStore(db)),
     ping: db.ping,
     close: db.close
   }
