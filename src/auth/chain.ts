@@ -162,9 +162,13 @@ async function verdictOf(
       login.found.push(account)
       noteFirst(request, link, subject)
     },
-    verifyPassword(hash, password) {
+    verifyPassword(hash, password, { weak } = {}) {
       login.hashed = true
-      return tools.passwords.verify(hash, password, request.isGone)
+      const onUnusable = (reason: string) => {
+        const fields = { event: 'hash_unusable', backend: link.id, account: found.at(-1), reason }
+        request.log.warn(fields, 'password hash unusable')
+      }
+      return tools.passwords.verify(hash, password, { isGone: request.isGone, weak, onUnusable })
     }
   })
   let outcome = 'error'
