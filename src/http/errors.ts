@@ -24,7 +24,8 @@ function answer(refusal: Refusal | undefined, request: FastifyRequest, reply: Fa
   return reply.code(refusal.statusCode).send(body)
 }
 
-function refusalOf(error: FastifyError, request: FastifyRequest): Refusal | undefined {
+/** What a caller may see of an error: an entry of the catalogue, or nothing of what is in the log now. */
+export function refusalOf(error: FastifyError, request: FastifyRequest): Refusal | undefined {
   if (error instanceof Refusal) return error
   if (error.validation) return new InvalidRequest(describe(error), error)
   const status = error.statusCode ?? 500

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
 import { permissionsOf } from '../auth/permissions.ts'
 import { ownClaims, personClaims } from '../tokens/access-token.ts'
-import { permissionsFor } from '../tokens/audience.ts'
+import { permissionsFor, scopeOf } from '../tokens/audience.ts'
 import { addressOf } from './address.ts'
 import { bearerOf } from './bearer.ts'
 import type { AppParts } from './parts.ts'
@@ -52,10 +52,6 @@ async function userinfoOf(request: FastifyRequest, parts: AppParts): Promise<Sta
     groups: [...permissions.groups]
   }
 }
-
-/** An empty scope is one that nothing was granted of. */
-const scopeOf = ({ scope }: { scope?: string }): readonly string[] | undefined =>
-  scope === undefined ? undefined : scope.split(' ').filter((token) => token !== '')
 
 const text = <Name extends string>(name: Name, value: unknown): Partial<Record<Name, string>> =>
   value === undefined ? {} : ({ [name]: String(value) } as Record<Name, string>)
