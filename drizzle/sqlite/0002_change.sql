@@ -1,1 +1,0 @@
-CREATE INDEX `latchkey_sessions_client` ON `latchkey_sessions` (`client_id`,`id`);
