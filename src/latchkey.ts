@@ -58,7 +58,8 @@ export async function openLatchkey(
       accounts: store.accounts,
       hashPassword: passwords.hash,
       needsRehash: passwords.needsRehash,
-      baseFolder: config.baseFolder
+      baseFolder: config.baseFolder,
+      userFields: Object.keys(config.users.attributes)
     })
     metrics.watch(chain)
     const login: LoginTools = {
@@ -67,7 +68,12 @@ export async function openLatchkey(
       metrics,
       store: store.users,
       limits: createInProcessLimits(config.limits.account),
-      permissions: { users: store.users, registry: store.permissions, anonymous: config.permissions.anonymous },
+      permissions: {
+        users: store.users,
+        registry: store.permissions,
+        objects: store.objectGrants,
+        anonymous: config.permissions.anonymous
+      },
       checked: (identity, backend) => checkedAttributes(identity, backend, config.users.attributes, log),
       timeoutMs: config.login.timeoutMs,
       failureFloorMs: config.login.failureFloorMs,

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { type FieldError, NotFound, type Refusal, TemporarilyUnavailable } from '../errors.ts'
-import { refusalOf } from './errors.ts'
+import { type FieldError, MethodNotAllowed, type Refusal, TemporarilyUnavailable } from '../errors.ts'
+import { notFound, refusalOf } from './errors.ts'
+import { watchMethods } from './methods.ts'
 import type { App } from './server.ts'
 
 const titles: Readonly<Record<string, string>> = {
@@ -24,7 +25,8 @@ export function answerProblems(scope: App): void {
   scope.setErrorHandler((error: FastifyError, request, reply) => {
     answer(refusalOf(error, request), fieldsOf(error), request, reply)
   })
-  scope.setNotFoundHandler((request, reply) => answer(new NotFound(), [], request, reply))
+  const methodsOf = watchMethods(scope)
+  scope.setNotFoundHandler((request, reply) => answer(notFound(methodsOf(request.url)), [], request, reply))
 }
 
 function answer(
@@ -37,6 +39,7 @@ function answer(
   if (refusal instanceof TemporarilyUnavailable) request.log.warn({ err: refusal }, 'temporarily unavailable')
   if (refusal?.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds)
   if (refusal?.challenge !== undefined) reply.header('www-authenticate', refusal.challenge)
+  if (refusal instanceof MethodNotAllowed) reply.header('allow', refusal.allow)
   const { code = 'server_error', statusCode: status = 500, description } = refusal ?? {}
   const errors = [...(refusal?.fields ?? []), ...fields]
   return reply.code(status).send({

@@ -1,4 +1,5 @@
 import type { LocalAccounts } from '../auth/local-accounts.ts'
+import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
 import type { Log } from '../auth/ports.ts'
 import type { PermissionStore, UserStore } from '../auth/user-store.ts'
 import type { ClientStore, UsedAssertions } from '../clients/client-store.ts'
@@ -8,6 +9,8 @@ import { createLocalAccounts } from './accounts.ts'
 import { createClientStore, createUsedAssertions } from './clients.ts'
 import { withoutStatements } from './failures.ts'
 import { createKeyStore } from './keys.ts'
+import { createObjectGrantStore } from './object-grants.ts'
+import { createPermissionSearch } from './permission-search.ts'
 import { createPermissionStore } from './permissions.ts'
 import { createSessionStore } from './sessions.ts'
 import { createUserStore } from './users.ts'
@@ -17,6 +20,8 @@ export interface Store {
   readonly dialect: 'mysql' | 'sqlite'
   readonly users: UserStore
   readonly permissions: PermissionStore
+  readonly objectGrants: ObjectGrantStore
+  readonly permissionSearch: PermissionSearch
   readonly keys: KeyStore
   readonly sessions: SessionStore
   readonly accounts: LocalAccounts
@@ -54,6 +59,8 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     dialect: options.url.startsWith('mysql:') ? 'mysql' : 'sqlite',
     users: withoutStatements(createUserStore(db)),
     permissions: withoutStatements(createPermissionStore(db)),
+    objectGrants: withoutStatements(createObjectGrantStore(db)),
+    permissionSearch: withoutStatements(createPermissionSearch(db)),
     keys: withoutStatements(createKeyStore(db)),
     sessions: withoutStatements(createSessionStore(db)),
     accounts: withoutStatements(createLocalAccounts(db)),

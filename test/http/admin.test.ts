@@ -153,8 +153,9 @@ t.test('what is no route tells nobody so without a token', async (t) => {
     const payload = method === 'GET' ? {} : { payload: 'x', headers: { 'content-type': 'text/plain' } }
     t.equal((await latchkey.app.inject({ method, url, ...payload })).statusCode, 401, `${method} ${url}`)
     const known = await latchkey.app.inject({ method, url, headers: { authorization: `Bearer ${root}` } })
-    t.equal(known.statusCode, 404)
-    t.match(known.json(), { type: 'urn:latchkey:problem:not-found', status: 404 })
+    t.equal(known.statusCode, method === 'PUT' ? 405 : 404)
+    if (method === 'PUT') t.equal(known.headers.allow, 'GET, HEAD, POST')
+    else t.match(known.json(), { type: 'urn:latchkey:problem:not-found', status: 404 })
   }
 })
 

@@ -1,12 +1,11 @@
 import type { FastifyRequest } from 'fastify'
-import { matchesAny } from '../../auth/pattern.ts'
-import { isSuperuser, permissionsOf } from '../../auth/permissions.ts'
+import { isSuperuser } from '../../auth/permissions.ts'
 import type { User } from '../../auth/user-store.ts'
 import { InsufficientScope, InvalidToken } from '../../errors.ts'
 import { scopeOf } from '../../tokens/audience.ts'
 import type { AccessClaims } from '../../tokens/verify.ts'
-import { addressOf } from '../address.ts'
-import { bearerOf } from '../bearer.ts'
+import { type Bearer, bearerOf } from '../bearer.ts'
+import { livePermissions } from '../live-permissions.ts'
 import type { AppParts } from '../parts.ts'
 import type { Access } from './scope.ts'
 
@@ -36,37 +35,21 @@ export function callerOf(request: FastifyRequest): Caller {
  * @throws {InvalidToken} {InsufficientScope} {TemporarilyUnavailable} the permissions can't be told now
  */
 export async function admit(request: FastifyRequest, access: Access | undefined, parts: AppParts): Promise<void> {
-  const { claims, user } = await bearerOf(request, parts)
+  const bearer = await bearerOf(request, parts)
+  const { claims, user } = bearer
   if (claims.aud !== parts.tokens.issuer) throw new InvalidToken('for another audience')
   const needsPermissions = access !== undefined && access !== 'self'
-  const caller = needsPermissions ? await withPermissions(request, user, claims, parts) : alone(user, claims)
+  const caller = needsPermissions ? await withPermissions(request, bearer, parts) : alone(user, claims)
   if (needsPermissions && !caller.holds(access)) throw new InsufficientScope()
   callers.set(request, caller)
 }
 
 const alone = (user: User, claims: AccessClaims): Caller => ({ user, claims, isSuperuser: false, holds: () => false })
 
-async function withPermissions(
-  request: FastifyRequest,
-  user: User,
-  claims: AccessClaims,
-  { login }: AppParts
-): Promise<Caller> {
-  const context = {
-    log: request.log,
-    clientId: claims.client_id,
-    ip: addressOf(request),
-    deadline: performance.now() + login.timeoutMs
-  }
-  const { names } = await permissionsOf(login.chain, user, context, login.permissions)
+async function withPermissions(request: FastifyRequest, bearer: Bearer, parts: AppParts): Promise<Caller> {
+  const { names } = await livePermissions(bearer, request, parts)
+  const { user, claims } = bearer
   const held = new Set(names)
-  const scope = scopeOf(claims)
-  const isAll = user.isActive && scope === undefined && isSuperuser(login.chain, user)
-  const isInScope = (permission: string): boolean => scope === undefined || matchesAny(scope, permission)
-  return {
-    user,
-    claims,
-    isSuperuser: isAll,
-    holds: (permission) => isAll || (held.has(permission) && isInScope(permission))
-  }
+  const isAll = user.isActive && scopeOf(claims) === undefined && isSuperuser(parts.login.chain, user)
+  return { user, claims, isSuperuser: isAll, holds: (permission) => isAll || held.has(permission) }
 }
