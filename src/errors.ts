@@ -71,11 +71,17 @@ export interface AccountKey {
  */
 export class InvalidGrant extends Refusal {
   readonly account: AccountKey | undefined
+  /** The class of the cause, for the audit. */
+  readonly reason: string | undefined
 
-  constructor(cause?: unknown, { errorCode, account }: { errorCode?: ErrorCode; account?: AccountKey } = {}) {
+  constructor(
+    cause?: unknown,
+    { errorCode, account, reason }: { errorCode?: ErrorCode; account?: AccountKey; reason?: string } = {}
+  ) {
     const description = 'The credentials were not accepted'
     super('invalid_grant', { description, statusCode: 400, cause, ...(errorCode && { errorCode }) })
     this.account = account
+    this.reason = reason
   }
 }
 

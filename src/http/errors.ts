@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { InvalidRequest, MethodNotAllowed, NotFound, Refusal, TemporarilyUnavailable } from '../errors.ts'
+import type { Audit } from '../auth/audit.ts'
+import { InvalidRequest, MethodNotAllowed, NotFound, Refusal, SlowDown, TemporarilyUnavailable } from '../errors.ts'
 import { watchMethods } from './methods.ts'
 import type { App } from './server.ts'
 
@@ -7,8 +8,11 @@ import type { App } from './server.ts'
  * The one place where an error becomes an answer: what is in the catalogue passes, what a schema refused names its field,
  * and all else is logged and becomes 500 without detail.
  */
-export function answerErrors(app: App): void {
-  app.setErrorHandler((error: FastifyError, request, reply) => answer(refusalOf(error, request), request, reply))
+export function answerErrors(app: App, { audit }: { readonly audit: Audit }): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    if (error instanceof SlowDown) audit.limited()
+    return answer(refusalOf(error, request), request, reply)
+  })
   const methodsOf = watchMethods(app)
   app.setNotFoundHandler((request, reply) => answer(notFound(methodsOf(request.url)), request, reply))
 }

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { Audit } from '../auth/audit.ts'
 import type { LoginTools } from '../auth/login.ts'
 import type { ClientAdministration } from '../clients/administration.ts'
 import type { TokenTools } from '../tokens/access-token.ts'
@@ -20,6 +21,7 @@ export interface AppParts {
   readonly publicClient: boolean
   readonly clients: ClientTools
   readonly login: LoginTools
+  readonly audit: Audit
   readonly tokens: TokenTools
   readonly sessions: Sessions
   /** All audiences, the issuer first. */
