@@ -113,6 +113,7 @@ export async function openLatchkey(
       audiences: config.audiences,
       metrics,
       administration: {
+        audit: store.audit,
         clients: clientAdministrationOf(config, store.clients),
         keys: rotationToolsOf(config, store, secrets)
       },

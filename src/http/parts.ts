@@ -1,5 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
-import type { Audit } from '../auth/audit.ts'
+import type { Audit, AuditStore } from '../auth/audit.ts'
 import type { LoginTools } from '../auth/login.ts'
 import type { ClientAdministration } from '../clients/administration.ts'
 import type { TokenTools } from '../tokens/access-token.ts'
@@ -31,6 +31,7 @@ export interface AppParts {
   readonly administration: {
     readonly clients: ClientAdministration
     readonly keys: RotationTools
+    readonly audit: Pick<AuditStore, 'find'>
   }
   /** Throws where the database does not answer. */
   readonly pingDatabase: () => Promise<void>

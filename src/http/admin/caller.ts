@@ -21,6 +21,11 @@ export interface Caller {
 
 const callers = new WeakMap<FastifyRequest, Caller>()
 
+const askers = new WeakMap<FastifyRequest, string>()
+
+/** The id of the user who asks, also where the right is missing. */
+export const askerOf = (request: FastifyRequest): string | undefined => askers.get(request)
+
 /** Who calls; known in every route of a guarded scope. */
 export function callerOf(request: FastifyRequest): Caller {
   const caller = callers.get(request)
@@ -37,6 +42,7 @@ export function callerOf(request: FastifyRequest): Caller {
 export async function admit(request: FastifyRequest, access: Access | undefined, parts: AppParts): Promise<void> {
   const bearer = await bearerOf(request, parts)
   const { claims, user } = bearer
+  askers.set(request, user.id)
   if (claims.aud !== parts.tokens.issuer) throw new InvalidToken('for another audience')
   const needsPermissions = access !== undefined && access !== 'self'
   const caller = needsPermissions ? await withPermissions(request, bearer, parts) : alone(user, claims)

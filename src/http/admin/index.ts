@@ -1,5 +1,6 @@
 import type { AppParts } from '../parts.ts'
 import type { App } from '../server.ts'
+import { auditRoutes } from './audit.ts'
 import { backendRoutes } from './backends.ts'
 import { clientRoutes } from './clients.ts'
 import { keyRoutes } from './keys.ts'
@@ -15,6 +16,7 @@ export async function adminRoutes(app: App, parts: AppParts): Promise<void> {
       sessionRoutes(admin, parts)
       keyRoutes(admin, parts)
       backendRoutes(admin, parts)
+      auditRoutes(admin, parts)
     },
     { prefix: '/admin' }
   )
