@@ -1,6 +1,7 @@
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import { SlowDown } from './errors.ts'
+import { accessRoutes } from './http/access/access.ts'
 import { acceptBearers } from './http/bearer.ts'
 import { acceptBodies } from './http/bodies.ts'
 import { discoveryRoutes } from './http/discovery.ts'
@@ -44,6 +45,7 @@ export async function createApp(parts: AppParts): Promise<App> {
     introspectRoute(routes, parts)
     revokeRoute(routes, parts)
     forwardAuthRoute(routes, parts)
+    await accessRoutes(routes, parts)
     discoveryRoutes(routes, parts)
     operationRoutes(routes, parts)
   })

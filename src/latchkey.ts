@@ -105,6 +105,7 @@ export async function openLatchkey(
       publicClient: config.publicClient,
       clients: clientsOf(config, store, log),
       login,
+      permissionSearch: store.permissionSearch,
       tokens,
       sessions,
       audiences: config.audiences,

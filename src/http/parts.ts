@@ -1,5 +1,6 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { LoginTools } from '../auth/login.ts'
+import type { PermissionSearch } from '../auth/object-grant-store.ts'
 import type { TokenTools } from '../tokens/access-token.ts'
 import type { Audience } from '../tokens/audience.ts'
 import type { Sessions } from '../tokens/sessions.ts'
@@ -18,6 +19,7 @@ export interface AppParts {
   readonly publicClient: boolean
   readonly clients: ClientTools
   readonly login: LoginTools
+  readonly permissionSearch: PermissionSearch
   readonly tokens: TokenTools
   readonly sessions: Sessions
   /** All audiences, the issuer first. */
