@@ -1,3 +1,4 @@
+import type { AuditStore } from '../auth/audit.ts'
 import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
 import type { Log } from '../auth/ports.ts'
@@ -6,6 +7,7 @@ import type { ClientStore, UsedAssertions } from '../clients/client-store.ts'
 import type { KeyStore } from '../tokens/key-store.ts'
 import type { SessionStore } from '../tokens/session-store.ts'
 import { createLocalAccounts } from './accounts.ts'
+import { createAuditStore } from './audit.ts'
 import { createClientStore, createUsedAssertions } from './clients.ts'
 import { withoutStatements } from './failures.ts'
 import { createKeyStore } from './keys.ts'
@@ -27,6 +29,7 @@ export interface Store {
   readonly accounts: LocalAccounts
   readonly clients: ClientStore
   readonly usedAssertions: UsedAssertions
+  readonly audit: AuditStore
   /** Answers where the database does. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -66,6 +69,7 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     accounts: withoutStatements(createLocalAccounts(db)),
     clients: withoutStatements(createClientStore(db)),
     usedAssertions: withoutStatements(createUsedAssertions(db)),
+    audit: withoutStatements(createAuditStore(db)),
     ping: db.ping,
     close: db.close
   }

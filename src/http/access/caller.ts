@@ -7,6 +7,7 @@ import type { Audience } from '../../tokens/audience.ts'
 import { permissionsFor } from '../../tokens/audience.ts'
 import { checkClientClaims } from '../../tokens/verify.ts'
 import { addressOf } from '../address.ts'
+import { audited } from '../audited.ts'
 import { type Bearer, claimsOfToken, holderOf } from '../bearer.ts'
 import { confidentialClientOf } from '../client.ts'
 import type { ClientParameters } from '../client-proof.ts'
@@ -32,7 +33,13 @@ export async function callerOf(request: FastifyRequest, body: ClientParameters, 
     authorization !== undefined || body.client_secret !== undefined || body.client_assertion !== undefined
   if (!hasProof) throw new InvalidToken('no token', { none: true })
   if (/^Bearer( |$)/i.test(authorization ?? '')) throw new InvalidToken('malformed')
-  const { id, ip } = await confidentialClientOf(request, body, parts)
+  const { id, ip } = await audited(
+    'evaluation',
+    request,
+    parts,
+    ({ trail }) => confidentialClientOf(request, body, trail, parts),
+    () => true
+  )
   return { kind: 'client', id, ip }
 }
 
