@@ -149,6 +149,53 @@ export class InvalidToken extends Refusal {
   }
 }
 
+/** Nobody grants what they don't hold, nor changes somebody who holds more. */
+export class GrantRefused extends Refusal {
+  constructor(description: string) {
+    super('grant_refused', { description, statusCode: 403 })
+  }
+}
+
+/** The change would leave nobody who may do everything. */
+export class LastSuperuser extends Refusal {
+  constructor() {
+    super('last_superuser', { description: 'This is the last active superuser', statusCode: 409 })
+  }
+}
+
+/** The field's value comes from a backend, and is changed there. */
+export class FieldReadOnly extends Refusal {
+  readonly field: string
+  readonly backend: string
+
+  constructor(field: string, backend: string) {
+    super('field_read_only', { description: `${field} comes from the backend ${backend}`, statusCode: 409 })
+    this.field = field
+    this.backend = backend
+  }
+}
+
+/** The configuration says this, and is where it is changed. */
+export class SetByConfiguration extends Refusal {
+  constructor(description: string) {
+    super('set_by_configuration', { description, statusCode: 409 })
+  }
+}
+
+/** Somebody or something has that e-mail, identity or name already. */
+export class AlreadyExists extends Refusal {
+  constructor(description = 'This exists already', cause?: unknown) {
+    super('already_exists', { description, statusCode: 409, cause })
+  }
+}
+
+/** RFC 9110 13.1.1: somebody changed it since it was read. */
+export class PreconditionFailed extends Refusal {
+  constructor() {
+    super('precondition_failed', { description: 'It was changed meanwhile', statusCode: 412 })
+  }
+}
+
 /** RFC 6750 3.1: the bearer token is ours, but does not carry the permission that is needed. */
 export class InsufficientScope extends Refusal {
   constructor() {
@@ -192,8 +239,8 @@ export class AccessDenied extends Refusal {
 
 /** No such path, or a method that the path does not have; the URL is not echoed. */
 export class NotFound extends Refusal {
-  constructor() {
-    super('not_found', { description: 'There is nothing here', statusCode: 404 })
+  constructor(description = 'There is nothing here') {
+    super('not_found', { description, statusCode: 404 })
   }
 }
 

@@ -1,3 +1,5 @@
+import type { Administration } from '../auth/administration-store.ts'
+import type { GroupStore, PermissionList } from '../auth/group-store.ts'
 import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { Log } from '../auth/ports.ts'
 import type { PermissionStore, UserStore } from '../auth/user-store.ts'
@@ -5,8 +7,10 @@ import type { ClientStore, UsedAssertions } from '../clients/client-store.ts'
 import type { KeyStore } from '../tokens/key-store.ts'
 import type { SessionStore } from '../tokens/session-store.ts'
 import { createLocalAccounts } from './accounts.ts'
+import { createAdministration } from './administration.ts'
 import { createClientStore, createUsedAssertions } from './clients.ts'
 import { withoutStatements } from './failures.ts'
+import { createGroupStore } from './groups.ts'
 import { createKeyStore } from './keys.ts'
 import { createPermissionStore } from './permissions.ts'
 import { createSessionStore } from './sessions.ts'
@@ -16,7 +20,9 @@ import { createUserStore } from './users.ts'
 export interface Store {
   readonly dialect: 'mysql' | 'sqlite'
   readonly users: UserStore
-  readonly permissions: PermissionStore
+  readonly permissions: PermissionStore & PermissionList
+  readonly groups: GroupStore
+  readonly administration: Administration
   readonly keys: KeyStore
   readonly sessions: SessionStore
   readonly accounts: LocalAccounts
@@ -54,6 +60,8 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     dialect: options.url.startsWith('mysql:') ? 'mysql' : 'sqlite',
     users: withoutStatements(createUserStore(db)),
     permissions: withoutStatements(createPermissionStore(db)),
+    groups: withoutStatements(createGroupStore(db)),
+    administration: withoutStatements(createAdministration(db)),
     keys: withoutStatements(createKeyStore(db)),
     sessions: withoutStatements(createSessionStore(db)),
     accounts: withoutStatements(createLocalAccounts(db)),

@@ -1,4 +1,5 @@
 import type { AttributeValue } from '../auth/backend.ts'
+import type { PermissionOrigin } from '../auth/group-store.ts'
 import type { Algorithm, StoredKey } from '../tokens/key-store.ts'
 import type { Kit } from './kit.ts'
 
@@ -21,9 +22,17 @@ export const createTables = (kit: Kit) => {
       updatedAt: kit.integer('updated_at').notNull(),
       lastLoginAt: kit.integer('last_login_at'),
       /** Tokens issued before are dead: the password was changed, or the user was logged out everywhere. Whole seconds. */
-      tokensValidFrom: kit.integer('tokens_valid_from').notNull().default(0)
+      tokensValidFrom: kit.integer('tokens_valid_from').notNull().default(0),
+      /** Counts the writes of administration; logins leave it alone. */
+      version: kit.integer('version').notNull().default(0)
     },
-    (t) => [kit.uniqueIndex('latchkey_users_email').on(t.email)]
+    (t) => [
+      kit.uniqueIndex('latchkey_users_email').on(t.email),
+      kit.index('latchkey_users_created').on(t.createdAt, t.id),
+      kit.index('latchkey_users_last_login').on(t.lastLoginAt, t.id),
+      kit.index('latchkey_users_active').on(t.isActive, t.email),
+      kit.index('latchkey_users_superuser').on(t.isSuperuser, t.email)
+    ]
   )
 
   const identities = kit.table(
@@ -40,6 +49,7 @@ export const createTables = (kit: Kit) => {
     (t) => [
       kit.primaryKey({ name: 'latchkey_identities_pk', columns: [t.backend, t.subject] }),
       kit.index('latchkey_identities_user').on(t.userId),
+      kit.index('latchkey_identities_superuser').on(t.isSuperuser, t.userId),
       kit
         .foreignKey({ name: 'latchkey_identities_user_fk', columns: [t.userId], foreignColumns: [users.id] })
         .onDelete('cascade')
@@ -50,7 +60,9 @@ export const createTables = (kit: Kit) => {
     name: kit.key('name', 255).primaryKey(),
     description: kit.text('description').notNull(),
     /** The configuration names it; false where it vanished from there, or where only a grant does. */
-    declared: kit.boolean('declared').notNull()
+    declared: kit.boolean('declared').notNull(),
+    /** Who named it first. */
+    origin: kit.key('origin', 16).$type<PermissionOrigin>().notNull().default('configuration')
   })
 
   const userPermissions = kit.table(
@@ -78,7 +90,9 @@ export const createTables = (kit: Kit) => {
       id: kit.key('id', 36).primaryKey(),
       name: kit.key('name', 255).notNull(),
       createdAt: kit.integer('created_at').notNull(),
-      updatedAt: kit.integer('updated_at').notNull()
+      updatedAt: kit.integer('updated_at').notNull(),
+      /** Counts the writes of administration. */
+      version: kit.integer('version').notNull().default(0)
     },
     (t) => [kit.uniqueIndex('latchkey_groups_name').on(t.name)]
   )
@@ -113,6 +127,8 @@ export const createTables = (kit: Kit) => {
     (t) => [
       kit.primaryKey({ name: 'latchkey_user_groups_pk', columns: [t.userId, t.groupId, t.origin] }),
       kit.index('latchkey_user_groups_group').on(t.groupId),
+      // MySQL needs the first for its foreign key, and does not let it be replaced
+      kit.index('latchkey_user_groups_member').on(t.groupId, t.userId),
       kit
         .foreignKey({ name: 'latchkey_user_groups_user_fk', columns: [t.userId], foreignColumns: [users.id] })
         .onDelete('cascade'),
@@ -194,6 +210,9 @@ export const createTables = (kit: Kit) => {
     (t) => [kit.index('latchkey_used_assertions_expiry').on(t.expiresAt)]
   )
 
+  /** Rows that a transaction holds for as long as it works on what they name. */
+  const locks = kit.table('latchkey_locks', { name: kit.key('name', 64).primaryKey() })
+
   return {
     users,
     identities,
@@ -206,7 +225,8 @@ export const createTables = (kit: Kit) => {
     sessions,
     revokedTokens,
     clients,
-    usedAssertions
+    usedAssertions,
+    locks
   }
 }
 
