@@ -60,7 +60,8 @@ export async function openLatchkey(
       accounts: store.accounts,
       hashPassword: passwords.hash,
       needsRehash: passwords.needsRehash,
-      baseFolder: config.baseFolder
+      baseFolder: config.baseFolder,
+      userFields: Object.keys(config.users.attributes)
     })
     metrics.watch(chain)
     const login: LoginTools = {

@@ -90,10 +90,6 @@ async function upToDate(
   const { identity, backend } = seen
   if (!identity) return user
   const email = emailOf(identity, backend)
-  const recorded = await recordLogin(
-    { email, identity, backend, at: tools.now(), isLogin: false },
-    userToolsOf(request, tools)
-  )
-  if (recorded.id !== user.id) throw new LoginOver('the identity is another user’s')
-  return recorded
+  const seenNow = { email, identity, backend, at: tools.now(), isLogin: false, holder: user }
+  return recordLogin(seenNow, userToolsOf(request, tools))
 }

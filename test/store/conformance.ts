@@ -210,6 +210,24 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.same(await users.byId(user.id), user)
   })
 
+  test('of writes at once, those that fail fail alone', async (t, { store: { users, sessions } }) => {
+    await created(users.create(newUser('taken@example.com')))
+    const user = await created(users.create(newUser('ann@example.com'), identity('corp', '1')))
+    const seen = identity('corp', '1', { username: 'other', lastSeenAt: at + 1 })
+    const email = { value: 'taken@example.com', vouched: true }
+    const idOf = (n: number) => `019a9c5e-7d1c-7c3a-9a51-5f6f4f1f0c${String(n).padStart(2, '0')}`
+    const outcomes = await Promise.all([
+      sessions.create(sessionOf(user.id, { id: idOf(1) })),
+      users.recordLogin({ userId: user.id, identity: seen, email, at: at + 1 }),
+      sessions.create(sessionOf('nobody', { id: idOf(2) })),
+      users.recordLogin({ userId: user.id, identity: identity('corp', '1'), at: at + 2 }),
+      sessions.create(sessionOf(user.id, { id: idOf(3) }))
+    ])
+    t.same(outcomes, [true, 'taken', false, 'recorded', true])
+    t.match(await users.byId(user.id), { email: 'ann@example.com', lastLoginAt: at + 2 })
+    t.same((await sessions.ofUser(user.id)).map(({ id }) => id).sort(), [idOf(1), idOf(3)])
+  })
+
   test('a login does not move an identity that went to another user meanwhile', async (t, { store: { users } }) => {
     const user = await created(users.create(newUser('ann@example.com')))
     const other = await created(users.create(newUser('bob@example.com'), identity('corp', '1')))
