@@ -237,7 +237,18 @@ export class AccessDenied extends Refusal {
   }
 }
 
-/** No such path, or a method that the path does not have; the URL is not echoed. */
+/** RFC 9110 15.5.6: the path is there, and has not this method. */
+export class MethodNotAllowed extends Refusal {
+  /** The methods that it has, for the header Allow. */
+  readonly allow: string
+
+  constructor(methods: readonly string[]) {
+    super('invalid_request', { description: 'The method is not allowed here', statusCode: 405 })
+    this.allow = methods.join(', ')
+  }
+}
+
+/** No such path; the URL is not echoed. */
 export class NotFound extends Refusal {
   constructor(description = 'There is nothing here') {
     super('not_found', { description, statusCode: 404 })

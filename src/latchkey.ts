@@ -70,7 +70,12 @@ export async function openLatchkey(
       metrics,
       store: store.users,
       limits: createInProcessLimits(config.limits.account),
-      permissions: { users: store.users, registry: store.permissions, anonymous: config.permissions.anonymous },
+      permissions: {
+        users: store.users,
+        registry: store.permissions,
+        objects: store.objectGrants,
+        anonymous: config.permissions.anonymous
+      },
       checked: (identity, backend) => checkedAttributes(identity, backend, config.users.attributes, log),
       timeoutMs: config.login.timeoutMs,
       failureFloorMs: config.login.failureFloorMs,

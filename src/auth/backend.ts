@@ -124,6 +124,10 @@ export interface PermissionRequest {
    * `authorizesAll` is asked so, and only where the address is vouched for.
    */
   readonly email?: string
+  /**
+   * What is asked for is held on this object: generally is asked for besides, without it. Nobody with `ignoresObjects` is
+   * asked so.
+   */
   readonly object?: PermissionObject
 }
 
@@ -191,6 +195,8 @@ export interface Backend {
   readonly allowsInactive?: boolean
   /** Whether it tells the permissions of users of other backends too, whom it finds by e-mail. */
   readonly authorizesAll?: boolean
+  /** Whether its permissions are the same whatever the object: spares it the second question. */
+  readonly ignoresObjects?: boolean
   /** @throws {BackendUnavailable} where it could not tell. */
   authenticate(credentials: Credentials, context: AuthenticateContext): Promise<Verdict>
   /**

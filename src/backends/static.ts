@@ -69,6 +69,7 @@ export const staticBackend = defineBackend({
 
     return {
       takes: ['password'],
+      ignoresObjects: true,
       async authenticate(credentials, context) {
         const user = credentials.kind === 'password' ? accounts.get(nameOf(credentials.username)) : undefined
         if (credentials.kind !== 'password' || user === undefined) return { outcome: 'unknown' }

@@ -1,6 +1,7 @@
 import type { Administration } from '../auth/administration-store.ts'
 import type { GroupStore, PermissionList } from '../auth/group-store.ts'
 import type { LocalAccounts } from '../auth/local-accounts.ts'
+import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
 import type { Log } from '../auth/ports.ts'
 import type { PermissionStore, UserStore } from '../auth/user-store.ts'
 import type { ClientStore, UsedAssertions } from '../clients/client-store.ts'
@@ -12,6 +13,8 @@ import { createClientStore, createUsedAssertions } from './clients.ts'
 import { withoutStatements } from './failures.ts'
 import { createGroupStore } from './groups.ts'
 import { createKeyStore } from './keys.ts'
+import { createObjectGrantStore } from './object-grants.ts'
+import { createPermissionSearch } from './permission-search.ts'
 import { createPermissionStore } from './permissions.ts'
 import { createSessionStore } from './sessions.ts'
 import { createUserStore } from './users.ts'
@@ -23,6 +26,8 @@ export interface Store {
   readonly permissions: PermissionStore & PermissionList
   readonly groups: GroupStore
   readonly administration: Administration
+  readonly objectGrants: ObjectGrantStore
+  readonly permissionSearch: PermissionSearch
   readonly keys: KeyStore
   readonly sessions: SessionStore
   readonly accounts: LocalAccounts
@@ -62,6 +67,8 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     permissions: withoutStatements(createPermissionStore(db)),
     groups: withoutStatements(createGroupStore(db)),
     administration: withoutStatements(createAdministration(db)),
+    objectGrants: withoutStatements(createObjectGrantStore(db)),
+    permissionSearch: withoutStatements(createPermissionSearch(db)),
     keys: withoutStatements(createKeyStore(db)),
     sessions: withoutStatements(createSessionStore(db)),
     accounts: withoutStatements(createLocalAccounts(db)),

@@ -31,7 +31,7 @@ export const createTables = (kit: Kit) => {
       kit.index('latchkey_users_created').on(t.createdAt, t.id),
       kit.index('latchkey_users_last_login').on(t.lastLoginAt, t.id),
       kit.index('latchkey_users_active').on(t.isActive, t.email),
-      kit.index('latchkey_users_superuser').on(t.isSuperuser, t.email)
+      kit.index('latchkey_users_superuser').on(t.isSuperuser, t.id)
     ]
   )
 
@@ -71,6 +71,7 @@ export const createTables = (kit: Kit) => {
     (t) => [
       kit.primaryKey({ name: 'latchkey_user_permissions_pk', columns: [t.userId, t.permission] }),
       kit.index('latchkey_user_permissions_permission').on(t.permission),
+      kit.index('latchkey_user_permissions_holders').on(t.permission, t.userId),
       kit
         .foreignKey({ name: 'latchkey_user_permissions_user_fk', columns: [t.userId], foreignColumns: [users.id] })
         .onDelete('cascade'),
@@ -127,13 +128,73 @@ export const createTables = (kit: Kit) => {
     (t) => [
       kit.primaryKey({ name: 'latchkey_user_groups_pk', columns: [t.userId, t.groupId, t.origin] }),
       kit.index('latchkey_user_groups_group').on(t.groupId),
-      // MySQL needs the first for its foreign key, and does not let it be replaced
-      kit.index('latchkey_user_groups_member').on(t.groupId, t.userId),
+      kit.index('latchkey_user_groups_members').on(t.groupId, t.userId),
       kit
         .foreignKey({ name: 'latchkey_user_groups_user_fk', columns: [t.userId], foreignColumns: [users.id] })
         .onDelete('cascade'),
       kit
         .foreignKey({ name: 'latchkey_user_groups_group_fk', columns: [t.groupId], foreignColumns: [groups.id] })
+        .onDelete('cascade')
+    ]
+  )
+
+  /** Permissions of a user on one object. The columns of each index go on in the order in which a search reads them. */
+  const userObjectGrants = kit.table(
+    'latchkey_user_object_grants',
+    {
+      userId: kit.key('user_id', 36).notNull(),
+      objectType: kit.key('object_type', 128).notNull(),
+      objectId: kit.key('object_id', 255).notNull(),
+      permission: kit.key('permission', 255).notNull()
+    },
+    (t) => [
+      kit.primaryKey({
+        name: 'latchkey_user_object_grants_pk',
+        columns: [t.userId, t.objectType, t.objectId, t.permission]
+      }),
+      kit.index('latchkey_user_object_grants_object').on(t.objectType, t.objectId, t.permission, t.userId),
+      kit.index('latchkey_user_object_grants_permission').on(t.permission, t.userId, t.objectType, t.objectId),
+      kit
+        .foreignKey({ name: 'latchkey_user_object_grants_user_fk', columns: [t.userId], foreignColumns: [users.id] })
+        .onDelete('cascade'),
+      kit
+        .foreignKey({
+          name: 'latchkey_user_object_grants_permission_fk',
+          columns: [t.permission],
+          foreignColumns: [permissions.name]
+        })
+        .onDelete('cascade')
+    ]
+  )
+
+  const groupObjectGrants = kit.table(
+    'latchkey_group_object_grants',
+    {
+      groupId: kit.key('group_id', 36).notNull(),
+      objectType: kit.key('object_type', 128).notNull(),
+      objectId: kit.key('object_id', 255).notNull(),
+      permission: kit.key('permission', 255).notNull()
+    },
+    (t) => [
+      kit.primaryKey({
+        name: 'latchkey_group_object_grants_pk',
+        columns: [t.groupId, t.objectType, t.objectId, t.permission]
+      }),
+      kit.index('latchkey_group_object_grants_object').on(t.objectType, t.objectId, t.permission, t.groupId),
+      kit.index('latchkey_group_object_grants_permission').on(t.permission, t.groupId, t.objectType, t.objectId),
+      kit
+        .foreignKey({
+          name: 'latchkey_group_object_grants_group_fk',
+          columns: [t.groupId],
+          foreignColumns: [groups.id]
+        })
+        .onDelete('cascade'),
+      kit
+        .foreignKey({
+          name: 'latchkey_group_object_grants_permission_fk',
+          columns: [t.permission],
+          foreignColumns: [permissions.name]
+        })
         .onDelete('cascade')
     ]
   )
@@ -221,6 +282,8 @@ export const createTables = (kit: Kit) => {
     groups,
     groupPermissions,
     userGroups,
+    userObjectGrants,
+    groupObjectGrants,
     signingKeys,
     sessions,
     revokedTokens,

@@ -527,6 +527,154 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.equal(await store.usedAssertions.use('one', at + 9), true)
   })
 
+  test('a permission on an object belongs to a user or a group, once', async (t, { store, url }) => {
+    const { users, objectGrants: grants, permissions } = store
+    const ann = await created(users.create(newUser('ann@example.com')))
+    const bob = await created(users.create(newUser('bob@example.com')))
+    await users.joinGroups(bob.id, ['editors', 'writers'], at)
+    const post = { type: 'post', id: '1' }
+    const own = { holder: { user: ann.id }, permission: 'blog.change_post', object: post }
+    const shared = { holder: { group: 'editors' }, permission: 'blog.change_post', object: post }
+    t.equal(await grants.grant(own), 'granted')
+    t.equal(await grants.grant(own), 'present')
+    t.equal(await grants.grant(shared), 'granted')
+    t.equal(await grants.grant({ ...shared, holder: { group: 'writers' } }), 'granted')
+    t.same(await permissions.registered(), ['blog.change_post'], 'a permission that nobody declared is registered')
+    for (const holder of [{ user: 'nobody' }, { group: 'nobody' }]) {
+      t.equal(await grants.grant({ ...own, holder, permission: 'blog.no' }), 'no-holder')
+      t.equal(await grants.revoke({ ...own, holder }), false)
+    }
+    t.same(await permissions.registered(), ['blog.change_post'])
+
+    const origin = (from: string) => ({ permission: 'blog.change_post', origin: `${from}, on post 1` })
+    t.same(await grants.onObject(ann.id, post), [origin('the user itself')])
+    const bobs = await grants.onObject(bob.id, post)
+    t.same(bobs.map(({ origin }) => origin).sort(), ['group editors, on post 1', 'group writers, on post 1'])
+    for (const id of ['2', ' 1', '1 ', '', '１']) t.same(await grants.onObject(ann.id, { type: 'post', id }), [], id)
+    for (const type of ['Post', 'post ']) t.same(await grants.onObject(ann.id, { type, id: '1' }), [])
+
+    const replica = await open(url)
+    t.teardown(() => replica.close())
+    const late = { ...own, object: { type: 'post', id: 'é' } }
+    const race = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => (n % 2 ? store : replica).objectGrants.grant(late))
+    )
+    t.equal(race.filter((answer) => answer === 'granted').length, 1, 'of twenty at once one grants it')
+    t.same((await Promise.all([1, 2, 3].map(() => grants.revoke(late)))).sort(), [false, false, true])
+    t.equal(await grants.revoke({ ...own, permission: 'blog.other' }), false)
+    t.equal(await grants.revoke(shared), true)
+    t.same((await grants.onObject(bob.id, post)).length, 1)
+    t.same((await grants.list({}, { limit: 9 })).items.length, 2)
+  })
+
+  test('object grants are listed by whatever is known of them, page by page', async (t, { store }) => {
+    const { users, objectGrants: grants } = store
+    const [ann, bob] = await Promise.all(
+      ['ann', 'bob'].map((name) => created(users.create(newUser(`${name}@example.com`))))
+    )
+    if (!ann || !bob) throw new Error('taken')
+    await users.joinGroups(ann.id, ['b', 'a'], at)
+    const holders = [{ user: ann.id }, { user: bob.id }, { group: 'a' }, { group: 'b' }]
+    for (const holder of holders)
+      for (const permission of ['p.x', 'p.y'])
+        for (const id of ['1', '2', 'ü'])
+          t.equal(await grants.grant({ holder, permission, object: { type: id === '1' ? 's' : 't', id } }), 'granted')
+    const all = async (filter: Parameters<typeof grants.list>[0], limit: number) => {
+      const found: string[] = []
+      for (let after: string | null | undefined; after !== null; ) {
+        const page = await grants.list(filter, { limit, ...(after ? { after } : {}) })
+        found.push(...page.items.map((item) => JSON.stringify(item)))
+        t.ok(page.items.length <= limit)
+        after = page.next
+      }
+      return found
+    }
+    const expected: ReadonlyArray<readonly [Parameters<typeof grants.list>[0], number]> = [
+      [{}, 24],
+      [{ holder: { user: ann.id } }, 6],
+      [{ holder: { group: 'b' } }, 6],
+      [{ holder: { group: 'c' } }, 0],
+      [{ holder: { user: 'nobody' } }, 0],
+      [{ permission: 'p.x' }, 12],
+      [{ permission: 'p.z' }, 0],
+      [{ objectType: 't' }, 16],
+      [{ objectType: 't', objectId: 'ü' }, 8],
+      [{ objectType: 't', objectId: 'ü', permission: 'p.y' }, 4],
+      [{ objectType: 's', objectId: 'ü' }, 0],
+      [{ holder: { user: bob.id }, permission: 'p.y', objectType: 't' }, 2],
+      [{ objectId: '1' }, 0]
+    ]
+    for (const [filter, count] of expected) {
+      const whole = await all(filter, 1000)
+      t.equal(new Set(whole).size, count, JSON.stringify(filter))
+      for (const limit of [1, 5]) t.same(await all(filter, limit), whole, `${JSON.stringify(filter)} by ${limit}`)
+    }
+    t.same(await grants.list({}, { after: 'nonsense', limit: 5 }), { items: [], next: null })
+  })
+
+  test('who may hold a permission, and on what, is found in pages', async (t, { store }) => {
+    const { users, objectGrants: grants, permissions, permissionSearch: search } = store
+    const create = (name: string, more = {}) => created(users.create(newUser(`${name}@example.com`, more)))
+    const direct = await create('direct')
+    const member = await create('member')
+    const owner = await create('owner')
+    const sharer = await create('sharer')
+    const root = await create('root', { isSuperuser: true })
+    const made = await create('made')
+    await create('nobody')
+    await users.link(made.id, identity('corp', 'made', { isSuperuser: true }))
+    await users.grantPermissions(direct.id, ['p.x'])
+    await users.joinGroups(member.id, ['holders', 'more'], at)
+    await users.joinGroups(sharer.id, ['sharers'], at)
+    const one = { type: 'doc', id: '1' }
+    for (const id of ['1', '2', '3']) {
+      await grants.grant({ holder: { user: owner.id }, permission: 'p.x', object: { type: 'doc', id } })
+      await grants.grant({ holder: { group: 'sharers' }, permission: 'p.x', object: { type: 'doc', id: `${id}${id}` } })
+    }
+    await grants.grant({ holder: { group: 'sharers' }, permission: 'p.x', object: one })
+    await grants.grant({ holder: { user: sharer.id }, permission: 'p.x', object: one })
+    await grants.grant({ holder: { user: direct.id }, permission: 'p.y', object: one })
+
+    type Paged<Item> = { items: readonly Item[]; next: string | null }
+    const pages = async <Item>(
+      ask: (page: { after?: string; limit: number }) => Promise<Paged<Item>>,
+      limit: number
+    ) => {
+      const found: Item[] = []
+      for (let after: string | null | undefined; after !== null; ) {
+        const page = await ask({ limit, ...(after ? { after } : {}) })
+        found.push(...page.items)
+        after = page.next
+      }
+      return found
+    }
+    const holders = (permission: string, object?: { type: string; id: string }) => (limit: number) =>
+      pages((page) => search.candidates(permission, object, page), limit).then((found) => found.map(({ id }) => id))
+    const ids = (...list: Array<{ id: string }>) => list.map(({ id }) => id).sort()
+    for (const limit of [1, 2, 100]) {
+      t.same(await holders('p.x')(limit), ids(direct, root, made))
+      t.same(await holders('p.x', one)(limit), ids(direct, owner, sharer, root, made))
+      t.same(
+        await holders('p.y', { type: 'doc', id: '2' })(limit),
+        ids(root, made),
+        'superusers hold what is registered'
+      )
+      t.same(await holders('p.nobody', one)(limit), [], 'and nothing else')
+      const objects = (permission: string, who: { id: string }) =>
+        pages((page) => search.objectsOf(who.id, permission, 'doc', page), limit)
+      t.same(await objects('p.x', owner), ['1', '2', '3'])
+      t.same(await objects('p.x', sharer), ['1', '11', '22', '33'])
+      t.same(await objects('p.y', owner), [])
+      t.same(await pages((page) => search.objects('doc', page), limit), ['1', '11', '2', '22', '3', '33'])
+    }
+    t.same(await search.objectsOf(owner.id, 'p.x', 'Doc', { limit: 9 }), { items: [], next: null })
+    t.match(
+      (await search.candidates('p.x', undefined, { limit: 9 })).items.find(({ id }) => id === made.id)?.identities,
+      [{ backend: 'corp' }]
+    )
+    await permissions.declare({})
+  })
+
   test('an error that leaves the store holds no parameters', async (t, { store: { users } }) => {
     const tooLong = newUser('ann@example.com', { passwordHash: 'a secret hash' })
     const error = await users
