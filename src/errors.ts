@@ -9,12 +9,21 @@ export interface RefusalOptions {
   readonly challenge?: string
   /** Why, in a word that the caller may act on; few errors have one. */
   readonly errorCode?: ErrorCode
+  /** Which fields of the body it is about, for problem details. */
+  readonly fields?: readonly FieldError[]
   /** What happened, for the log only. */
   readonly cause?: unknown
 }
 
 /** The extension field `error_code` of `invalid_grant`: the password was right, and must be changed first. */
 export type ErrorCode = 'must_change' | 'password_expired'
+
+/** What is wrong with one field of a request; never holds its value. */
+export interface FieldError {
+  /** Where it stands in the body (RFC 6901). */
+  readonly pointer: string
+  readonly detail: string
+}
 
 /**
  * An error that a caller may see: its code, its status and its description, and nothing else.
@@ -27,9 +36,10 @@ export class Refusal extends Error {
   readonly retryAfterSeconds: number | undefined
   readonly challenge: string | undefined
   readonly errorCode: ErrorCode | undefined
+  readonly fields: readonly FieldError[]
 
   constructor(code: string, options: RefusalOptions) {
-    const { description, statusCode, retryAfterSeconds, challenge, errorCode, cause } = options
+    const { description, statusCode, retryAfterSeconds, challenge, errorCode, fields = [], cause } = options
     super(description, { cause })
     this.name = new.target.name
     this.code = code
@@ -38,13 +48,14 @@ export class Refusal extends Error {
     this.retryAfterSeconds = retryAfterSeconds
     this.challenge = challenge
     this.errorCode = errorCode
+    this.fields = fields
   }
 }
 
 /** RFC 6749 5.2: the request is malformed, or a parameter is missing, unknown or doubled. */
 export class InvalidRequest extends Refusal {
-  constructor(description: string, cause?: unknown) {
-    super('invalid_request', { description, statusCode: 400, cause })
+  constructor(description: string, cause?: unknown, fields: readonly FieldError[] = []) {
+    super('invalid_request', { description, statusCode: 400, cause, fields })
   }
 }
 
@@ -60,11 +71,17 @@ export interface AccountKey {
  */
 export class InvalidGrant extends Refusal {
   readonly account: AccountKey | undefined
+  /** The class of the cause, for the audit. */
+  readonly reason: string | undefined
 
-  constructor(cause?: unknown, { errorCode, account }: { errorCode?: ErrorCode; account?: AccountKey } = {}) {
+  constructor(
+    cause?: unknown,
+    { errorCode, account, reason }: { errorCode?: ErrorCode; account?: AccountKey; reason?: string } = {}
+  ) {
     const description = 'The credentials were not accepted'
     super('invalid_grant', { description, statusCode: 400, cause, ...(errorCode && { errorCode }) })
     this.account = account
+    this.reason = reason
   }
 }
 
@@ -252,6 +269,13 @@ export class MethodNotAllowed extends Refusal {
 export class NotFound extends Refusal {
   constructor(description = 'There is nothing here') {
     super('not_found', { description, statusCode: 404 })
+  }
+}
+
+/** What is asked for does not go with what is there at the moment. */
+export class Conflict extends Refusal {
+  constructor(description: string) {
+    super('conflict', { description, statusCode: 409 })
   }
 }
 

@@ -183,8 +183,12 @@ export interface AuthenticateContext extends BackendContext {
    * The error passes through the backend.
    */
   found(subject: string): Promise<void>
-  /** Verifies a password against a stored hash, in its turn, and remembers that this login has paid for a hash. */
-  verifyPassword(hash: string, password: string): Promise<boolean>
+  /**
+   * Verifies a password against a stored hash of any kind that we know, in its turn, and remembers that this login has paid
+   * for a hash.
+   * @param options.weak takes digests without any salt too
+   */
+  verifyPassword(hash: string, password: string, options?: { readonly weak?: boolean }): Promise<boolean>
 }
 
 /** One configured source of identities. `open` makes it without I/O: a source that is down is met at the first question. */

@@ -1,4 +1,5 @@
 import type { Administration } from '../auth/administration-store.ts'
+import type { AuditStore } from '../auth/audit.ts'
 import type { GroupStore, PermissionList } from '../auth/group-store.ts'
 import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
@@ -9,6 +10,7 @@ import type { KeyStore } from '../tokens/key-store.ts'
 import type { SessionStore } from '../tokens/session-store.ts'
 import { createLocalAccounts } from './accounts.ts'
 import { createAdministration } from './administration.ts'
+import { createAuditStore } from './audit.ts'
 import { createClientStore, createUsedAssertions } from './clients.ts'
 import { withoutStatements } from './failures.ts'
 import { createGroupStore } from './groups.ts'
@@ -33,6 +35,7 @@ export interface Store {
   readonly accounts: LocalAccounts
   readonly clients: ClientStore
   readonly usedAssertions: UsedAssertions
+  readonly audit: AuditStore
   /** Answers where the database does. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -74,6 +77,7 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     accounts: withoutStatements(createLocalAccounts(db)),
     clients: withoutStatements(createClientStore(db)),
     usedAssertions: withoutStatements(createUsedAssertions(db)),
+    audit: withoutStatements(createAuditStore(db)),
     ping: db.ping,
     close: db.close
   }

@@ -1,3 +1,4 @@
+import type { AuditDetails, AuditEvent } from '../auth/audit.ts'
 import type { AttributeValue } from '../auth/backend.ts'
 import type { PermissionOrigin } from '../auth/group-store.ts'
 import type { Algorithm, StoredKey } from '../tokens/key-store.ts'
@@ -238,6 +239,7 @@ export const createTables = (kit: Kit) => {
     },
     (t) => [
       kit.index('latchkey_sessions_user').on(t.userId),
+      kit.index('latchkey_sessions_client').on(t.clientId, t.id),
       kit.index('latchkey_sessions_idle').on(t.idleExpiresAt),
       kit
         .foreignKey({ name: 'latchkey_sessions_user_fk', columns: [t.userId], foreignColumns: [users.id] })
@@ -274,6 +276,37 @@ export const createTables = (kit: Kit) => {
   /** Rows that a transaction holds for as long as it works on what they name. */
   const locks = kit.table('latchkey_locks', { name: kit.key('name', 64).primaryKey() })
 
+  /** What was done, by whom; ids are UUIDv7, whose order is that of time. No row refers to another: it outlives them. */
+  const audit = kit.table(
+    'latchkey_audit',
+    {
+      id: kit.key('id', 36).primaryKey(),
+      at: kit.integer('at').notNull(),
+      kind: kit.key('kind', 32).$type<AuditEvent['kind']>().notNull(),
+      outcome: kit.key('outcome', 16).$type<AuditEvent['outcome']>().notNull(),
+      reason: kit.key('reason', 64),
+      actor: kit.key('actor', 64),
+      user: kit.key('user_id', 36),
+      username: kit.text('username'),
+      backend: kit.key('backend', 64),
+      subject: kit.key('subject', 255),
+      client: kit.key('client_id', 128),
+      ip: kit.key('ip', 64),
+      audience: kit.text('audience'),
+      session: kit.key('session_id', 36),
+      jti: kit.key('jti', 64),
+      request: kit.key('request_id', 64),
+      action: kit.key('action', 64),
+      target: kit.key('target', 255),
+      details: kit.json<AuditDetails>('details')
+    },
+    (t) => [
+      kit.index('latchkey_audit_user').on(t.user, t.id),
+      kit.index('latchkey_audit_client').on(t.client, t.id),
+      kit.index('latchkey_audit_kind').on(t.kind, t.id)
+    ]
+  )
+
   return {
     users,
     identities,
@@ -289,7 +322,8 @@ export const createTables = (kit: Kit) => {
     revokedTokens,
     clients,
     usedAssertions,
-    locks
+    locks,
+    audit
   }
 }
 

@@ -353,7 +353,7 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ],
   [
     users(`{ ${user}, passwordHash: "$2b$12$abc" }`),
-    'backends[0].users[0].passwordHash: expected an argon2 hash as a PHC string'
+    'backends[0].users[0].passwordHash: expected a password hash of a known kind'
   ],
   [
     users(`{ ${user}, passwordHash: ${phc('m=19456,p=1,t=2')} }`),
