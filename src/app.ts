@@ -19,7 +19,7 @@ import { userinfoRoute } from './http/userinfo.ts'
 /** The whole service as plugins and routes in reading order; it listens on nothing. */
 export async function createApp(parts: AppParts): Promise<App> {
   const app = createServer({ ...parts, issuer: parts.tokens.issuer })
-  answerErrors(app)
+  answerErrors(app, parts)
   acceptBodies(app)
   logRequests(app, parts)
   await app.register(helmet, {

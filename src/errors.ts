@@ -60,11 +60,17 @@ export interface AccountKey {
  */
 export class InvalidGrant extends Refusal {
   readonly account: AccountKey | undefined
+  /** The class of the cause, for the audit. */
+  readonly reason: string | undefined
 
-  constructor(cause?: unknown, { errorCode, account }: { errorCode?: ErrorCode; account?: AccountKey } = {}) {
+  constructor(
+    cause?: unknown,
+    { errorCode, account, reason }: { errorCode?: ErrorCode; account?: AccountKey; reason?: string } = {}
+  ) {
     const description = 'The credentials were not accepted'
     super('invalid_grant', { description, statusCode: 400, cause, ...(errorCode && { errorCode }) })
     this.account = account
+    this.reason = reason
   }
 }
 
@@ -190,7 +196,18 @@ export class AccessDenied extends Refusal {
   }
 }
 
-/** No such path, or a method that the path does not have; the URL is not echoed. */
+/** RFC 9110 15.5.6: the path is there, and has not this method. */
+export class MethodNotAllowed extends Refusal {
+  /** The methods that it has, for the header Allow. */
+  readonly allow: string
+
+  constructor(methods: readonly string[]) {
+    super('invalid_request', { description: 'The method is not allowed here', statusCode: 405 })
+    this.allow = methods.join(', ')
+  }
+}
+
+/** No such path; the URL is not echoed. */
 export class NotFound extends Refusal {
   constructor() {
     super('not_found', { description: 'There is nothing here', statusCode: 404 })

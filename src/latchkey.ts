@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { createAudit } from './audit/audit.ts'
 import { checkedAttributes } from './auth/attribute-checks.ts'
 import type { LoginTools } from './auth/login.ts'
 import { closeChain, openChain } from './auth/open-chain.ts'
@@ -17,8 +18,8 @@ import { type HashQueue, openPasswords } from './passwords/argon2.ts'
 import { secretsOf } from './secret.ts'
 import { type KeyTimes, openSigningKeys } from './signing-keys.ts'
 import type { Store } from './store/index.ts'
+import { sweep } from './sweep.ts'
 import type { TokenTools } from './tokens/access-token.ts'
-import { sweepExpiredSessions } from './tokens/expired-sessions.ts'
 import { createRefreshTokens } from './tokens/refresh-token.ts'
 import { createSessions } from './tokens/sessions.ts'
 import { version } from './version.ts'
@@ -58,7 +59,8 @@ export async function openLatchkey(
       accounts: store.accounts,
       hashPassword: passwords.hash,
       needsRehash: passwords.needsRehash,
-      baseFolder: config.baseFolder
+      baseFolder: config.baseFolder,
+      userFields: Object.keys(config.users.attributes)
     })
     metrics.watch(chain)
     const login: LoginTools = {
@@ -67,7 +69,12 @@ export async function openLatchkey(
       metrics,
       store: store.users,
       limits: createInProcessLimits(config.limits.account),
-      permissions: { users: store.users, registry: store.permissions, anonymous: config.permissions.anonymous },
+      permissions: {
+        users: store.users,
+        registry: store.permissions,
+        objects: store.objectGrants,
+        anonymous: config.permissions.anonymous
+      },
       checked: (identity, backend) => checkedAttributes(identity, backend, config.users.attributes, log),
       timeoutMs: config.login.timeoutMs,
       failureFloorMs: config.login.failureFloorMs,
@@ -88,7 +95,8 @@ export async function openLatchkey(
       refreshIdleTtlMs: config.tokens.refreshIdleTtlSeconds * 1000,
       now: Date.now
     })
-    const stopSweeping = sweepExpiredSessions(store.sessions, { now: Date.now, log })
+    const audit = createAudit({ ...config.audit, store: store.audit, metrics })
+    const stopSweeping = sweepStore(store, config, log)
     let draining = false
     const parts: AppParts = {
       log,
@@ -99,6 +107,7 @@ export async function openLatchkey(
       publicClient: config.publicClient,
       clients: clientsOf(config, store, log),
       login,
+      audit,
       tokens,
       sessions,
       audiences: config.audiences,
@@ -119,6 +128,17 @@ export async function openLatchkey(
   } catch (error) {
     await store.close()
     throw error
+  }
+}
+
+/** Removes what has had its time. Answers how to stop it. */
+function sweepStore({ sessions, audit }: Store, { audit: { retentionMs } }: Config, log: Logger): () => void {
+  const stops = [sweep((limit) => sessions.removeExpired(Date.now(), limit), 'expired sessions', log)]
+  if (retentionMs !== false) {
+    stops.push(sweep((limit) => audit.removeBefore(Date.now() - retentionMs, limit), 'old audit events', log))
+  }
+  return () => {
+    for (const stop of stops) stop()
   }
 }
 

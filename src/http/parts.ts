@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { Audit } from '../auth/audit.ts'
 import type { LoginTools } from '../auth/login.ts'
 import type { TokenTools } from '../tokens/access-token.ts'
 import type { Audience } from '../tokens/audience.ts'
@@ -18,6 +19,7 @@ export interface AppParts {
   readonly publicClient: boolean
   readonly clients: ClientTools
   readonly login: LoginTools
+  readonly audit: Audit
   readonly tokens: TokenTools
   readonly sessions: Sessions
   /** All audiences, the issuer first. */

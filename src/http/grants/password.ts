@@ -10,7 +10,7 @@ const amr = ['pwd'] as const
 
 /** RFC 6749 4.3: a person's credentials in; with a session, where the client may refresh. */
 export async function password(body: Static<typeof PasswordGrant>, asked: GrantRequest): Promise<IssuedToken> {
-  const { client, context, parts } = asked
+  const { client, context, parts, trail } = asked
   const audience = chooseAudience(asked.target, client.audiences)
   const scope = parseScope(body.scope)
   const { username, password } = body
@@ -19,7 +19,7 @@ export async function password(body: Static<typeof PasswordGrant>, asked: GrantR
     { ...context, chain: client.chain, ...chosenBackend(body.backend, client) },
     parts.login
   )
-  const issue = { loggedIn, clientId: client.id, audience, scope, amr, log: context.log, ...ttlOf(client) }
+  const issue = { loggedIn, clientId: client.id, audience, scope, amr, log: context.log, trail, ...ttlOf(client) }
   const warnings = String(body.warnings) === 'true' ? warningsOf(loggedIn) : {}
   if (!client.mayUse('refresh_token')) return { ...(await issueAccessToken(issue, parts.tokens)), ...warnings }
   const granted = scope && grantedScope(scope, permissionsFor(loggedIn.permissions.names, audience, scope))
