@@ -1,6 +1,8 @@
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import { SlowDown } from './errors.ts'
+import { accountRoutes } from './http/account.ts'
+import { adminRoutes } from './http/admin/index.ts'
 import { acceptBearers } from './http/bearer.ts'
 import { acceptBodies } from './http/bodies.ts'
 import { discoveryRoutes } from './http/discovery.ts'
@@ -46,6 +48,8 @@ export async function createApp(parts: AppParts): Promise<App> {
     forwardAuthRoute(routes, parts)
     discoveryRoutes(routes, parts)
     operationRoutes(routes, parts)
+    await accountRoutes(routes, parts)
+    await adminRoutes(routes, parts)
   })
   return app
 }

@@ -6,7 +6,7 @@ import { closeChain, openChain } from './auth/open-chain.ts'
 import { createAssertions } from './clients/assertions.ts'
 import { createClientRegistry } from './clients/registry.ts'
 import { createCidrMatcher } from './config/cidr.ts'
-import { readDefinition } from './config/clients.ts'
+import { clientAdministrationOf, readDefinition } from './config/clients.ts'
 import type { Config } from './config/config.ts'
 import type { ClientTools } from './http/client.ts'
 import type { AppParts } from './http/parts.ts'
@@ -16,7 +16,7 @@ import { createMetrics } from './metrics.ts'
 import { openStoreOf } from './open-store.ts'
 import { type HashQueue, openPasswords } from './passwords/argon2.ts'
 import { secretsOf } from './secret.ts'
-import { type KeyTimes, openSigningKeys } from './signing-keys.ts'
+import { type KeyTimes, openSigningKeys, rotationToolsOf } from './signing-keys.ts'
 import type { Store } from './store/index.ts'
 import { sweep } from './sweep.ts'
 import type { TokenTools } from './tokens/access-token.ts'
@@ -112,6 +112,10 @@ export async function openLatchkey(
       sessions,
       audiences: config.audiences,
       metrics,
+      administration: {
+        clients: clientAdministrationOf(config, store.clients),
+        keys: rotationToolsOf(config, store, secrets)
+      },
       pingDatabase: store.ping,
       isDraining: () => draining
     }

@@ -17,7 +17,8 @@ export function answerErrors(app: App, { audit }: { readonly audit: Audit }): vo
   app.setNotFoundHandler((request, reply) => answer(notFound(methodsOf(request.url)), request, reply))
 }
 
-const notFound = (methods: readonly string[]): Refusal =>
+/** That a path is not there, or has other methods. */
+export const notFound = (methods: readonly string[]): Refusal =>
   methods.length > 0 ? new MethodNotAllowed(methods) : new NotFound()
 
 function answer(refusal: Refusal | undefined, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -34,7 +35,8 @@ function answer(refusal: Refusal | undefined, request: FastifyRequest, reply: Fa
   return reply.code(refusal.statusCode).send(body)
 }
 
-function refusalOf(error: FastifyError, request: FastifyRequest): Refusal | undefined {
+/** What a caller may see of an error: an entry of the catalogue, or nothing of what is in the log now. */
+export function refusalOf(error: FastifyError, request: FastifyRequest): Refusal | undefined {
   if (error instanceof Refusal) return error
   if (error.validation) return new InvalidRequest(describe(error), error)
   const status = error.statusCode ?? 500

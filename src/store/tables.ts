@@ -229,6 +229,7 @@ export const createTables = (kit: Kit) => {
     },
     (t) => [
       kit.index('latchkey_sessions_user').on(t.userId),
+      kit.index('latchkey_sessions_client').on(t.clientId, t.id),
       kit.index('latchkey_sessions_idle').on(t.idleExpiresAt),
       kit
         .foreignKey({ name: 'latchkey_sessions_user_fk', columns: [t.userId], foreignColumns: [users.id] })

@@ -501,16 +501,23 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
       ['Blog', 'blog']
     )
     const both = [secret('new'), secret('é', at + 1000)]
-    t.same((await Promise.all([1, 2, 3].map(() => clients.replaceSecrets(client('blog'), both, at)))).sort(), [
-      false,
-      false,
-      true
-    ])
-    t.match(await clients.byId('blog'), { secrets: both, updatedAt: at + 1, createdAt: at })
+    const definition = { grants: ['client_credentials'] }
+    const replace = () => clients.replace(client('blog'), { definition, secrets: both }, at)
+    t.equal((await Promise.all([1, 2, 3].map(replace))).filter((written) => written !== undefined).length, 1)
+    t.same(await clients.byId('blog'), { id: 'blog', definition, secrets: both, updatedAt: at + 1, createdAt: at })
     t.same((await clients.byId('Blog'))?.secrets, [secret('é')])
-    t.equal(await clients.delete('blog'), true)
+    await clients.create(client('blog%'))
+    const ids = async (search: string, cursor: string, limit = 9) =>
+      (await clients.list({ search, cursor, limit })).map(({ id }) => id)
+    t.same(await ids('', ''), ['Blog', 'blog', 'blog%'])
+    t.same(await ids('', '', 1), ['Blog'])
+    t.same(await ids('', 'Blog'), ['blog', 'blog%'])
+    t.same(await ids('blog', ''), ['blog', 'blog%'])
+    t.same(await ids('blog%', ''), ['blog%'], 'a prefix is no pattern')
+    t.equal(await clients.delete('blog', at), false, 'it was changed since')
+    t.equal(await clients.delete('blog', at + 1), true)
     t.equal(await clients.delete('blog'), false)
-    t.equal(await clients.replaceSecrets(client('blog'), both, at), false)
+    t.equal(await replace(), undefined)
     t.equal(await clients.byId('blog'), undefined)
   })
 
