@@ -279,7 +279,7 @@ t.test('the backend of docs/architecture.md passes the conformance suite', async
   )
   await writeFile(join(folder, 'file-backend.ts'), source)
   const { fileBackend }: { fileBackend: BackendDefinition } = await import(join(folder, 'file-backend.ts'))
-  const passwords = await openPasswords()
+  const passwords = await openPasswords({ queueTimeoutMs: 60_000 })
   const password = 'canary-correct-horse'
   await writeFile(join(folder, 'people'), `alice\talice@example.com\t${await passwords.hash(password)}\n`)
   await conformanceOf(t, async () => ({
