@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { AdminTools } from '../admin/tools.ts'
 import type { Audit } from '../auth/audit.ts'
 import type { LoginTools } from '../auth/login.ts'
 import type { PermissionSearch } from '../auth/object-grant-store.ts'
@@ -23,6 +24,7 @@ export interface AppParts {
   readonly clients: ClientTools
   readonly login: LoginTools
   readonly permissionSearch: PermissionSearch
+  readonly admin: AdminTools
   readonly audit: Audit
   readonly tokens: TokenTools
   readonly sessions: Sessions
