@@ -135,7 +135,11 @@ const extendBy =
   (context: BackendContext): AuthenticateContext => ({
     ...context,
     found: async () => undefined,
-    verifyPassword: (hash, password) => passwords.verify(hash, password)
+    verifyPassword(hash, password, { weak } = {}) {
+      const onUnusable = (reason: string) =>
+        context.trace?.({ step: 'hash', outcome: 'failed', text: `the stored hash can't be used: ${reason}` })
+      return passwords.verify(hash, password, { weak, onUnusable })
+    }
   })
 
 function explainEmail({ link, identity }: Found, tell: Tell): VouchedEmail | undefined {
@@ -209,7 +213,8 @@ const newUser = ({ value, vouched }: VouchedEmail): User => ({
   createdAt: 0,
   updatedAt: 0,
   lastLoginAt: null,
-  tokensValidFrom: 0
+  tokensValidFrom: 0,
+  version: 0
 })
 
 async function explainPermissions(

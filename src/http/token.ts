@@ -1,6 +1,8 @@
 import type { FastifyRequest } from 'fastify'
+import type { AuditKind } from '../auth/audit.ts'
 import { InvalidRequest, UnsupportedGrantType } from '../errors.ts'
 import type { IssuedToken } from '../tokens/access-token.ts'
+import { type Audited, audited } from './audited.ts'
 import { addressLimit, clientOf } from './client.ts'
 import type { ClientParameters } from './client-proof.ts'
 import { clientCredentials } from './grants/client-credentials.ts'
@@ -30,8 +32,8 @@ export function tokenRoute(app: App, parts: AppParts): void {
         description:
           'The grants `password` (RFC 6749 4.3, for first-party services), `refresh_token` (6), `client_credentials` (4.4) ' +
           'and token exchange (RFC 8693); where a backend `proxy` is configured, ' +
-          '`urn:latchkey:params:oauth:grant-type:proxy`, a login by the headers of a proxy. A form, or JSON as an extension, where `grant_type` defaults to `password`. In a ' +
-          'form, empty and unknown parameters are ignored (RFC 6749 3.2); in JSON they are refused. No parameter may come ' +
+          '`urn:latchkey:params:oauth:grant-type:proxy`, a login by the headers of a proxy. ' +
+          'A form, or JSON as an extension, where `grant_type` defaults to `password`. In a form, empty and unknown parameters are ignored (RFC 6749 3.2); in JSON they are refused. No parameter may come ' +
           'twice but `audience` and `resource`.',
         tags: ['tokens'],
         security: [],
@@ -42,10 +44,24 @@ export function tokenRoute(app: App, parts: AppParts): void {
     },
     async (request) => {
       const { body } = request
-      const client = await clientOf(request, body as ClientParameters, body.grant_type, parts)
-      return answer(body, { client, request, parts, ...grantContext(body, client, request) })
+      const kind = auditKindOf[body.grant_type]
+      return audited(kind, request, parts, (act) => grant(request, body, parts, act))
     }
   )
+}
+
+/** As what each grant is written down: one that is missing here does not compile. */
+export const auditKindOf: Readonly<Record<Grant['grant_type'], AuditKind>> = {
+  password: 'login',
+  refresh_token: 'refresh',
+  client_credentials: 'client_token',
+  [tokenExchange]: 'exchange',
+  [proxyGrant]: 'login'
+}
+
+async function grant(request: FastifyRequest, body: Grant, parts: AppParts, act: Audited): Promise<IssuedToken> {
+  const client = await clientOf(request, body as ClientParameters, { grant: body.grant_type, trail: act.trail }, parts)
+  return answer(body, { client, request, parts, ...grantContext(body, client, request, act) })
 }
 
 function answer(body: Grant, asked: GrantRequest): Promise<IssuedToken> {
@@ -59,7 +75,7 @@ function answer(body: Grant, asked: GrantRequest): Promise<IssuedToken> {
 const byName = new Map(grants.map((grant) => [grant.properties.grant_type.const, grant]))
 
 /** The grants that work. */
-export const grantTypes = ({ login }: AppParts): readonly string[] =>
+export const grantTypes = ({ login }: Pick<AppParts, 'login'>): readonly Grant['grant_type'][] =>
   [...byName.keys()].filter((name) => name !== proxyGrant || takesHeaders(login.chain))
 
 /** Chooses the grant before its shape is looked at, so that an unknown one is called so (RFC 6749 5.2). */
@@ -74,7 +90,8 @@ function readGrant(request: FastifyRequest, parts: AppParts): void {
   const name = fields.grant_type
   if (name === undefined || name === '') throw new InvalidRequest("body: 'grant_type' is missing")
   if (typeof name !== 'string') throw new InvalidRequest("body: 'grant_type' must be one string")
-  const grant = byName.get(name as Grant['grant_type'])
-  if (grant === undefined || !grantTypes(parts).includes(name)) throw new UnsupportedGrantType()
+  const type = grantTypes(parts).find((known) => known === name)
+  const grant = type && byName.get(type)
+  if (grant === undefined) throw new UnsupportedGrantType()
   if (isForm) request.body = recognised(fields, grant.properties)
 }

@@ -22,6 +22,7 @@ type Change<T extends SQLiteTable> = { readonly [K in keyof Row<T>]?: Row<T>[K] 
 /** Drizzle's query builder without what only one dialect has: no `returning`, no `onConflict…`, no transaction. */
 export interface Queries {
   readonly select: SqliteRemoteDatabase['select']
+  readonly selectDistinct: SqliteRemoteDatabase['selectDistinct']
   insert<T extends SQLiteTable>(table: T): { values(rows: Row<T> | Array<Row<T>> | Placeholders<T>): Write }
   update<T extends SQLiteTable>(table: T): { set(change: Change<T>): { where(condition: SQL | undefined): Write } }
   delete<T extends SQLiteTable>(table: T): { where(condition: SQL | undefined): Write }

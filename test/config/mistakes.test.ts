@@ -48,7 +48,7 @@ const phc = (parameters: string) =>
   `"$argon2id$v=19$${parameters}$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaA"`
 
 /** Each configuration, and the one mistake in it. */
-const types = Object.keys(definitions).join(', ')
+const types = `${Object.keys(definitions).join(', ')}, a file such as ./company.ts or the name of a package`
 
 const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ['isuer: https://a.example', 'isuer: unknown key: did you mean issuer?'],
@@ -353,7 +353,7 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ],
   [
     users(`{ ${user}, passwordHash: "$2b$12$abc" }`),
-    'backends[0].users[0].passwordHash: expected an argon2 hash as a PHC string'
+    'backends[0].users[0].passwordHash: expected a password hash of a known kind'
   ],
   [
     users(`{ ${user}, passwordHash: ${phc('m=19456,p=1,t=2')} }`),

@@ -42,7 +42,7 @@ const inTens = (name: string, value: unknown): unknown =>
   name === 'retry-after' && Number(value) > 5 ? String(Math.ceil(Number(value) / 10) * 10) : value
 
 /** The headers that a client acts on. */
-const matter = ['content-type', 'cache-control', 'pragma', 'www-authenticate', 'retry-after']
+const matter = ['content-type', 'cache-control', 'pragma', 'www-authenticate', 'retry-after', 'allow']
 
 async function valuesOf(latchkey: TestLatchkey): Promise<Record<string, string>> {
   await latchkey.addUser({ email: 'ann@example.com', password, permissions: ['blog.add_post'] })
