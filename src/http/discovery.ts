@@ -7,6 +7,20 @@ import { grantTypes } from './token.ts'
 
 const Metadata = Type.Object({ issuer: Type.String() }, { additionalProperties: true })
 
+const AccessMetadata = Type.Object(
+  { policy_decision_point: Type.String(), access_evaluation_endpoint: Type.String() },
+  { additionalProperties: true }
+)
+
+const accessMetadataOf = (issuer: string) => ({
+  policy_decision_point: issuer,
+  access_evaluation_endpoint: `${issuer}/access/v1/evaluation`,
+  access_evaluations_endpoint: `${issuer}/access/v1/evaluations`,
+  search_subject_endpoint: `${issuer}/access/v1/search/subject`,
+  search_resource_endpoint: `${issuer}/access/v1/search/resource`,
+  search_action_endpoint: `${issuer}/access/v1/search/action`
+})
+
 /** The key set (RFC 7517) and both discovery documents (OpenID Connect discovery 3, RFC 8414 2): only what really works. */
 export function discoveryRoutes(app: App, parts: AppParts): void {
   const document = (operationId: string, summary: string): object => ({
@@ -17,6 +31,20 @@ export function discoveryRoutes(app: App, parts: AppParts): void {
   )
   app.get('/.well-known/oauth-authorization-server', document('oauthMetadata', 'OAuth 2.0 metadata'), async () =>
     metadataOf(parts)
+  )
+  const access = accessMetadataOf(parts.tokens.issuer)
+  app.get(
+    '/.well-known/authzen-configuration',
+    {
+      schema: {
+        operationId: 'accessMetadata',
+        summary: 'Where decisions are asked for (AuthZEN 9)',
+        tags: ['discovery'],
+        security: [],
+        response: { 200: AccessMetadata, ...errors(500) }
+      }
+    },
+    async () => access
   )
   app.get(
     '/.well-known/jwks.json',
