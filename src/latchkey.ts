@@ -1,11 +1,14 @@
 import type { Logger } from 'pino'
+import { ownPermissions } from './admin/own-permissions.ts'
+import { administrationOf } from './administration.ts'
+import { createAudit } from './audit/audit.ts'
 import { checkedAttributes } from './auth/attribute-checks.ts'
 import type { LoginTools } from './auth/login.ts'
 import { closeChain, openChain } from './auth/open-chain.ts'
 import { createAssertions } from './clients/assertions.ts'
 import { createClientRegistry } from './clients/registry.ts'
 import { createCidrMatcher } from './config/cidr.ts'
-import { readDefinition } from './config/clients.ts'
+import { clientAdministrationOf, readDefinition } from './config/clients.ts'
 import type { Config } from './config/config.ts'
 import type { ClientTools } from './http/client.ts'
 import type { AppParts } from './http/parts.ts'
@@ -15,10 +18,10 @@ import { createMetrics } from './metrics.ts'
 import { openStoreOf } from './open-store.ts'
 import { type HashQueue, openPasswords } from './passwords/argon2.ts'
 import { secretsOf } from './secret.ts'
-import { type KeyTimes, openSigningKeys } from './signing-keys.ts'
+import { type KeyTimes, openSigningKeys, rotationToolsOf } from './signing-keys.ts'
 import type { Store } from './store/index.ts'
+import { sweep } from './sweep.ts'
 import type { TokenTools } from './tokens/access-token.ts'
-import { sweepExpiredSessions } from './tokens/expired-sessions.ts'
 import { createRefreshTokens } from './tokens/refresh-token.ts'
 import { createSessions } from './tokens/sessions.ts'
 import { version } from './version.ts'
@@ -49,7 +52,7 @@ export async function openLatchkey(
   const store = await openStoreOf(config, log)
   try {
     const secrets = await secretsOf(config, store)
-    await store.permissions.declare(config.permissions.declare)
+    await store.permissions.declare({ ...config.permissions.declare, ...ownPermissions })
     const passwords = await openPasswords(config.passwords)
     const metrics = createMetrics(passwords.queue)
     const chain = openChain(config.backends, {
@@ -94,7 +97,8 @@ export async function openLatchkey(
       refreshIdleTtlMs: config.tokens.refreshIdleTtlSeconds * 1000,
       now: Date.now
     })
-    const stopSweeping = sweepExpiredSessions(store.sessions, { now: Date.now, log })
+    const audit = createAudit({ ...config.audit, store: store.audit, metrics })
+    const stopSweeping = sweepStore(store, config, log)
     let draining = false
     const parts: AppParts = {
       log,
@@ -105,10 +109,17 @@ export async function openLatchkey(
       publicClient: config.publicClient,
       clients: clientsOf(config, store, log),
       login,
+      permissionSearch: store.permissionSearch,
+      admin: administrationOf(config, store, { passwords, login, log }),
+      audit,
       tokens,
       sessions,
       audiences: config.audiences,
       metrics,
+      administration: {
+        clients: clientAdministrationOf(config, store.clients),
+        keys: rotationToolsOf(config, store, secrets)
+      },
       pingDatabase: store.ping,
       isDraining: () => draining
     }
@@ -125,6 +136,17 @@ export async function openLatchkey(
   } catch (error) {
     await store.close()
     throw error
+  }
+}
+
+/** Removes what has had its time. Answers how to stop it. */
+function sweepStore({ sessions, audit }: Store, { audit: { retentionMs } }: Config, log: Logger): () => void {
+  const stops = [sweep((limit) => sessions.removeExpired(Date.now(), limit), 'expired sessions', log)]
+  if (retentionMs !== false) {
+    stops.push(sweep((limit) => audit.removeBefore(Date.now() - retentionMs, limit), 'old audit events', log))
+  }
+  return () => {
+    for (const stop of stops) stop()
   }
 }
 

@@ -13,6 +13,7 @@ import type {
   DeniedReason,
   Identity,
   PasswordWarnings,
+  Proof,
   Verdict
 } from './backend.ts'
 import type { Chain, Link } from './link.ts'
@@ -31,6 +32,7 @@ export interface Accepted {
   readonly backend: Link
   readonly identity: Identity
   readonly warnings?: PasswordWarnings
+  readonly proof?: Proof
 }
 
 /**
@@ -99,10 +101,12 @@ async function askInOrder(
       unavailable.push(verdict)
       if (link.onUnavailable === 'stop') break
     } else if (verdict.outcome === 'accepted') {
-      const { identity, warnings } = verdict
-      return { backend: link, identity, ...(warnings && { warnings }) }
+      const { identity, warnings, proof } = verdict
+      Object.assign(request.trail ?? {}, { backend: link.id, subject: identity.subject, username: identity.username })
+      return { backend: link, identity, ...(warnings && { warnings }), ...(proof && { proof }) }
     } else if (verdict.outcome === 'denied') {
       toBeChanged = changeNeeded(link, verdict)
+      if (verdict.subject !== undefined) noteFirst(request, link, verdict.subject)
       break
     } else if (verdict.outcome === 'rejected' && link.onRejected === 'stop') {
       break
@@ -112,7 +116,18 @@ async function askInOrder(
     await tools.passwords.verifyDecoy(credentials.password, request.isGone)
   }
   if (unavailable.length > 0 && !toBeChanged) throw new TemporarilyUnavailable(cause)
-  throw new InvalidGrant(cause, toBeChanged)
+  throw new InvalidGrant(cause, { ...toBeChanged, reason: reasonOf(Object.values(outcomes)) })
+}
+
+/** The account that was tried first is the one that a refusal is about. */
+function noteFirst({ trail }: RequestContext, link: Link, subject: string): void {
+  if (trail && trail.subject === undefined) Object.assign(trail, { backend: link.id, subject })
+}
+
+/** Why nobody accepted, in the words of the last verdict that has any. */
+function reasonOf(outcomes: readonly string[]): string {
+  const told = outcomes.findLast((outcome) => /^(denied|rejected): /.test(outcome))
+  return told === undefined ? 'unknown-account' : told.replace(/^\w+: /, '')
 }
 
 interface ChangeNeeded {
@@ -147,6 +162,7 @@ async function verdictOf(
       await login.attempt.claim(account)
       found.push(account)
       login.found.push(account)
+      noteFirst(request, link, subject)
     },
     verifyPassword(hash, password, { weak } = {}) {
       login.hashed = true

@@ -44,7 +44,8 @@ export async function logInAgain(
 ): Promise<LoggedIn> {
   const backend = tools.chain.find(({ id }) => id === login.backend)
   if (!backend) throw new LoginOver('its backend left the configuration')
-  if (!chain.includes(backend)) throw new InvalidGrant(`backend ${backend.id} is not for this client`)
+  if (!chain.includes(backend))
+    throw new InvalidGrant(`backend ${backend.id} is not for this client`, { reason: 'not-for-client' })
   const identity = await identityOf(backend, login.subject, request)
   const user = await upToDate(await userOf(login, backend, tools), { identity, backend, login }, request, tools)
   const options = identity ? { identity: { backend: backend.id, identity } } : {}

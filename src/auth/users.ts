@@ -72,12 +72,12 @@ async function userOf(login: Login, tools: UserTools): Promise<User | 'raced'> {
   })
   if (refusal === undefined) return join(holder, login, tools)
   logConflict(tools.log, login, holder.id, refusal)
-  throw new InvalidGrant(`identity_conflict: ${refusal}`)
+  throw new InvalidGrant(`identity_conflict: ${refusal}`, { reason: 'identity-conflict' })
 }
 
 async function create(login: Login, { store, chain }: UserTools): Promise<User | 'raced'> {
   const { email, identity, backend, at, isLogin = true } = login
-  if (!backend.create) throw new InvalidGrant(`backend ${backend.id} creates no users`)
+  if (!backend.create) throw new InvalidGrant(`backend ${backend.id} creates no users`, { reason: 'not-created' })
   const seen = identityAt(login)
   const user = {
     email: email.value,
@@ -163,7 +163,8 @@ function after(user: User, { identity, email, attributes, at, isLogin }: LoginRe
 }
 
 function refuseInactive(user: User, backend: Link): void {
-  if (!user.isActive && !backend.backend.allowsInactive) throw new InvalidGrant('the user is inactive')
+  if (user.isActive || backend.backend.allowsInactive) return
+  throw new InvalidGrant('the user is inactive', { reason: 'inactive' })
 }
 
 const isSame = (seen: UserIdentity, { backend, identity }: Login): boolean =>

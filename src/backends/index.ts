@@ -2,6 +2,7 @@ import type { BackendDefinition } from '../auth/define-backend.ts'
 import { httpBackend } from './http/index.ts'
 import { ldapBackend } from './ldap/index.ts'
 import { localBackend } from './local.ts'
+import { proxyBackend } from './proxy/index.ts'
 import { sqlBackend } from './sql/index.ts'
 import { staticBackend } from './static.ts'
 
@@ -11,5 +12,6 @@ export const backendDefinitions: Readonly<Record<string, BackendDefinition>> = {
   static: staticBackend,
   ldap: ldapBackend,
   sql: sqlBackend,
-  http: httpBackend
+  http: httpBackend,
+  proxy: proxyBackend
 }

@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto'
 import type { Static } from 'typebox'
-import { publicClientId } from '../clients/client.ts'
+import { confidentialGrants, publicClientId } from '../clients/client.ts'
 import { isEverything, isLoopback } from './cidr.ts'
 import type { ClientDefinition } from './client-schema.ts'
 import type { Finding, Path } from './config-error.ts'
@@ -65,8 +65,8 @@ export function definitionFindings(client: WrittenDefinition, path: Path): Findi
 }
 
 /** A client proves who it is in the one way that it has what for. */
-function proofFindings(
-  { authentication, jwks, jwksUri }: WrittenDefinition,
+export function proofFindings(
+  { authentication, jwks, jwksUri }: Pick<WrittenDefinition, 'authentication' | 'jwks' | 'jwksUri'>,
   hasSecret: boolean,
   path: Path
 ): Finding[] {
@@ -104,9 +104,9 @@ function noneFindings({ authentication, grants, forwardedFor }: WrittenDefinitio
   const against = [[...path, 'authentication']]
   return [
     ...when(
-      grants.includes('password') || grants.includes('client_credentials'),
+      grants.some((grant) => confidentialGrants.includes(grant)),
       [...path, 'grants'],
-      'password and client_credentials are for clients that prove who they are',
+      'password, client_credentials and the one of proxies are for clients that prove who they are',
       against
     ),
     ...when(forwardedFor.length > 0, [...path, 'forwardedFor'], 'is for clients that prove who they are', against)

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { InvalidRequest, MethodNotAllowed, NotFound, Refusal, TemporarilyUnavailable } from '../errors.ts'
+import type { Audit } from '../auth/audit.ts'
+import { InvalidRequest, MethodNotAllowed, NotFound, Refusal, SlowDown, TemporarilyUnavailable } from '../errors.ts'
 import { watchMethods } from './methods.ts'
 import type { App } from './server.ts'
 
@@ -7,13 +8,17 @@ import type { App } from './server.ts'
  * The one place where an error becomes an answer: what is in the catalogue passes, what a schema refused names its field,
  * and all else is logged and becomes 500 without detail.
  */
-export function answerErrors(app: App): void {
-  app.setErrorHandler((error: FastifyError, request, reply) => answer(refusalOf(error, request), request, reply))
+export function answerErrors(app: App, { audit }: { readonly audit: Audit }): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    if (error instanceof SlowDown) audit.limited()
+    return answer(refusalOf(error, request), request, reply)
+  })
   const methodsOf = watchMethods(app)
   app.setNotFoundHandler((request, reply) => answer(notFound(methodsOf(request.url)), request, reply))
 }
 
-const notFound = (methods: readonly string[]): Refusal =>
+/** That a path is not there, or has other methods. */
+export const notFound = (methods: readonly string[]): Refusal =>
   methods.length > 0 ? new MethodNotAllowed(methods) : new NotFound()
 
 function answer(refusal: Refusal | undefined, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -30,7 +35,8 @@ function answer(refusal: Refusal | undefined, request: FastifyRequest, reply: Fa
   return reply.code(refusal.statusCode).send(body)
 }
 
-function refusalOf(error: FastifyError, request: FastifyRequest): Refusal | undefined {
+/** What a caller may see of an error: an entry of the catalogue, or nothing of what is in the log now. */
+export function refusalOf(error: FastifyError, request: FastifyRequest): Refusal | undefined {
   if (error instanceof Refusal) return error
   if (error.validation) return new InvalidRequest(describe(error), error)
   const status = error.statusCode ?? 500

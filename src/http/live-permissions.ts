@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { permissionsOf } from '../auth/permissions.ts'
-import { permissionsFor } from '../tokens/audience.ts'
+import { permissionsFor, scopeOf } from '../tokens/audience.ts'
 import { addressOf } from './address.ts'
 import type { Bearer } from './bearer.ts'
 import type { AppParts } from './parts.ts'
@@ -20,7 +20,3 @@ export async function livePermissions(
   const audience = audiences.find(({ id }) => id === claims.aud)
   return { names: audience ? permissionsFor(names, audience, scopeOf(claims)) : [], groups }
 }
-
-/** An empty scope is one that nothing was granted of. */
-const scopeOf = ({ scope }: { readonly scope?: string }): readonly string[] | undefined =>
-  scope?.split(' ').filter((token) => token !== '')

@@ -67,8 +67,20 @@ export const createSessionStore = (db: Database): SessionStore => {
     },
     ofUser: async (userId) =>
       queries.select().from(sessions).where(eq(sessions.userId, userId)).orderBy(desc(sessions.createdAt)),
-    list: async ({ cursor = '', limit }) =>
-      queries.select().from(sessions).where(gt(sessions.id, cursor)).orderBy(asc(sessions.id)).limit(limit),
+    list: async ({ cursor = '', limit, userId, clientId, liveAt }) =>
+      queries
+        .select()
+        .from(sessions)
+        .where(
+          and(
+            gt(sessions.id, cursor),
+            userId === undefined ? undefined : eq(sessions.userId, userId),
+            clientId === undefined ? undefined : eq(sessions.clientId, clientId),
+            liveAt === undefined ? undefined : gt(sessions.idleExpiresAt, liveAt)
+          )
+        )
+        .orderBy(asc(sessions.id))
+        .limit(limit),
     async rotate(id, counter, times) {
       const [{ affectedRows }] = await rotation.execute({ id, counter, ...times })
       return affectedRows === 1

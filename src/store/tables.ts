@@ -1,4 +1,6 @@
+import type { AuditDetails, AuditEvent } from '../auth/audit.ts'
 import type { AttributeValue } from '../auth/backend.ts'
+import type { PermissionOrigin } from '../auth/group-store.ts'
 import type { Algorithm, StoredKey } from '../tokens/key-store.ts'
 import type { Kit } from './kit.ts'
 
@@ -21,10 +23,15 @@ export const createTables = (kit: Kit) => {
       updatedAt: kit.integer('updated_at').notNull(),
       lastLoginAt: kit.integer('last_login_at'),
       /** Tokens issued before are dead: the password was changed, or the user was logged out everywhere. Whole seconds. */
-      tokensValidFrom: kit.integer('tokens_valid_from').notNull().default(0)
+      tokensValidFrom: kit.integer('tokens_valid_from').notNull().default(0),
+      /** Counts the writes of administration; logins leave it alone. */
+      version: kit.integer('version').notNull().default(0)
     },
     (t) => [
       kit.uniqueIndex('latchkey_users_email').on(t.email),
+      kit.index('latchkey_users_created').on(t.createdAt, t.id),
+      kit.index('latchkey_users_last_login').on(t.lastLoginAt, t.id),
+      kit.index('latchkey_users_active').on(t.isActive, t.email),
       kit.index('latchkey_users_superuser').on(t.isSuperuser, t.id)
     ]
   )
@@ -54,7 +61,9 @@ export const createTables = (kit: Kit) => {
     name: kit.key('name', 255).primaryKey(),
     description: kit.text('description').notNull(),
     /** The configuration names it; false where it vanished from there, or where only a grant does. */
-    declared: kit.boolean('declared').notNull()
+    declared: kit.boolean('declared').notNull(),
+    /** Who named it first. */
+    origin: kit.key('origin', 16).$type<PermissionOrigin>().notNull().default('configuration')
   })
 
   const userPermissions = kit.table(
@@ -83,7 +92,9 @@ export const createTables = (kit: Kit) => {
       id: kit.key('id', 36).primaryKey(),
       name: kit.key('name', 255).notNull(),
       createdAt: kit.integer('created_at').notNull(),
-      updatedAt: kit.integer('updated_at').notNull()
+      updatedAt: kit.integer('updated_at').notNull(),
+      /** Counts the writes of administration. */
+      version: kit.integer('version').notNull().default(0)
     },
     (t) => [kit.uniqueIndex('latchkey_groups_name').on(t.name)]
   )
@@ -228,6 +239,7 @@ export const createTables = (kit: Kit) => {
     },
     (t) => [
       kit.index('latchkey_sessions_user').on(t.userId),
+      kit.index('latchkey_sessions_client').on(t.clientId, t.id),
       kit.index('latchkey_sessions_idle').on(t.idleExpiresAt),
       kit
         .foreignKey({ name: 'latchkey_sessions_user_fk', columns: [t.userId], foreignColumns: [users.id] })
@@ -261,6 +273,40 @@ export const createTables = (kit: Kit) => {
     (t) => [kit.index('latchkey_used_assertions_expiry').on(t.expiresAt)]
   )
 
+  /** Rows that a transaction holds for as long as it works on what they name. */
+  const locks = kit.table('latchkey_locks', { name: kit.key('name', 64).primaryKey() })
+
+  /** What was done, by whom; ids are UUIDv7, whose order is that of time. No row refers to another: it outlives them. */
+  const audit = kit.table(
+    'latchkey_audit',
+    {
+      id: kit.key('id', 36).primaryKey(),
+      at: kit.integer('at').notNull(),
+      kind: kit.key('kind', 32).$type<AuditEvent['kind']>().notNull(),
+      outcome: kit.key('outcome', 16).$type<AuditEvent['outcome']>().notNull(),
+      reason: kit.key('reason', 64),
+      actor: kit.key('actor', 64),
+      user: kit.key('user_id', 36),
+      username: kit.text('username'),
+      backend: kit.key('backend', 64),
+      subject: kit.key('subject', 255),
+      client: kit.key('client_id', 128),
+      ip: kit.key('ip', 64),
+      audience: kit.text('audience'),
+      session: kit.key('session_id', 36),
+      jti: kit.key('jti', 64),
+      request: kit.key('request_id', 64),
+      action: kit.key('action', 64),
+      target: kit.key('target', 255),
+      details: kit.json<AuditDetails>('details')
+    },
+    (t) => [
+      kit.index('latchkey_audit_user').on(t.user, t.id),
+      kit.index('latchkey_audit_client').on(t.client, t.id),
+      kit.index('latchkey_audit_kind').on(t.kind, t.id)
+    ]
+  )
+
   return {
     users,
     identities,
@@ -275,7 +321,9 @@ export const createTables = (kit: Kit) => {
     sessions,
     revokedTokens,
     clients,
-    usedAssertions
+    usedAssertions,
+    locks,
+    audit
   }
 }
 

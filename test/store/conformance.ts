@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import { eventOf } from '../../src/audit/event.ts'
 import type { User } from '../../src/auth/user-store.ts'
 import type { Session } from '../../src/tokens/session-store.ts'
 import { at, identity, newUser, open, startProcess, type World } from './world.ts'
@@ -500,16 +501,23 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
       ['Blog', 'blog']
     )
     const both = [secret('new'), secret('é', at + 1000)]
-    t.same((await Promise.all([1, 2, 3].map(() => clients.replaceSecrets(client('blog'), both, at)))).sort(), [
-      false,
-      false,
-      true
-    ])
-    t.match(await clients.byId('blog'), { secrets: both, updatedAt: at + 1, createdAt: at })
+    const definition = { grants: ['client_credentials'] }
+    const replace = () => clients.replace(client('blog'), { definition, secrets: both }, at)
+    t.equal((await Promise.all([1, 2, 3].map(replace))).filter((written) => written !== undefined).length, 1)
+    t.same(await clients.byId('blog'), { id: 'blog', definition, secrets: both, updatedAt: at + 1, createdAt: at })
     t.same((await clients.byId('Blog'))?.secrets, [secret('é')])
-    t.equal(await clients.delete('blog'), true)
+    await clients.create(client('blog%'))
+    const ids = async (search: string, cursor: string, limit = 9) =>
+      (await clients.list({ search, cursor, limit })).map(({ id }) => id)
+    t.same(await ids('', ''), ['Blog', 'blog', 'blog%'])
+    t.same(await ids('', '', 1), ['Blog'])
+    t.same(await ids('', 'Blog'), ['blog', 'blog%'])
+    t.same(await ids('blog', ''), ['blog', 'blog%'])
+    t.same(await ids('blog%', ''), ['blog%'], 'a prefix is no pattern')
+    t.equal(await clients.delete('blog', at), false, 'it was changed since')
+    t.equal(await clients.delete('blog', at + 1), true)
     t.equal(await clients.delete('blog'), false)
-    t.equal(await clients.replaceSecrets(client('blog'), both, at), false)
+    t.equal(await replace(), undefined)
     t.equal(await clients.byId('blog'), undefined)
   })
 
@@ -690,5 +698,54 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     await t.rejects(users.byEmail(forged), TypeError)
     await t.rejects(accounts.byEmail(forged), TypeError)
     await t.rejects(users.byIdentity(['corp'] as never, undefined as never), TypeError)
+  })
+
+  test('events are found newest first, by user, client, kind and time, in pages', async (t, { store: { audit } }) => {
+    const events = Array.from({ length: 30 }, (_, index) =>
+      eventOf({
+        ...{ kind: index % 3 === 0 ? 'login' : 'refresh', outcome: 'success', user: `user-${index % 2}` },
+        ...{ client: index < 10 ? 'web' : 'Web', details: { names: ['a', 'ü😀'], isActive: false, count: index } }
+      })
+    )
+    await audit.append([])
+    await audit.append(events.slice(0, 20))
+    for (const event of events.slice(20)) await audit.append([event])
+    const newestFirst = events.toReversed()
+    t.same(await audit.find({ limit: 30 }), { items: newestFirst, next: null })
+    const seen: unknown[] = []
+    let cursor: string | null = ''
+    for (let pages = 0; cursor !== null; pages++) {
+      const page = await audit.find({ limit: 7, ...(cursor === '' ? {} : { cursor }) })
+      seen.push(...page.items)
+      cursor = page.next
+      t.ok(pages < 5)
+    }
+    t.same(seen, newestFirst)
+    const of = async (filter: object) => (await audit.find({ limit: 100, ...filter })).items
+    t.same(
+      await of({ user: 'user-1', kind: 'login' }),
+      newestFirst.filter((event) => event.user === 'user-1' && event.kind === 'login')
+    )
+    t.same(await of({ client: 'web' }), events.slice(0, 10).reverse(), 'compared as bytes')
+    t.same(await of({ user: 'user-1 ' }), [])
+    const [first, last] = [events[0]?.at ?? 0, events[29]?.at ?? 0]
+    t.same(await of({ since: first, until: last }), newestFirst, 'both ends belong to it')
+    t.same(await of({ until: first - 1 }), [])
+    t.same(await of({ since: last + 1 }), [])
+    t.same(await of({ since: -1, until: Number.MAX_SAFE_INTEGER }), newestFirst)
+    await t.rejects(audit.append(events.slice(0, 1)), 'an event is written once')
+  })
+
+  test('old events go in small batches, the oldest first', async (t, { store: { audit } }) => {
+    const aged = (days: number, count: number) =>
+      Array.from({ length: count }, () => {
+        const time = (Date.now() - days * 86_400_000).toString(16).padStart(12, '0')
+        const event = eventOf({ kind: 'login', outcome: 'success' })
+        return { ...event, id: `${time.slice(0, 8)}-${time.slice(8)}${event.id.slice(13)}` }
+      })
+    await audit.append([...aged(100, 5), ...aged(95, 3), ...aged(89, 2)])
+    const before = Date.now() - 90 * 86_400_000
+    t.same([await audit.removeBefore(before, 4), await audit.removeBefore(before, 4)], [4, 4])
+    t.same([await audit.removeBefore(before, 4), (await audit.find({ limit: 9 })).items.length], [0, 2])
   })
 }

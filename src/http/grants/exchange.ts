@@ -14,11 +14,12 @@ const jwtType = 'urn:ietf:params:oauth:token-type:jwt'
  * gets no more than the subject token holds. It ends with the session, or else with the subject token.
  */
 export async function exchange(body: Static<typeof TokenExchangeGrant>, asked: GrantRequest): Promise<IssuedToken> {
-  const { client, context, parts } = asked
+  const { client, context, parts, trail } = asked
   refuseUnsupported(body)
   const audience = chooseAudience(asked.target, client.audiences)
   const scope = parseScope(body.scope)
   const { claims, user } = await subjectOf(body.subject_token, asked)
+  Object.assign(trail, { user: user.id, backend: claims.backend, session: claims.sid })
   const backend = parts.login.chain.find(({ id }) => id === claims.backend)
   if (!backend) throw invalidSubject()
   const deadline = performance.now() + parts.login.timeoutMs
@@ -28,6 +29,7 @@ export async function exchange(body: Static<typeof TokenExchangeGrant>, asked: G
   const answer = await issueAccessToken(
     {
       ...{ loggedIn, clientId: client.id, audience, scope, amr: claims.amr ?? [], sid: claims.sid, log: context.log },
+      trail,
       notAfter: session?.expiresAt ?? claims.exp * 1000,
       act: { sub: client.id, ...(claims.act ? { act: claims.act } : {}) },
       ...ttlOf(client),
