@@ -54,6 +54,7 @@ function addCommands(program: Command): void {
     .option('--backend <id>', 'ask this backend only')
     .option('--password-stdin', 'try the password on standard input; without it accounts are looked up only')
     .option('--permission <name>', 'tell whether this permission would be held, and why')
+    .option('--object <type:id>', 'on this object')
     .option('--json', 'print JSON')
     .action(async (username: string, options: ExplainOptions, command: Command) =>
       (await import('./explain.ts')).explain(username, options, command)
