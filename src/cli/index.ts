@@ -39,6 +39,10 @@ function addCommands(program: Command): void {
     .description('serve HTTP until SIGTERM or SIGINT')
     .action(async (_options: object, command: Command) => (await import('./serve.ts')).serve(command))
   program
+    .command('reload')
+    .description('let the running server read its configuration again')
+    .action(async (_options: object, command: Command) => (await import('./reload.ts')).reload(command))
+  program
     .command('migrate')
     .description("bring the database's tables up to date")
     .action(async (_options: object, command: Command) => (await import('./migrate.ts')).migrate(command))
