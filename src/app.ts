@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import { SlowDown } from './errors.ts'
+import { accessRoutes } from './http/access/access.ts'
 import { accountRoutes } from './http/account.ts'
 import { adminRoutes } from './http/admin/index.ts'
 import { acceptBearers } from './http/bearer.ts'
@@ -50,6 +51,7 @@ export async function createApp(parts: AppParts, options: { readonly handle?: Re
     introspectRoute(routes, parts)
     revokeRoute(routes, parts)
     forwardAuthRoute(routes, parts)
+    await accessRoutes(routes, parts)
     discoveryRoutes(routes, parts)
     operationRoutes(routes, parts)
     await accountRoutes(routes, parts)

@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
+import { ownPermissions } from './admin/own-permissions.ts'
+import { administrationOf } from './administration.ts'
 import { createAudit } from './audit/audit.ts'
 import { checkedAttributes } from './auth/attribute-checks.ts'
 import type { Chain } from './auth/link.ts'
@@ -112,7 +114,7 @@ async function openGeneration(config: Config, lasting: Lasting, before?: Generat
     userFields: Object.keys(config.users.attributes)
   })
   try {
-    await store.permissions.declare(config.permissions.declare)
+    await store.permissions.declare({ ...config.permissions.declare, ...ownPermissions })
     const login = loginToolsOf(config, lasting, chain, before)
     const tokens = await tokenToolsOf(config, lasting, before)
     const parts = partsOf(config, lasting, { login, tokens, before })
@@ -187,7 +189,7 @@ interface Opened {
 }
 
 function partsOf(config: Config, lasting: Lasting, { login, tokens, before }: Opened): AppParts {
-  const { log, store, secrets, metrics, isDraining } = lasting
+  const { log, store, secrets, passwords, metrics, isDraining } = lasting
   const sessions = createSessions({
     store: store.sessions,
     refreshTokens: createRefreshTokens(secrets),
@@ -204,6 +206,8 @@ function partsOf(config: Config, lasting: Lasting, { login, tokens, before }: Op
     publicClient: config.publicClient,
     clients: clientsOf(config, store, log, before?.parts.clients.rates),
     login,
+    permissionSearch: store.permissionSearch,
+    admin: administrationOf(config, store, { passwords, login, log }),
     audit: createAudit({ ...config.audit, store: store.audit, metrics }),
     tokens,
     sessions,
