@@ -5,9 +5,11 @@ import { version } from '../version.ts'
 import type { CheckOptions } from './check.ts'
 import { addClients } from './clients.ts'
 import type { ExplainOptions } from './explain.ts'
+import { addGroups } from './groups.ts'
 import { addKeys } from './keys.ts'
 import type { SyncOptions } from './ldap.ts'
 import { percentage } from './percentage.ts'
+import { addPermissions } from './permissions.ts'
 import { Refused } from './refused.ts'
 import { addSessions } from './sessions.ts'
 import { addUsers } from './users.ts'
@@ -39,6 +41,10 @@ function addCommands(program: Command): void {
     .description('serve HTTP until SIGTERM or SIGINT')
     .action(async (_options: object, command: Command) => (await import('./serve.ts')).serve(command))
   program
+    .command('reload')
+    .description('let the running server read its configuration again')
+    .action(async (_options: object, command: Command) => (await import('./reload.ts')).reload(command))
+  program
     .command('migrate')
     .description("bring the database's tables up to date")
     .action(async (_options: object, command: Command) => (await import('./migrate.ts')).migrate(command))
@@ -60,6 +66,8 @@ function addCommands(program: Command): void {
       (await import('./explain.ts')).explain(username, options, command)
     )
   addUsers(program)
+  addGroups(program)
+  addPermissions(program)
   addClients(program)
   addKeys(program)
   addSessions(program)

@@ -23,19 +23,14 @@ const accessMetadataOf = (issuer: string) => ({
 
 /** The key set (RFC 7517) and both discovery documents (OpenID Connect discovery 3, RFC 8414 2): only what really works. */
 export function discoveryRoutes(app: App, parts: AppParts): void {
-  const metadata = metadataOf(parts)
   const document = (operationId: string, summary: string): object => ({
     schema: { operationId, summary, tags: ['discovery'], security: [], response: { 200: Metadata, ...errors(500) } }
   })
-  app.get(
-    '/.well-known/openid-configuration',
-    document('openidConfiguration', 'OpenID Connect discovery'),
-    async () => metadata
+  app.get('/.well-known/openid-configuration', document('openidConfiguration', 'OpenID Connect discovery'), async () =>
+    metadataOf(parts)
   )
-  app.get(
-    '/.well-known/oauth-authorization-server',
-    document('oauthMetadata', 'OAuth 2.0 metadata'),
-    async () => metadata
+  app.get('/.well-known/oauth-authorization-server', document('oauthMetadata', 'OAuth 2.0 metadata'), async () =>
+    metadataOf(parts)
   )
   const access = accessMetadataOf(parts.tokens.issuer)
   app.get(
@@ -69,12 +64,9 @@ export function discoveryRoutes(app: App, parts: AppParts): void {
   )
 }
 
-function metadataOf({
-  tokens: { issuer },
-  audiences,
-  publicClient,
-  clients
-}: AppParts): { issuer: string } & Record<string, unknown> {
+function metadataOf(parts: AppParts): { issuer: string } & Record<string, unknown> {
+  const { audiences, publicClient, clients, tokens } = parts
+  const { issuer } = tokens
   const confidential: string[] = [...clients.registry.authentication].filter((method) => method !== 'none')
   const methods = [...new Set([...clients.registry.authentication, ...(publicClient ? ['none'] : [])])]
   const signed = confidential.includes('private_key_jwt') ? assertionAlgorithms : undefined
@@ -83,7 +75,7 @@ function metadataOf({
     token_endpoint: `${issuer}/token`,
     userinfo_endpoint: `${issuer}/userinfo`,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
-    grant_types_supported: grantTypes,
+    grant_types_supported: grantTypes(parts),
     response_types_supported: [],
     token_endpoint_auth_methods_supported: methods,
     ...(signed ? { token_endpoint_auth_signing_alg_values_supported: signed } : {}),
