@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { checkedAttributes } from './auth/attribute-checks.ts'
 import type { LoginTools } from './auth/login.ts'
 import { closeChain, openChain } from './auth/open-chain.ts'
+import type { SingleUse } from './auth/ports.ts'
 import { createAssertions } from './clients/assertions.ts'
 import { createClientRegistry } from './clients/registry.ts'
 import { createCidrMatcher } from './config/cidr.ts'
@@ -16,6 +17,7 @@ import { openStoreOf } from './open-store.ts'
 import { type HashQueue, openPasswords } from './passwords/argon2.ts'
 import { secretsOf } from './secret.ts'
 import { type KeyTimes, openSigningKeys } from './signing-keys.ts'
+import { createSingleUse } from './single-use.ts'
 import type { Store } from './store/index.ts'
 import type { TokenTools } from './tokens/access-token.ts'
 import { sweepExpiredSessions } from './tokens/expired-sessions.ts'
@@ -52,10 +54,12 @@ export async function openLatchkey(
     await store.permissions.declare(config.permissions.declare)
     const passwords = await openPasswords(config.passwords)
     const metrics = createMetrics(passwords.queue)
+    const singleUse = createSingleUse({ used: store.usedAssertions, log, now: Date.now })
     const chain = openChain(config.backends, {
       log,
       metrics,
       accounts: store.accounts,
+      singleUse,
       hashPassword: passwords.hash,
       needsRehash: passwords.needsRehash,
       baseFolder: config.baseFolder
@@ -97,7 +101,7 @@ export async function openLatchkey(
       isOperator: createCidrMatcher(config.ops.from),
       ipLimit: config.limits.ip,
       publicClient: config.publicClient,
-      clients: clientsOf(config, store, log),
+      clients: clientsOf(config, store, { singleUse, log }),
       login,
       tokens,
       sessions,
@@ -124,8 +128,8 @@ export async function openLatchkey(
 
 function clientsOf(
   { clients: configured, issuer }: Config,
-  { clients, usedAssertions }: Store,
-  log: Logger
+  { clients }: Store,
+  { singleUse, log }: { readonly singleUse: SingleUse; readonly log: Logger }
 ): ClientTools {
   const define = (stored: unknown) => readDefinition(stored, issuer)
   return {
@@ -133,7 +137,7 @@ function clientsOf(
       ...{ configured, store: clients, define, createMatcher: createCidrMatcher, log, now: Date.now }
     }),
     assertions: createAssertions({
-      ...{ audiences: [issuer, `${issuer}/token`], used: usedAssertions, log, now: Date.now }
+      ...{ audiences: [issuer, `${issuer}/token`], singleUse, log, now: Date.now }
     }),
     rates: createRates()
   }
