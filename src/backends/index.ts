@@ -1,4 +1,5 @@
 import type { BackendDefinition } from '../auth/define-backend.ts'
+import { jwtBackend } from './jwt/index.ts'
 import { ldapBackend } from './ldap/index.ts'
 import { localBackend } from './local.ts'
 import { staticBackend } from './static.ts'
@@ -7,5 +8,6 @@ import { staticBackend } from './static.ts'
 export const backendDefinitions: Readonly<Record<string, BackendDefinition>> = {
   local: localBackend,
   static: staticBackend,
-  ldap: ldapBackend
+  ldap: ldapBackend,
+  jwt: jwtBackend
 }

@@ -1,7 +1,8 @@
 import type { TStringOptions } from 'typebox'
 import Type from '../schema/type.ts'
 
-const permission = '^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_:/+@~-]+)+$'
+/** How a permission's name is written. */
+export const permissionSyntax = '^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_:/+@~-]+)+$'
 
 /** Text that is not empty, without control characters. */
 export const text = (options: TStringOptions = {}) =>
@@ -9,7 +10,7 @@ export const text = (options: TStringOptions = {}) =>
 
 /** A permission's name, `app_label.codename`; every one of them is also a scope token (RFC 6749 3.3). */
 export const PermissionName = Type.String({
-  pattern: permission,
+  pattern: permissionSyntax,
   maxLength: 255,
   expected: 'a permission such as blog.change_post'
 })
@@ -41,4 +42,4 @@ export const identifier = (expected: string, description: string) =>
 export const permissionKeys = { keys: 'a permission such as blog.change_post' }
 
 /** The pattern of permission names, for the keys of a mapping. */
-export const PermissionKey = Type.String({ pattern: permission })
+export const PermissionKey = Type.String({ pattern: permissionSyntax })
