@@ -1,0 +1,37 @@
+CREATE TABLE `latchkey_user_object_grants` (
+	`user_id` text NOT NULL,
+	`object_type` text NOT NULL,
+	`object_id` text NOT NULL,
+	`permission` text NOT NULL,
+	PRIMARY KEY(`user_id`, `object_type`, `object_id`, `permission`),
+	FOREIGN KEY (`user_id`) REFERENCES `latchkey_users`(`id`) ON UPDATE no action ON DELETE cascade,
+	FOREIGN KEY (`permission`) REFERENCES `latchkey_permissions`(`name`) ON UPDATE no action ON DELETE cascade
+);
+
+--> statement-breakpoint
+CREATE INDEX `latchkey_user_object_grants_object` ON `latchkey_user_object_grants` (`object_type`,`object_id`,`permission`,`user_id`);
+--> statement-breakpoint
+CREATE INDEX `latchkey_user_object_grants_permission` ON `latchkey_user_object_grants` (`permission`,`user_id`,`object_type`,`object_id`);
+--> statement-breakpoint
+CREATE TABLE `latchkey_group_object_grants` (
+	`group_id` text NOT NULL,
+	`object_type` text NOT NULL,
+	`object_id` text NOT NULL,
+	`permission` text NOT NULL,
+	PRIMARY KEY(`group_id`, `object_type`, `object_id`, `permission`),
+	FOREIGN KEY (`group_id`) REFERENCES `latchkey_groups`(`id`) ON UPDATE no action ON DELETE cascade,
+	FOREIGN KEY (`permission`) REFERENCES `latchkey_permissions`(`name`) ON UPDATE no action ON DELETE cascade
+);
+
+--> statement-breakpoint
+CREATE INDEX `latchkey_group_object_grants_object` ON `latchkey_group_object_grants` (`object_type`,`object_id`,`permission`,`group_id`);
+--> statement-breakpoint
+CREATE INDEX `latchkey_group_object_grants_permission` ON `latchkey_group_object_grants` (`permission`,`group_id`,`object_type`,`object_id`);
+--> statement-breakpoint
+CREATE INDEX `latchkey_users_superuser` ON `latchkey_users` (`is_superuser`,`id`);
+--> statement-breakpoint
+CREATE INDEX `latchkey_identities_superuser` ON `latchkey_identities` (`is_superuser`,`user_id`);
+--> statement-breakpoint
+CREATE INDEX `latchkey_user_permissions_holders` ON `latchkey_user_permissions` (`permission`,`user_id`);
+--> statement-breakpoint
+CREATE INDEX `latchkey_user_groups_members` ON `latchkey_user_groups` (`group_id`,`user_id`);
