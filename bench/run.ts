@@ -1,5 +1,6 @@
 import { cpus, totalmem } from 'node:os'
 import { type Row, table } from './row.ts'
+import { httpLogins } from './rows/http-logins.ts'
 import { ldapEndurance } from './rows/ldap-endurance.ts'
 import { ldapGroups } from './rows/ldap-groups.ts'
 import { ldapLogins } from './rows/ldap-logins.ts'
@@ -15,6 +16,7 @@ const all: Readonly<Record<string, () => Promise<Row[]>>> = {
   userinfo,
   ldap: ldapLogins,
   'ldap-groups': ldapGroups,
+  http: httpLogins,
   sessions,
   million
 }

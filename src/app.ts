@@ -1,6 +1,8 @@
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import { SlowDown } from './errors.ts'
+import { accountRoutes } from './http/account.ts'
+import { adminRoutes } from './http/admin/index.ts'
 import { acceptBearers } from './http/bearer.ts'
 import { acceptBodies } from './http/bodies.ts'
 import { discoveryRoutes } from './http/discovery.ts'
@@ -19,7 +21,7 @@ import { userinfoRoute } from './http/userinfo.ts'
 /** The whole service as plugins and routes in reading order; it listens on nothing. */
 export async function createApp(parts: AppParts): Promise<App> {
   const app = createServer({ ...parts, issuer: parts.tokens.issuer })
-  answerErrors(app)
+  answerErrors(app, parts)
   acceptBodies(app)
   logRequests(app, parts)
   await app.register(helmet, {
@@ -46,6 +48,8 @@ export async function createApp(parts: AppParts): Promise<App> {
     forwardAuthRoute(routes, parts)
     discoveryRoutes(routes, parts)
     operationRoutes(routes, parts)
+    await accountRoutes(routes, parts)
+    await adminRoutes(routes, parts)
   })
   return app
 }

@@ -9,12 +9,21 @@ export interface RefusalOptions {
   readonly challenge?: string
   /** Why, in a word that the caller may act on; few errors have one. */
   readonly errorCode?: ErrorCode
+  /** Which fields of the body it is about, for problem details. */
+  readonly fields?: readonly FieldError[]
   /** What happened, for the log only. */
   readonly cause?: unknown
 }
 
 /** The extension field `error_code` of `invalid_grant`: the password was right, and must be changed first. */
 export type ErrorCode = 'must_change' | 'password_expired'
+
+/** What is wrong with one field of a request; never holds its value. */
+export interface FieldError {
+  /** Where it stands in the body (RFC 6901). */
+  readonly pointer: string
+  readonly detail: string
+}
 
 /**
  * An error that a caller may see: its code, its status and its description, and nothing else.
@@ -27,9 +36,10 @@ export class Refusal extends Error {
   readonly retryAfterSeconds: number | undefined
   readonly challenge: string | undefined
   readonly errorCode: ErrorCode | undefined
+  readonly fields: readonly FieldError[]
 
   constructor(code: string, options: RefusalOptions) {
-    const { description, statusCode, retryAfterSeconds, challenge, errorCode, cause } = options
+    const { description, statusCode, retryAfterSeconds, challenge, errorCode, fields = [], cause } = options
     super(description, { cause })
     this.name = new.target.name
     this.code = code
@@ -38,13 +48,14 @@ export class Refusal extends Error {
     this.retryAfterSeconds = retryAfterSeconds
     this.challenge = challenge
     this.errorCode = errorCode
+    this.fields = fields
   }
 }
 
 /** RFC 6749 5.2: the request is malformed, or a parameter is missing, unknown or doubled. */
 export class InvalidRequest extends Refusal {
-  constructor(description: string, cause?: unknown) {
-    super('invalid_request', { description, statusCode: 400, cause })
+  constructor(description: string, cause?: unknown, fields: readonly FieldError[] = []) {
+    super('invalid_request', { description, statusCode: 400, cause, fields })
   }
 }
 
@@ -60,11 +71,17 @@ export interface AccountKey {
  */
 export class InvalidGrant extends Refusal {
   readonly account: AccountKey | undefined
+  /** The class of the cause, for the audit. */
+  readonly reason: string | undefined
 
-  constructor(cause?: unknown, { errorCode, account }: { errorCode?: ErrorCode; account?: AccountKey } = {}) {
+  constructor(
+    cause?: unknown,
+    { errorCode, account, reason }: { errorCode?: ErrorCode; account?: AccountKey; reason?: string } = {}
+  ) {
     const description = 'The credentials were not accepted'
     super('invalid_grant', { description, statusCode: 400, cause, ...(errorCode && { errorCode }) })
     this.account = account
+    this.reason = reason
   }
 }
 
@@ -149,6 +166,53 @@ export class InvalidToken extends Refusal {
   }
 }
 
+/** Nobody grants what they don't hold, nor changes somebody who holds more. */
+export class GrantRefused extends Refusal {
+  constructor(description: string) {
+    super('grant_refused', { description, statusCode: 403 })
+  }
+}
+
+/** The change would leave nobody who may do everything. */
+export class LastSuperuser extends Refusal {
+  constructor() {
+    super('last_superuser', { description: 'This is the last active superuser', statusCode: 409 })
+  }
+}
+
+/** The field's value comes from a backend, and is changed there. */
+export class FieldReadOnly extends Refusal {
+  readonly field: string
+  readonly backend: string
+
+  constructor(field: string, backend: string) {
+    super('field_read_only', { description: `${field} comes from the backend ${backend}`, statusCode: 409 })
+    this.field = field
+    this.backend = backend
+  }
+}
+
+/** The configuration says this, and is where it is changed. */
+export class SetByConfiguration extends Refusal {
+  constructor(description: string) {
+    super('set_by_configuration', { description, statusCode: 409 })
+  }
+}
+
+/** Somebody or something has that e-mail, identity or name already. */
+export class AlreadyExists extends Refusal {
+  constructor(description = 'This exists already', cause?: unknown) {
+    super('already_exists', { description, statusCode: 409, cause })
+  }
+}
+
+/** RFC 9110 13.1.1: somebody changed it since it was read. */
+export class PreconditionFailed extends Refusal {
+  constructor() {
+    super('precondition_failed', { description: 'It was changed meanwhile', statusCode: 412 })
+  }
+}
+
 /** RFC 6750 3.1: the bearer token is ours, but does not carry the permission that is needed. */
 export class InsufficientScope extends Refusal {
   constructor() {
@@ -190,10 +254,28 @@ export class AccessDenied extends Refusal {
   }
 }
 
-/** No such path, or a method that the path does not have; the URL is not echoed. */
+/** RFC 9110 15.5.6: the path is there, and has not this method. */
+export class MethodNotAllowed extends Refusal {
+  /** The methods that it has, for the header Allow. */
+  readonly allow: string
+
+  constructor(methods: readonly string[]) {
+    super('invalid_request', { description: 'The method is not allowed here', statusCode: 405 })
+    this.allow = methods.join(', ')
+  }
+}
+
+/** No such path; the URL is not echoed. */
 export class NotFound extends Refusal {
-  constructor() {
-    super('not_found', { description: 'There is nothing here', statusCode: 404 })
+  constructor(description = 'There is nothing here') {
+    super('not_found', { description, statusCode: 404 })
+  }
+}
+
+/** What is asked for does not go with what is there at the moment. */
+export class Conflict extends Refusal {
+  constructor(description: string) {
+    super('conflict', { description, statusCode: 409 })
   }
 }
 

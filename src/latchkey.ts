@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { createAudit } from './audit/audit.ts'
 import { checkedAttributes } from './auth/attribute-checks.ts'
 import type { LoginTools } from './auth/login.ts'
 import { closeChain, openChain } from './auth/open-chain.ts'
@@ -6,7 +7,7 @@ import type { SingleUse } from './auth/ports.ts'
 import { createAssertions } from './clients/assertions.ts'
 import { createClientRegistry } from './clients/registry.ts'
 import { createCidrMatcher } from './config/cidr.ts'
-import { readDefinition } from './config/clients.ts'
+import { clientAdministrationOf, readDefinition } from './config/clients.ts'
 import type { Config } from './config/config.ts'
 import type { ClientTools } from './http/client.ts'
 import type { AppParts } from './http/parts.ts'
@@ -16,11 +17,11 @@ import { createMetrics } from './metrics.ts'
 import { openStoreOf } from './open-store.ts'
 import { type HashQueue, openPasswords } from './passwords/argon2.ts'
 import { secretsOf } from './secret.ts'
-import { type KeyTimes, openSigningKeys } from './signing-keys.ts'
+import { type KeyTimes, openSigningKeys, rotationToolsOf } from './signing-keys.ts'
 import { createSingleUse } from './single-use.ts'
 import type { Store } from './store/index.ts'
+import { sweep } from './sweep.ts'
 import type { TokenTools } from './tokens/access-token.ts'
-import { sweepExpiredSessions } from './tokens/expired-sessions.ts'
 import { createRefreshTokens } from './tokens/refresh-token.ts'
 import { createSessions } from './tokens/sessions.ts'
 import { version } from './version.ts'
@@ -62,7 +63,8 @@ export async function openLatchkey(
       singleUse,
       hashPassword: passwords.hash,
       needsRehash: passwords.needsRehash,
-      baseFolder: config.baseFolder
+      baseFolder: config.baseFolder,
+      userFields: Object.keys(config.users.attributes)
     })
     metrics.watch(chain)
     const login: LoginTools = {
@@ -71,7 +73,12 @@ export async function openLatchkey(
       metrics,
       store: store.users,
       limits: createInProcessLimits(config.limits.account),
-      permissions: { users: store.users, registry: store.permissions, anonymous: config.permissions.anonymous },
+      permissions: {
+        users: store.users,
+        registry: store.permissions,
+        objects: store.objectGrants,
+        anonymous: config.permissions.anonymous
+      },
       checked: (identity, backend) => checkedAttributes(identity, backend, config.users.attributes, log),
       timeoutMs: config.login.timeoutMs,
       failureFloorMs: config.login.failureFloorMs,
@@ -92,7 +99,8 @@ export async function openLatchkey(
       refreshIdleTtlMs: config.tokens.refreshIdleTtlSeconds * 1000,
       now: Date.now
     })
-    const stopSweeping = sweepExpiredSessions(store.sessions, { now: Date.now, log })
+    const audit = createAudit({ ...config.audit, store: store.audit, metrics })
+    const stopSweeping = sweepStore(store, config, log)
     let draining = false
     const parts: AppParts = {
       log,
@@ -103,10 +111,15 @@ export async function openLatchkey(
       publicClient: config.publicClient,
       clients: clientsOf(config, store, { singleUse, log }),
       login,
+      audit,
       tokens,
       sessions,
       audiences: config.audiences,
       metrics,
+      administration: {
+        clients: clientAdministrationOf(config, store.clients),
+        keys: rotationToolsOf(config, store, secrets)
+      },
       pingDatabase: store.ping,
       isDraining: () => draining
     }
@@ -123,6 +136,17 @@ export async function openLatchkey(
   } catch (error) {
     await store.close()
     throw error
+  }
+}
+
+/** Removes what has had its time. Answers how to stop it. */
+function sweepStore({ sessions, audit }: Store, { audit: { retentionMs } }: Config, log: Logger): () => void {
+  const stops = [sweep((limit) => sessions.removeExpired(Date.now(), limit), 'expired sessions', log)]
+  if (retentionMs !== false) {
+    stops.push(sweep((limit) => audit.removeBefore(Date.now() - retentionMs, limit), 'old audit events', log))
+  }
+  return () => {
+    for (const stop of stops) stop()
   }
 }
 

@@ -1,10 +1,11 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { AuditMetrics } from './auth/audit.ts'
 import type { Chain } from './auth/link.ts'
 import type { BackendMetrics, LoginMetrics } from './auth/ports.ts'
 import type { QueueStatus } from './passwords/queue.ts'
 
 /** The figures for Prometheus. */
-export interface Metrics extends LoginMetrics, BackendMetrics {
+export interface Metrics extends LoginMetrics, BackendMetrics, AuditMetrics {
   readonly contentType: string
   text(): Promise<string>
   /** Shows whether each backend of the chain is taken for alive. */
@@ -50,6 +51,18 @@ export function createMetrics(queue: () => QueueStatus): Metrics {
     labelNames: ['backend'] as const,
     registers
   })
+  const audited = new Counter({
+    name: 'latchkey_audit_events_total',
+    help: 'Events that were written down, by kind and outcome',
+    labelNames: ['kind', 'outcome'] as const,
+    registers
+  })
+  const unaudited = new Counter({
+    name: 'latchkey_audit_unwritten_total',
+    help: 'Refusals by a rate limit or in a flood, which are counted only, and events that the database did not take',
+    labelNames: ['why'] as const,
+    registers
+  })
   gauge(registry, 'latchkey_hash_queue_running', 'Password hashes at work', () => queue().running)
   gauge(registry, 'latchkey_hash_queue_waiting', 'Password hashes that wait for their turn', () => queue().waiting)
   let watched: Chain = []
@@ -69,6 +82,12 @@ export function createMetrics(queue: () => QueueStatus): Metrics {
     loginEnded(backend, outcome, seconds) {
       logins.inc({ backend: backend === '' ? 'none' : backend, outcome })
       loginDuration.observe({ outcome }, seconds)
+    },
+    audited(kind, outcome) {
+      audited.inc({ kind, outcome })
+    },
+    unaudited(why) {
+      unaudited.inc({ why })
     },
     referralMet(backend) {
       referrals.inc({ backend })

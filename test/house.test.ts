@@ -32,7 +32,7 @@ const rules: ReadonlyArray<{ folder: string; may: (specifier: string) => boolean
   {
     folder: 'store',
     may: (specifier) =>
-      /^(store\/|errors\.ts$|tokens\/(key|session)-store\.ts$|clients\/client-store\.ts$|auth\/(ports|backend|user-store|local-accounts)\.ts$)/.test(
+      /^(store\/|errors\.ts$|tokens\/(key|session)-store\.ts$|clients\/client-store\.ts$|auth\/(ports|audit|backend|user-store|object-grant-store|local-accounts)\.ts$)/.test(
         specifier
       ) ||
       (!specifier.endsWith('.ts') && !/fastify/.test(specifier)),

@@ -155,6 +155,10 @@ export interface PermissionRequest {
    * `authorizesAll` is asked so, and only where the address is vouched for.
    */
   readonly email?: string
+  /**
+   * What is asked for is held on this object: generally is asked for besides, without it. Nobody with `ignoresObjects` is
+   * asked so.
+   */
   readonly object?: PermissionObject
 }
 
@@ -210,8 +214,12 @@ export interface AuthenticateContext extends BackendContext {
    * The error passes through the backend.
    */
   found(subject: string): Promise<void>
-  /** Verifies a password against a stored hash, in its turn, and remembers that this login has paid for a hash. */
-  verifyPassword(hash: string, password: string): Promise<boolean>
+  /**
+   * Verifies a password against a stored hash of any kind that we know, in its turn, and remembers that this login has paid
+   * for a hash.
+   * @param options.weak takes digests without any salt too
+   */
+  verifyPassword(hash: string, password: string, options?: { readonly weak?: boolean }): Promise<boolean>
 }
 
 /** One configured source of identities. `open` makes it without I/O: a source that is down is met at the first question. */
@@ -222,6 +230,8 @@ export interface Backend {
   readonly allowsInactive?: boolean
   /** Whether it tells the permissions of users of other backends too, whom it finds by e-mail. */
   readonly authorizesAll?: boolean
+  /** Whether its permissions are the same whatever the object: spares it the second question. */
+  readonly ignoresObjects?: boolean
   /** @throws {BackendUnavailable} where it could not tell. */
   authenticate(credentials: Credentials, context: AuthenticateContext): Promise<Verdict>
   /**

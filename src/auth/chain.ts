@@ -102,9 +102,11 @@ async function askInOrder(
       if (link.onUnavailable === 'stop') break
     } else if (verdict.outcome === 'accepted') {
       const { identity, warnings, proof } = verdict
+      Object.assign(request.trail ?? {}, { backend: link.id, subject: identity.subject, username: identity.username })
       return { backend: link, identity, ...(warnings && { warnings }), ...(proof && { proof }) }
     } else if (verdict.outcome === 'denied') {
       toBeChanged = changeNeeded(link, verdict)
+      if (verdict.subject !== undefined) noteFirst(request, link, verdict.subject)
       break
     } else if (verdict.outcome === 'rejected' && link.onRejected === 'stop') {
       break
@@ -114,7 +116,18 @@ async function askInOrder(
     await tools.passwords.verifyDecoy(credentials.password, request.isGone)
   }
   if (unavailable.length > 0 && !toBeChanged) throw new TemporarilyUnavailable(cause)
-  throw new InvalidGrant(cause, toBeChanged)
+  throw new InvalidGrant(cause, { ...toBeChanged, reason: reasonOf(Object.values(outcomes)) })
+}
+
+/** The account that was tried first is the one that a refusal is about. */
+function noteFirst({ trail }: RequestContext, link: Link, subject: string): void {
+  if (trail && trail.subject === undefined) Object.assign(trail, { backend: link.id, subject })
+}
+
+/** Why nobody accepted, in the words of the last verdict that has any. */
+function reasonOf(outcomes: readonly string[]): string {
+  const told = outcomes.findLast((outcome) => /^(denied|rejected): /.test(outcome))
+  return told === undefined ? 'unknown-account' : told.replace(/^\w+: /, '')
 }
 
 interface ChangeNeeded {
@@ -149,10 +162,15 @@ async function verdictOf(
       await login.attempt.claim(account)
       found.push(account)
       login.found.push(account)
+      noteFirst(request, link, subject)
     },
-    verifyPassword(hash, password) {
+    verifyPassword(hash, password, { weak } = {}) {
       login.hashed = true
-      return tools.passwords.verify(hash, password, request.isGone)
+      const onUnusable = (reason: string) => {
+        const fields = { event: 'hash_unusable', backend: link.id, account: found.at(-1), reason }
+        request.log.warn(fields, 'password hash unusable')
+      }
+      return tools.passwords.verify(hash, password, { isGone: request.isGone, weak, onUnusable })
     }
   })
   let outcome = 'error'

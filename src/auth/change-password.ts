@@ -51,6 +51,7 @@ export async function changePassword(
     request.log.info({ event: 'password_changed', ...account, client: request.clientId }, 'password changed')
     return account
   } catch (error) {
+    await request.refused?.(error)
     if (error instanceof InvalidGrant) await sleep(Math.max(0, began + tools.failureFloorMs - performance.now()))
     throw error
   }
@@ -106,5 +107,7 @@ async function changeAt(
 
 function settle(change: PasswordChange): void {
   if (change.outcome === 'refused') throw new PasswordRefused(change.reason)
-  if (change.outcome !== 'changed') throw new InvalidGrant({ changePassword: change })
+  if (change.outcome === 'changed') return
+  const reason = 'reason' in change ? change.reason : 'unknown-account'
+  throw new InvalidGrant({ changePassword: change }, { reason })
 }

@@ -24,6 +24,8 @@ export interface BackendTools {
   needsRehash(hash: string): boolean
   /** The folder that relative file names in the configuration start from. */
   readonly baseFolder: string
+  /** The names of one's own users' fields (`users.attributes`), for sources whose answers may hold any. */
+  readonly userFields?: readonly string[]
 }
 
 /** A type of backend: its options' schema beside the function that opens one. */

@@ -64,10 +64,13 @@ export function emailOf(identity: Identity, link: Link): VouchedEmail {
   const chosen =
     values.length > 1 && link.email.prefer === 'domain' ? preferred(values, link.email.domains ?? []) : values
   const [value] = chosen
-  if (value === undefined) throw new InvalidGrant(`backend ${link.id} gave no usable e-mail address`)
-  if (chosen.length > 1) throw new InvalidGrant(`backend ${link.id} gave several e-mail addresses that tie`)
+  if (value === undefined)
+    throw new InvalidGrant(`backend ${link.id} gave no usable e-mail address`, { reason: 'no-email' })
+  if (chosen.length > 1)
+    throw new InvalidGrant(`backend ${link.id} gave several e-mail addresses that tie`, { reason: 'no-email' })
   const listed = link.email.domains?.includes(domainOf(value))
-  if (listed === false) throw new InvalidGrant(`backend ${link.id} gave an e-mail address outside email.domains`)
+  if (listed === false)
+    throw new InvalidGrant(`backend ${link.id} gave an e-mail address outside email.domains`, { reason: 'no-email' })
   return { value, vouched: vouches(identity, link, listed === true) }
 }
 

@@ -135,7 +135,11 @@ const extendBy =
   (context: BackendContext): AuthenticateContext => ({
     ...context,
     found: async () => undefined,
-    verifyPassword: (hash, password) => passwords.verify(hash, password)
+    verifyPassword(hash, password, { weak } = {}) {
+      const onUnusable = (reason: string) =>
+        context.trace?.({ step: 'hash', outcome: 'failed', text: `the stored hash can't be used: ${reason}` })
+      return passwords.verify(hash, password, { weak, onUnusable })
+    }
   })
 
 function explainEmail({ link, identity }: Found, tell: Tell): VouchedEmail | undefined {

@@ -44,7 +44,8 @@ export async function logInAgain(
 ): Promise<LoggedIn> {
   const backend = tools.chain.find(({ id }) => id === login.backend)
   if (!backend) throw new LoginOver('its backend left the configuration')
-  if (!chain.includes(backend)) throw new InvalidGrant(`backend ${backend.id} is not for this client`)
+  if (!chain.includes(backend))
+    throw new InvalidGrant(`backend ${backend.id} is not for this client`, { reason: 'not-for-client' })
   const identity = await identityOf(backend, login.subject, request)
   const user = await upToDate(await userOf(login, backend, tools), { identity, backend, login }, request, tools)
   const options = identity ? { identity: { backend: backend.id, identity } } : {}
@@ -90,10 +91,6 @@ async function upToDate(
   const { identity, backend } = seen
   if (!identity) return user
   const email = emailOf(identity, backend)
-  const recorded = await recordLogin(
-    { email, identity, backend, at: tools.now(), isLogin: false },
-    userToolsOf(request, tools)
-  )
-  if (recorded.id !== user.id) throw new LoginOver('the identity is another user’s')
-  return recorded
+  const seenNow = { email, identity, backend, at: tools.now(), isLogin: false, holder: user }
+  return recordLogin(seenNow, userToolsOf(request, tools))
 }

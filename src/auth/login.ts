@@ -79,6 +79,7 @@ export async function login(credentials: Credentials, asked: LoginRequest, tools
       const fields = { event: 'login_failed', outcome, client: asked.clientId, ip: asked.ip, reason: error.cause }
       request.log.info(fields, 'login failed')
     }
+    await asked.refused?.(error)
     if (error instanceof InvalidGrant) await sleep(Math.max(0, began + tools.failureFloorMs - performance.now()))
     throw error
   }

@@ -1,6 +1,7 @@
 import { BackendUnavailable, TemporarilyUnavailable } from '../errors.ts'
 import type { Grant, Identity, PermissionAnswer, PermissionObject, PermissionRequest } from './backend.ts'
 import type { Chain, Link } from './link.ts'
+import type { ObjectGrantStore } from './object-grant-store.ts'
 import { matchesPattern } from './pattern.ts'
 import { ask, type RequestContext } from './question.ts'
 import type { PermissionStore, User, UserStore } from './user-store.ts'
@@ -33,6 +34,7 @@ export interface Permissions {
 export interface PermissionTools {
   readonly users: Pick<UserStore, 'storedPermissions' | 'groupPermissions'>
   readonly registry: Pick<PermissionStore, 'registered'>
+  readonly objects: Pick<ObjectGrantStore, 'onObject'>
   /** What anybody holds who did not log in. */
   readonly anonymous: readonly string[]
 }
@@ -41,6 +43,7 @@ export interface PermissionTools {
 export interface PermissionOptions {
   /** The identity of this very login, so that its backend need not look it up again. */
   readonly identity?: { readonly backend: string; readonly identity: Identity }
+  /** Absent: what is held generally. Present: that, and what is held on exactly this object. */
   readonly object?: PermissionObject
 }
 
@@ -52,7 +55,8 @@ interface Source {
 /**
  * The superset over every backend where the user has an identity, in chain order, then our own tables, for the user whoever
  * authenticated them; `null` is the anonymous user. For each permission the first source that grants or vetoes it decides,
- * and within one source the veto wins. Inactive: none. Active superuser: every registered permission, no veto.
+ * and within one source the veto wins. Inactive: none. Active superuser: every registered permission, no veto. What is held on
+ * an object alone is asked for with it, and stands beside what is held generally, each at its source's place.
  * @throws {TemporarilyUnavailable} a backend could not tell, and does not say `permissionsOnUnavailable: skip`
  */
 export async function permissionsOf(
@@ -65,7 +69,7 @@ export async function permissionsOf(
   if (user !== null && !user.isActive) return decide([])
   const [asked, own] = await Promise.all([
     Promise.all(questions(chain, user, options).map((question) => answerOf(question, request, tools, options.object))),
-    ownSource(user, tools)
+    ownSource(user, tools, options.object)
   ])
   const sources = [...asked.filter((source) => source !== undefined), own]
   if (user === null || !isSuperuser(chain, user)) return decide(sources)
@@ -115,7 +119,7 @@ async function answerOf(
   object: PermissionObject | undefined
 ): Promise<Source | undefined> {
   try {
-    const answer = await askForPermissions(link, { ...question, ...(object && { object }) }, request)
+    const answer = await askForPermissions(link, question, request, object)
     const isAnonymous = question.subject === null && question.email === undefined
     if (isAnonymous || answer.known === false) return { name: link.id, answer }
     const { localGroups = [] } = answer
@@ -138,10 +142,12 @@ async function answerOf(
   }
 }
 
+/** Generally and on the object at once, but for a backend to which all objects are one: it is asked once. */
 function askForPermissions(
   link: Link,
   question: PermissionRequest,
-  request: RequestContext
+  request: RequestContext,
+  object: PermissionObject | undefined
 ): Promise<PermissionAnswer> {
   const { backend } = link
   if (backend.permissions === undefined) return Promise.resolve({ grants: [] })
@@ -149,14 +155,39 @@ function askForPermissions(
     link,
     request,
     (context) => context,
-    async (context) => (await backend.permissions?.(question, context)) ?? { grants: [] }
+    async (context) => {
+      const asking = async (asked: PermissionRequest) => (await backend.permissions?.(asked, context)) ?? { grants: [] }
+      if (object === undefined || backend.ignoresObjects) return asking(question)
+      return both(...(await Promise.all([asking(question), asking({ ...question, object })])))
+    }
   )
 }
 
-async function ownSource(user: User | null, { users, anonymous }: PermissionTools): Promise<Source> {
-  if (user !== null) return { name: 'stored', answer: await users.storedPermissions(user.id) }
-  const grants = anonymous.map((permission) => ({ permission, origin: 'permissions.anonymous' }))
-  return { name: 'configuration', answer: { grants } }
+/** Within one backend a veto wins, whichever of the two answers has it. */
+const both = (generally: PermissionAnswer, there: PermissionAnswer): PermissionAnswer => ({
+  ...generally,
+  grants: unequal([...generally.grants, ...there.grants]),
+  vetoes: unequal([...(generally.vetoes ?? []), ...(there.vetoes ?? [])]),
+  groups: [...new Set([...(generally.groups ?? []), ...(there.groups ?? [])])],
+  localGroups: [...new Set([...(generally.localGroups ?? []), ...(there.localGroups ?? [])])]
+})
+
+const unequal = (grants: readonly Grant[]): Grant[] => [
+  ...new Map(grants.map((grant) => [`${grant.permission}\n${grant.origin}`, grant])).values()
+]
+
+async function ownSource(
+  user: User | null,
+  { users, objects, anonymous }: PermissionTools,
+  object: PermissionObject | undefined
+): Promise<Source> {
+  if (user === null) {
+    const grants = anonymous.map((permission) => ({ permission, origin: 'permissions.anonymous' }))
+    return { name: 'configuration', answer: { grants } }
+  }
+  if (object === undefined) return { name: 'stored', answer: await users.storedPermissions(user.id) }
+  const [stored, there] = await Promise.all([users.storedPermissions(user.id), objects.onObject(user.id, object)])
+  return { name: 'stored', answer: { ...stored, grants: [...stored.grants, ...there] } }
 }
 
 function decide(sources: readonly Source[]): Permissions {

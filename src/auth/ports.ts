@@ -6,14 +6,24 @@ export interface Log {
   error(fields: object, message: string): void
 }
 
+/** How a password is verified. */
+export interface VerifyOptions {
+  /** Asked when its turn comes: nothing is hashed for nobody. */
+  readonly isGone?: (() => boolean) | undefined
+  /** Takes digests without any salt too. */
+  readonly weak?: boolean | undefined
+  /** Told where the hash verifies nothing, and why, in a word. */
+  readonly onUnusable?: (reason: string) => void
+}
+
 /** Password hashing with a bounded queue. All three throw `TemporarilyUnavailable` when the queue is full or too slow. */
 export interface Passwords {
   hash(password: string): Promise<string>
   /**
-   * False for a wrong password, for no hash of a kind we know, and for parameters above the ceiling.
-   * @param isGone asked when its turn comes: nothing is hashed for nobody
+   * False for a wrong password, for no hash of a kind we know, and for parameters above the ceiling. Whatever the hash is, it
+   * costs no less than one of our own.
    */
-  verify(hash: string, password: string, isGone?: () => boolean): Promise<boolean>
+  verify(hash: string, password: string, options?: VerifyOptions): Promise<boolean>
   /** Costs what `verify` costs, and tells nothing: for accounts that nobody knows. */
   verifyDecoy(password: string, isGone?: () => boolean): Promise<void>
   /** Whether the hash was made with weaker parameters than today's. */

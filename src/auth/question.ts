@@ -1,4 +1,5 @@
 import { BackendUnavailable } from '../errors.ts'
+import type { Trail } from './audit.ts'
 import type { BackendContext, TraceStep } from './backend.ts'
 import type { Link } from './link.ts'
 import type { Log } from './ports.ts'
@@ -15,6 +16,10 @@ export interface RequestContext {
   readonly isGone?: () => boolean
   /** See `BackendContext.trace`; with the backend's id. */
   readonly trace?: (backend: string, step: TraceStep) => void
+  /** Takes down what becomes known on the way, for the audit. */
+  readonly trail?: Trail
+  /** Writes a refusal down. It is called before the failure floor is waited for, so that its time tells nothing. */
+  readonly refused?: (error: unknown) => Promise<void>
 }
 
 /**

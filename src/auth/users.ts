@@ -13,8 +13,10 @@ export interface Login {
   readonly identity: Identity
   readonly backend: Link
   readonly at: number
-  /** False: the account was seen, but nobody logged in (a sync). Default: true. */
+  /** False: the account was seen, but nobody logged in (a sync, a refresh). Default: true. */
   readonly isLogin?: boolean
+  /** Who has the identity, where that was read a moment ago. */
+  readonly holder?: User
 }
 
 /** What finding the person behind an identity needs. */
@@ -55,7 +57,7 @@ async function mirrorGroups({ id }: User, { identity, backend, at }: Login, { st
 
 async function userOf(login: Login, tools: UserTools): Promise<User | 'raced'> {
   const { identity, backend, email } = login
-  const known = await tools.store.byIdentity(backend.id, identity.subject)
+  const known = login.holder ?? (await tools.store.byIdentity(backend.id, identity.subject))
   if (known) return update(known, login, tools)
   const own = identity.userId === undefined ? undefined : await tools.store.byId(identity.userId)
   if (own) return join(own, login, tools)
@@ -70,12 +72,12 @@ async function userOf(login: Login, tools: UserTools): Promise<User | 'raced'> {
   })
   if (refusal === undefined) return join(holder, login, tools)
   logConflict(tools.log, login, holder.id, refusal)
-  throw new InvalidGrant(`identity_conflict: ${refusal}`)
+  throw new InvalidGrant(`identity_conflict: ${refusal}`, { reason: 'identity-conflict' })
 }
 
 async function create(login: Login, { store, chain }: UserTools): Promise<User | 'raced'> {
   const { email, identity, backend, at, isLogin = true } = login
-  if (!backend.create) throw new InvalidGrant(`backend ${backend.id} creates no users`)
+  if (!backend.create) throw new InvalidGrant(`backend ${backend.id} creates no users`, { reason: 'not-created' })
   const seen = identityAt(login)
   const user = {
     email: email.value,
@@ -103,6 +105,7 @@ async function join(user: User, login: Login, tools: UserTools): Promise<User | 
 async function update(user: User, login: Login, tools: UserTools): Promise<User> {
   refuseInactive(user, login.backend)
   const record = recordOf(user, login, tools.chain)
+  if (saysNothingNew(user, record)) return user
   const recorded = await tools.store.recordLogin(record)
   if (recorded === 'recorded') return after(user, record)
   logConflict(tools.log, login, user.id, 'email-taken')
@@ -130,6 +133,19 @@ function recordOf(user: User, login: Login, chain: Chain): LoginRecord {
   }
 }
 
+/** How exactly the table knows when an account was seen without a login: a session is refreshed every few minutes. */
+const seenWithinMs = 300_000
+
+function saysNothingNew(user: User, { identity, email, attributes, at, isLogin }: LoginRecord): boolean {
+  const before = user.identities.find(
+    ({ backend, subject }) => backend === identity.backend && subject === identity.subject
+  )
+  if (isLogin || email || attributes || !before || at - before.lastSeenAt >= seenWithinMs) return false
+  const { username, isSuperuser } = before
+  const isSameAccount = username === identity.username && isSuperuser === identity.isSuperuser
+  return isSameAccount && sameAttributes(before.attributes, identity.attributes)
+}
+
 function after(user: User, { identity, email, attributes, at, isLogin }: LoginRecord): User {
   const others = user.identities.filter(
     (seen) => seen.backend !== identity.backend || seen.subject !== identity.subject
@@ -147,7 +163,8 @@ function after(user: User, { identity, email, attributes, at, isLogin }: LoginRe
 }
 
 function refuseInactive(user: User, backend: Link): void {
-  if (!user.isActive && !backend.backend.allowsInactive) throw new InvalidGrant('the user is inactive')
+  if (user.isActive || backend.backend.allowsInactive) return
+  throw new InvalidGrant('the user is inactive', { reason: 'inactive' })
 }
 
 const isSame = (seen: UserIdentity, { backend, identity }: Login): boolean =>

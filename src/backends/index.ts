@@ -1,4 +1,5 @@
 import type { BackendDefinition } from '../auth/define-backend.ts'
+import { httpBackend } from './http/index.ts'
 import { jwtBackend } from './jwt/index.ts'
 import { ldapBackend } from './ldap/index.ts'
 import { localBackend } from './local.ts'
@@ -9,5 +10,6 @@ export const backendDefinitions: Readonly<Record<string, BackendDefinition>> = {
   local: localBackend,
   static: staticBackend,
   ldap: ldapBackend,
-  jwt: jwtBackend
+  jwt: jwtBackend,
+  http: httpBackend
 }

@@ -5,7 +5,7 @@ import { canonicalEmail } from '../auth/email.ts'
 import type { Log } from '../auth/ports.ts'
 import { PermissionName, text } from '../config/names.ts'
 import { builtInFields } from '../config/reserved.ts'
-import { isAffordable, parseArgon2 } from '../passwords/phc.ts'
+import { readHash, type UnusableReason } from '../passwords/formats/index.ts'
 import Type from '../schema/type.ts'
 
 const field = (description: string) => text({ maxLength: 255, description })
@@ -16,8 +16,8 @@ const StaticUser = Type.Object(
     email: text({ maxLength: 320, expected: 'an e-mail address', description: 'The e-mail address.' }),
     passwordHash: Type.Optional(
       text({
-        expected: 'an argon2 hash as a PHC string',
-        description: 'argon2 as a PHC string, at most m=131072, t=10, p=4.'
+        expected: 'a password hash of a known kind',
+        description: 'A hash of any kind in docs/passwords.md; argon2 as a PHC string with at most m=131072, t=10, p=4.'
       })
     ),
     password: Type.Optional(
@@ -55,27 +55,44 @@ export const staticBackend = defineBackend({
     return users.flatMap((user, index) => mistakesOf(user, index, holders.get(nameOf(user.username)) === index))
   },
 
-  open(_id, { users }, { hashPassword, log }) {
+  open(_id, { users }, { hashPassword, needsRehash, log }) {
     const accounts = new Map(users.map((user) => [nameOf(user.username), user]))
     const hashes = new Map<StaticUser, Promise<string>>()
     const hashOf = (user: StaticUser): Promise<string> => {
+      const known = hashes.get(user)
+      if (known) return known
       if (user.passwordHash !== undefined) return Promise.resolve(user.passwordHash)
-      const hash = hashes.get(user) ?? hashPassword(user.password ?? '')
+      return keep(user, hashPassword(user.password ?? ''))
+    }
+    const keep = (user: StaticUser, hash: Promise<string>): Promise<string> => {
       hashes.set(user, hash)
       hash.catch(() => hashes.delete(user))
       return hash
+    }
+    /** The configuration keeps its hash; this process verifies against a stronger one from now on. */
+    const strengthen = async (user: StaticUser, password: string): Promise<void> => {
+      try {
+        const hash = await hashPassword(password)
+        await keep(user, Promise.resolve(hash))
+      } catch (err) {
+        log.warn({ err, user: user.username }, 'password could not be rehashed')
+      }
     }
     hashInTurn(users, hashOf, log)
 
     return {
       takes: ['password'],
+      ignoresObjects: true,
       async authenticate(credentials, context) {
         const user = credentials.kind === 'password' ? accounts.get(nameOf(credentials.username)) : undefined
         if (credentials.kind !== 'password' || user === undefined) return { outcome: 'unknown' }
         const identity = identityOf(user)
         await context.found(identity.subject)
-        const matches = await context.verifyPassword(await hashOf(user), credentials.password)
-        return matches ? { outcome: 'accepted', identity } : { outcome: 'rejected', reason: 'wrong-password' }
+        const hash = await hashOf(user)
+        const matches = await context.verifyPassword(hash, credentials.password)
+        if (!matches) return { outcome: 'rejected', reason: 'wrong-password' }
+        if (hash === user.passwordHash && needsRehash(hash)) await strengthen(user, credentials.password)
+        return { outcome: 'accepted', identity }
       },
       async lookUp(username) {
         const user = accounts.get(nameOf(username))
@@ -122,18 +139,32 @@ function identityOf(user: StaticUser): Identity {
 
 const subjectBytes = 255
 
+const unusableHash: Readonly<Record<UnusableReason, string>> = {
+  none: 'says that there is no password',
+  malformed: 'expected a password hash of a known kind',
+  unsupported: 'expected a password hash of a known kind',
+  'too-expensive': 'is too expensive: docs/passwords.md has the ceilings',
+  weak: 'is a digest without a salt: expected a password hash'
+}
+
+function hashMistake(hash: string, reason: UnusableReason): string {
+  if (!hash.startsWith('$argon2')) return unusableHash[reason]
+  return reason === 'too-expensive'
+    ? 'expected at most m=131072 (128 MiB), t=10, p=4'
+    : 'expected an argon2 hash as a PHC string'
+}
+
 function mistakesOf(user: StaticUser, index: number, isFirst: boolean): OptionMistake[] {
   const { username, email, password, passwordHash } = user
-  const parameters = passwordHash === undefined ? undefined : parseArgon2(passwordHash)
+  const reading = passwordHash === undefined ? undefined : readHash(passwordHash)
+  const unusable = reading && 'unusable' in reading ? reading.unusable : undefined
   const found = [
     !isFirst && ['username', 'another user has this name'],
     Buffer.byteLength(nameOf(username)) > subjectBytes && ['username', `expected ${subjectBytes} bytes at most`],
     canonicalEmail(email) === undefined && ['email', 'expected an e-mail address'],
     password === undefined && passwordHash === undefined && ['passwordHash', 'is missing, and so is password'],
     password !== undefined && passwordHash !== undefined && ['password', 'stands beside passwordHash: one of them'],
-    passwordHash !== undefined &&
-      parameters === undefined && ['passwordHash', 'expected an argon2 hash as a PHC string'],
-    parameters && !isAffordable(parameters) && ['passwordHash', 'expected at most m=131072 (128 MiB), t=10, p=4'],
+    unusable && ['passwordHash', hashMistake(passwordHash ?? '', unusable)],
     ...Object.keys(user.attributes).map(
       (key) => builtInFields.has(key) && [`attributes/${key}`, 'is a field beside attributes']
     )

@@ -1,12 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { publicClientId } from '../clients/client.ts'
-import type { ClientStore, StoredClient } from '../clients/client-store.ts'
-import { createSecret, rotated, storedSecret } from '../clients/secret.ts'
-import { ClientId } from '../config/client-schema.ts'
-import { definitionMistakes } from '../config/clients.ts'
+import type { ClientDone, ClientRefusal } from '../clients/administration.ts'
+import { clientAdministrationOf } from '../config/clients.ts'
 import type { Config } from '../config/config.ts'
 import { milliseconds } from '../config/units.ts'
-import { check } from '../schema/check.ts'
 import { clientAsJson, clientLine, configuredAsJson, configuredLine } from './client-text.ts'
 import { withStore } from './configuration.ts'
 import { Refused } from './refused.ts'
@@ -62,28 +58,17 @@ export function addClients(program: Command): void {
     .description('delete a client; it is known nowhere within five seconds')
     .action((id: string, _options: object, command: Command) =>
       withStore(command, async ({ clients: store }, config) => {
-        refuseConfigured(id, config)
-        if (!(await store.delete(id))) throw notThere(id)
+        const deleted = await clientAdministrationOf(config, store).delete(id, operator)
+        if (deleted.outcome !== 'done') throw refusedBy(deleted, id)
         write(`deleted ${id}\n`)
       })
     )
 }
 
 async function create(id: string, options: CreateOptions, command: Command): Promise<void> {
-  if (!check(ClientId, id) || id.length > 128 || id === publicClientId)
-    throw new Refused(
-      `${JSON.stringify(id)} is no id for a client: expected printable ASCII without spaces, 128 at most`
-    )
-  const definition = definitionOf(options)
-  const mistakes = definitionMistakes(definition)
-  if (mistakes.length > 0) throw new Refused(mistakes.join('\n'))
   await withStore(command, async ({ clients }, config) => {
-    refuseConfigured(id, config)
-    refuseUnknown(options, config)
-    const [secret, at] = [createSecret(), Date.now()]
-    const client = { id, definition, secrets: [storedSecret(secret, at)], createdAt: at, updatedAt: at }
-    if ((await clients.create(client)) === 'taken') throw new Refused(`there is a client ${id} already`)
-    show(client, secret, options)
+    const created = await clientAdministrationOf(config, clients).create(id, definitionOf(options), operator)
+    show(created, id, options)
   })
 }
 
@@ -100,57 +85,47 @@ function definitionOf({ grant, audience, backend, permission, chooseBackend }: C
 
 async function rotateSecret(id: string, { keep, json }: RotateOptions, command: Command): Promise<void> {
   await withStore(command, async ({ clients }, config) => {
-    refuseConfigured(id, config)
-    const secret = createSecret()
-    const client = await replaced(id, clients, (old) => rotated(old.secrets, secret, Date.now(), keep))
-    show(client, secret, { json })
+    show(await clientAdministrationOf(config, clients).rotateSecret(id, keep, operator), id, { json })
   })
 }
 
-/** Writes secrets that come of those that are there, again where somebody else changed them meanwhile. */
-async function replaced(
-  id: string,
-  clients: ClientStore,
-  next: (client: StoredClient) => StoredClient['secrets']
-): Promise<StoredClient> {
-  for (let tries = 0; tries < 5; tries++) {
-    const client = await clients.byId(id)
-    if (client === undefined) throw notThere(id)
-    const secrets = next(client)
-    if (await clients.replaceSecrets(client, secrets, Date.now())) return { ...client, secrets }
-  }
-  throw new Refused(`others change the client ${id} at this moment: try again`)
-}
+/** Whoever sits at the command line may hand out everything. */
+const operator = { holds: () => true }
 
-function show(client: StoredClient, secret: string, { json }: { json?: boolean | undefined }): void {
+function show(done: ClientDone | ClientRefusal, id: string, { json }: { json?: boolean | undefined }): void {
+  if (done.outcome !== 'done') throw refusedBy(done, id)
+  const { secret, client } = done
+  if (client.stored === undefined || secret === undefined) throw new Error('a client of the command line has a secret')
   if (json) {
-    write(asLine({ ...clientAsJson(client), secret }))
+    write(asLine({ ...clientAsJson(client.stored), secret }))
     return
   }
-  const [, old] = client.secrets
+  const [, old] = client.stored.secrets
   write(`client_id      ${client.id}\nclient_secret  ${secret}\n`)
   process.stderr.write('keep the secret: it is not shown again\n')
   if (old?.expiresAt) process.stderr.write(`the old one is valid until ${new Date(old.expiresAt).toISOString()}\n`)
 }
 
-function refuseUnknown({ audience, backend }: CreateOptions, config: Config): void {
-  const lists = [
-    { names: audience, known: config.audiences.map(({ id }) => id), what: 'audience' },
-    { names: backend, known: config.backends.map(({ policy }) => policy.id), what: 'backend' }
-  ]
-  for (const { names, known, what } of lists) {
-    const unknown = names.find((name) => !known.includes(name))
-    if (unknown !== undefined) throw new Refused(`no ${what} has the id ${JSON.stringify(unknown)}`)
+function refusedBy(refusal: ClientRefusal, id: string): Refused {
+  switch (refusal.outcome) {
+    case 'invalid':
+      return new Refused(refusal.mistakes.map(({ path, message }) => `${path.join('.')}: ${message}`).join('\n'))
+    case 'taken':
+      return new Refused(`there is a client ${id} already`)
+    case 'configured':
+      return new Refused(`the client ${id} stands in the configuration: change it there`)
+    case 'not-found':
+      return new Refused(`there is no client ${JSON.stringify(id)}`)
+    case 'no-secret':
+      return new Refused(`the client ${id} has keys, or proves nothing: it has no secret`)
+    case 'changed':
+      return new Refused(`others change the client ${id} at this moment: try again`)
+    case 'not-held':
+      return new Refused(`this needs ${refusal.permissions.join(', ')}`)
   }
 }
 
 const isConfigured = (id: string, { clients }: Config): boolean => clients.some((client) => client.id === id)
-
-function refuseConfigured(id: string, config: Config): void {
-  if (isConfigured(id, config)) throw new Refused(`the client ${id} stands in the configuration: change it there`)
-}
-
-const notThere = (id: string): Refused => new Refused(`there is no client ${JSON.stringify(id)}`)
 
 function keepMs(text: string): number {
   if (text === '0') return 0

@@ -1,10 +1,11 @@
 import { type Command, Option } from 'commander'
 import { secretsOf } from '../secret.ts'
 import { rotationToolsOf } from '../signing-keys.ts'
+import { keyAsJson, type RotationRefusal, revokeKeyById, rotateKeys } from '../tokens/key-administration.ts'
 import { checkSecret } from '../tokens/key-ring.ts'
 import type { Algorithm, StoredKey } from '../tokens/key-store.ts'
 import { isOwn } from '../tokens/new-key.ts'
-import { keyIn, type RotationTools, revokeKey, rotateKey, usualLeadMs } from '../tokens/rotation.ts'
+import { type RotationTools, usualLeadMs } from '../tokens/rotation.ts'
 import { withStore } from './configuration.ts'
 import { Refused } from './refused.ts'
 
@@ -22,7 +23,7 @@ export function addKeys(program: Command): void {
     .option('--json', 'print JSON lines')
     .action(({ json }: { json?: boolean }, command: Command) =>
       withStore(command, async ({ keys: store }) => {
-        for (const key of await store.all()) write(json ? `${JSON.stringify(asJson(key))}\n` : keyLine(key))
+        for (const key of await store.all()) write(json ? `${JSON.stringify(keyAsJson(key))}\n` : keyLine(key))
       })
     )
   keys
@@ -33,9 +34,7 @@ export function addKeys(program: Command): void {
     )
     .option('--now', 'sign with it at once: whoever caches the key set refuses its tokens until the cache is renewed')
     .action((options: RotateOptions, command: Command) =>
-      withTools(command, async (tools, stored) => {
-        for (const current of rotatable(stored, tools, options)) await rotate(current, stored, tools, options)
-      })
+      withTools(command, (tools, stored) => rotate(tools, stored, options))
     )
   keys
     .command('revoke <kid>')
@@ -57,42 +56,29 @@ async function withTools(
   })
 }
 
-function rotatable(
-  stored: readonly StoredKey[],
-  { algorithms }: RotationTools,
-  { algorithm }: RotateOptions
-): readonly StoredKey[] {
-  if (algorithm !== undefined && !algorithms.includes(algorithm)) {
-    throw new Refused(`no token is signed with ${algorithm}: see tokens.algorithm and audiences`)
+async function rotate(tools: RotationTools, stored: readonly StoredKey[], options: RotateOptions): Promise<void> {
+  const rotated = await rotateKeys(stored, options, tools)
+  if (typeof rotated === 'string') throw new Refused(refusals(options)[rotated])
+  for (const next of rotated) {
+    const when = options.now ? 'signs now' : `signs from ${iso(next.createdAt + usualLeadMs)} on`
+    write(`${next.kid}  ${next.algorithm}  ${when}\n`)
   }
-  const wanted = algorithm === undefined ? algorithms : [algorithm]
-  const current = wanted.flatMap((each) => keyIn(stored, each, 'current') ?? [])
-  if (current.length === 0) throw new Refused('there is no key yet: the first start of the service makes it')
-  const replaceable = current.filter((key) => !isOwn(key))
-  if (replaceable.length === 0) {
-    throw new Refused('the key comes from a file of the configuration (tokens.keys): put another file there')
-  }
-  return replaceable
 }
 
-async function rotate(
-  current: StoredKey,
-  stored: readonly StoredKey[],
-  tools: RotationTools,
-  { now = false }: RotateOptions
-): Promise<void> {
-  const next = await rotateKey(current, stored, tools, now)
-  if (next === undefined) throw new Refused('somebody else is changing the keys: look at keys list')
-  const when = now ? 'signs now' : `signs from ${iso(next.createdAt + usualLeadMs)} on`
-  write(`${next.kid}  ${next.algorithm}  ${when}\n`)
-}
+const refusals = ({ algorithm }: RotateOptions): Record<RotationRefusal, string> => ({
+  'not-signed-with': `no token is signed with ${algorithm}: see tokens.algorithm and audiences`,
+  'no-key': 'there is no key yet: the first start of the service makes it',
+  'from-file': 'the key comes from a file of the configuration (tokens.keys): put another file there',
+  lost: 'somebody else is changing the keys: look at keys list'
+})
 
 async function revoke(kid: string, tools: RotationTools, stored: readonly StoredKey[]): Promise<void> {
-  const key = stored.find((other) => other.kid === kid)
-  if (key === undefined) throw new Refused(`there is no key ${JSON.stringify(kid)}`)
-  if (key.state === 'revoked') throw new Refused('the key is revoked already')
-  const successor = await revokeKey(key, stored, tools)
-  if (successor === 'lost') throw new Refused('somebody else is changing the keys: look at keys list, and try again')
+  const revoked = await revokeKeyById(kid, stored, tools)
+  if (revoked.outcome === 'not-found') throw new Refused(`there is no key ${JSON.stringify(kid)}`)
+  if (revoked.outcome === 'already') throw new Refused('the key is revoked already')
+  if (revoked.outcome !== 'revoked')
+    throw new Refused('somebody else is changing the keys: look at keys list, and try again')
+  const { successor } = revoked
   write(`revoked ${kid}\n${successor === undefined ? '' : `${successor.kid}  ${successor.algorithm}  signs now\n`}`)
 }
 
@@ -101,16 +87,6 @@ const keyLine = (key: StoredKey): string => {
   const own = isOwn(key) ? ['own'] : []
   return `${[key.kid, key.algorithm, key.state.padEnd(7), iso(since ?? key.createdAt), ...own].join('  ')}\n`
 }
-
-const asJson = (key: StoredKey): object => ({
-  kid: key.kid,
-  algorithm: key.algorithm,
-  state: key.state,
-  own: isOwn(key),
-  createdAt: iso(key.createdAt),
-  activatedAt: key.activatedAt === null ? null : iso(key.activatedAt),
-  retiredAt: key.retiredAt === null ? null : iso(key.retiredAt)
-})
 
 const iso = (epochMs: number): string => new Date(epochMs).toISOString()
 

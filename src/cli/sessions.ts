@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Session } from '../tokens/session-store.ts'
+import { type Session, sessionAsJson } from '../tokens/session-store.ts'
 import { withStore } from './configuration.ts'
 import { Refused } from './refused.ts'
 import { find } from './users.ts'
@@ -33,7 +33,8 @@ async function list({ user, json }: ListOptions, command: Command): Promise<void
     const now = Date.now()
     const print = (found: readonly Session[]): void => {
       const live = found.filter((session) => session.idleExpiresAt > now)
-      for (const session of live) process.stdout.write(json ? `${JSON.stringify(asJson(session))}\n` : line(session))
+      for (const session of live)
+        process.stdout.write(json ? `${JSON.stringify(sessionAsJson(session))}\n` : line(session))
     }
     if (user !== undefined) return print(await sessions.ofUser((await find(user, users)).id))
     let cursor: string | undefined
@@ -63,13 +64,6 @@ async function revoke(id: string | undefined, user: string | undefined, command:
 }
 
 const iso = (at: number): string => new Date(at).toISOString()
-
-const asJson = ({ id, userId, backend, subject, clientId, audience, scope, ...times }: Session): object => ({
-  ...{ id, user: userId, backend, subject, client: clientId, audience, scope },
-  authenticatedAt: iso(times.authenticatedAt),
-  refreshedAt: iso(times.rotatedAt),
-  expiresAt: iso(times.idleExpiresAt)
-})
 
 const line = ({ id, userId, backend, clientId, rotatedAt, idleExpiresAt }: Session): string =>
   `${[id, `user ${userId}`, `backend ${backend}`, `client ${clientId}`, `refreshed ${iso(rotatedAt)}`, `ends ${iso(idleExpiresAt)}`].join('  ')}\n`

@@ -27,10 +27,16 @@ export interface ClientStore {
   /** All of them, by id. */
   all(): Promise<readonly StoredClient[]>
   create(client: StoredClient): Promise<'created' | 'taken'>
-  /** Writes other secrets down, where nobody changed the client since it was read; answers whether it did. */
-  replaceSecrets(read: StoredClient, secrets: readonly StoredSecret[], at: number): Promise<boolean>
-  /** Answers whether it was there. */
-  delete(id: string): Promise<boolean>
+  /** By id; @param options.search a prefix of it; @param options.cursor the last id of the page before */
+  list(options: { search: string; cursor: string; limit: number }): Promise<readonly StoredClient[]>
+  /** Writes another definition and other secrets down; `undefined` where somebody changed the client since it was read. */
+  replace(
+    read: StoredClient,
+    replacement: Pick<StoredClient, 'definition' | 'secrets'>,
+    at: number
+  ): Promise<StoredClient | undefined>
+  /** Answers whether it was there, in the state of this `updatedAt` where one is given. */
+  delete(id: string, updatedAt?: number): Promise<boolean>
 }
 
 /** Client assertions that were presented (RFC 7523 3, 7): each counts once, over all replicas. */

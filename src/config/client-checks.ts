@@ -65,8 +65,8 @@ export function definitionFindings(client: WrittenDefinition, path: Path): Findi
 }
 
 /** A client proves who it is in the one way that it has what for. */
-function proofFindings(
-  { authentication, jwks, jwksUri }: WrittenDefinition,
+export function proofFindings(
+  { authentication, jwks, jwksUri }: Pick<WrittenDefinition, 'authentication' | 'jwks' | 'jwksUri'>,
   hasSecret: boolean,
   path: Path
 ): Finding[] {

@@ -1,9 +1,17 @@
+import {
+  type ClientAdministration,
+  createClientAdministration,
+  type DefinitionMistake
+} from '../clients/administration.ts'
 import type { ClientAuthentication, ClientDefinition } from '../clients/client.ts'
+import type { ClientStore } from '../clients/client-store.ts'
 import { check } from '../schema/check.ts'
 import { fullCidr } from './cidr.ts'
-import { definitionFindings, type WrittenDefinition } from './client-checks.ts'
+import { definitionFindings, proofFindings, type WrittenDefinition } from './client-checks.ts'
 import { ClientDefinition as Schema } from './client-schema.ts'
 import { complete } from './complete.ts'
+import type { Client, Config } from './config.ts'
+import type { Finding } from './config-error.ts'
 import { explain } from './explain.ts'
 import { milliseconds } from './units.ts'
 
@@ -40,13 +48,63 @@ export function readDefinition(stored: unknown, issuer: string): ClientDefinitio
   return resolveDefinition(written, issuer)
 }
 
-/** What is wrong with a definition, each with its place; empty where nothing is. */
-export const definitionMistakes = (stored: unknown): readonly string[] =>
-  mistakesIn(complete(Schema, stored, new Set()))
+/** The rules by which clients of the database come, change and go, beside those of this configuration. */
+export const clientAdministrationOf = (config: Config, store: ClientStore): ClientAdministration =>
+  createClientAdministration({
+    store,
+    configured: config.clients.map((client) => ({ id: client.id, definition: writtenOf(client) })),
+    mistakes: (definition) => [
+      ...findingsIn(completed(definition)).map(shownMistake),
+      ...unknownIn(definition, config)
+    ],
+    complete: completed,
+    now: Date.now
+  })
 
-function mistakesIn(written: unknown): readonly string[] {
-  const findings = isDefinition(written) ? definitionFindings(written, []) : explain(Schema, written)
-  return findings.map(({ path, message, isUnshown }) => `${isUnshown ? '' : `${path.join('.')}: `}${message}`)
+const shownMistake = ({ path, message, isUnshown }: Finding): DefinitionMistake => ({
+  path: isUnshown ? path.slice(0, -1) : path,
+  message
+})
+
+const completed = (definition: unknown) => complete(Schema, definition, new Set()) as Record<string, unknown>
+
+const mistakesIn = (written: unknown): readonly string[] =>
+  findingsIn(written).map(({ path, message, isUnshown }) => `${isUnshown ? '' : `${path.join('.')}: `}${message}`)
+
+function findingsIn(written: unknown): readonly Finding[] {
+  if (!isDefinition(written)) return explain(Schema, written)
+  const { authentication, jwks, jwksUri } = written
+  const hasSecret = (jwks ?? jwksUri) === undefined && authentication !== 'none' && authentication !== 'private_key_jwt'
+  return [...proofFindings(written, hasSecret, []), ...definitionFindings(written, [])]
+}
+
+/** Audiences and backends that the configuration does not have, or no longer. */
+function unknownIn(definition: Readonly<Record<string, unknown>>, config: Config): DefinitionMistake[] {
+  const known = {
+    audience: config.audiences.map(({ id }) => id),
+    backend: config.backends.map(({ policy }) => policy.id)
+  }
+  return (['audience', 'backend'] as const).flatMap((what) => {
+    const names = definition[`${what}s`]
+    return (Array.isArray(names) ? names : []).flatMap((name: unknown, index) =>
+      typeof name !== 'string' || known[what].includes(name)
+        ? []
+        : [{ path: [`${what}s`, index], message: `no ${what} has the id ${JSON.stringify(name)}` }]
+    )
+  })
+}
+
+/** A client of the configuration in its words, without its secrets. */
+function writtenOf(client: Client): Record<string, unknown> {
+  const { id: _id, secrets: _secrets, authentication, accessTtlSeconds, refreshTtlSeconds, limits, ...rest } = client
+  const [only, ...others] = authentication
+  return {
+    ...rest,
+    ...(others.length === 0 ? { authentication: only } : {}),
+    ...(accessTtlSeconds === undefined ? {} : { accessTtl: `${accessTtlSeconds}s` }),
+    ...(refreshTtlSeconds === undefined ? {} : { refreshTtl: `${refreshTtlSeconds}s` }),
+    ...(limits === undefined ? {} : { limits: { max: limits.max, window: `${limits.windowMs}ms` } })
+  }
 }
 
 const isDefinition = (value: unknown): value is WrittenDefinition => check(Schema, value)

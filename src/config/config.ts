@@ -94,6 +94,11 @@ export interface Config {
     readonly ip: false | { readonly max: number; readonly windowMs: number }
     readonly account: false | { readonly failures: number; readonly totalFailures: number; readonly windowMs: number }
   }
+  readonly audit: {
+    /** False: for ever. */
+    readonly retentionMs: number | false
+    readonly refusalsPerMinute: number
+  }
   readonly permissions: {
     /** Descriptions by name. */
     readonly declare: Readonly<Record<string, string>>

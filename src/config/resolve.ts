@@ -25,7 +25,7 @@ const usualMaxLength = 255
 
 /** Turns a file that has no mistakes into what the service uses. */
 export function resolveConfig(file: ConfigFile, origin: Origin): Config {
-  const { listen, ops, secret, database, login, tokens, publicClient, permissions, log, limits } = file
+  const { listen, ops, secret, database, login, tokens, publicClient, permissions, log, limits, audit } = file
   const issuer = file.issuer ?? `http://localhost:${listen.port}`
   return {
     ...(origin.file === undefined ? {} : { file: origin.file }),
@@ -57,6 +57,10 @@ export function resolveConfig(file: ConfigFile, origin: Origin): Config {
     })),
     passwords: passwordsOf(file.passwords),
     limits: limitsOf(limits),
+    audit: {
+      retentionMs: audit.retention !== false && milliseconds(audit.retention),
+      refusalsPerMinute: audit.refusalsPerMinute
+    },
     permissions,
     log
   }

@@ -109,6 +109,21 @@ const Limits = section('Limits against guessing; false switches one off.', {
   })
 })
 
+const Audit = section('What was done, and by whom.', {
+  retention: Type.Union([Type.Literal(false), duration()], {
+    default: '90d',
+    expected: 'a duration such as 90d, or false',
+    description: 'How long events are kept; false: until somebody removes them.'
+  }),
+  refusalsPerMinute: Type.Integer({
+    default: 600,
+    minimum: 1,
+    maximum: 1_000_000,
+    description:
+      'Refusals that one process writes down; more are counted only. Where an account is known, as many again.'
+  })
+})
+
 /** The configuration as it is written, with its defaults. Backends are checked each by its own type's schema beside it. */
 export const ConfigFile = Type.Object(
   {
@@ -133,6 +148,7 @@ export const ConfigFile = Type.Object(
     ...accessSections,
     passwords: Passwords,
     limits: Limits,
+    audit: Audit,
     log: section('The log on standard output.', {
       level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
         default: 'info',

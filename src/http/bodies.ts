@@ -17,6 +17,16 @@ export function acceptBodies(app: App): void {
       parsed(request.headers['content-type'], body, parseForm, done)
     }
   )
+  addJson(app)
+}
+
+/** JSON alone, as strict. */
+export function acceptJson(scope: App): void {
+  scope.removeAllContentTypeParsers()
+  addJson(scope)
+}
+
+function addJson(app: App): void {
   app.addContentTypeParser(/^application\/json(;|$)/i, { parseAs: 'buffer' }, (request, body, done) => {
     parsed(request.headers['content-type'], body, parseJson, done)
   })

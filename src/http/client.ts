@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import type { Trail } from '../auth/audit.ts'
 import type { Chain } from '../auth/link.ts'
 import type { Assertions } from '../clients/assertions.ts'
 import { mayUse, publicClientId, type Rate, type RegisteredClient } from '../clients/client.ts'
@@ -45,10 +46,10 @@ export interface Client {
 export async function clientOf(
   request: FastifyRequest,
   body: ClientParameters,
-  grant: string,
+  { grant, trail }: { readonly grant: string; readonly trail: Trail },
   parts: AppParts
 ): Promise<Client> {
-  const client = await authenticateClient(request, body, parts)
+  const client = await authenticateClient(request, body, trail, parts)
   if (!client.mayUse(grant)) throw new UnauthorizedClient()
   return client
 }
@@ -57,6 +58,7 @@ export async function clientOf(
  * The client behind a request: by HTTP Basic, by a secret in the body (RFC 6749 2.3.1) or by a signed assertion (RFC 7523
  * 2.2), one way only; callers without client authentication are the public client, where that is switched on, or one that
  * is registered so.
+ * @param trail learns which client it is, also one whose proof was wrong
  * @throws {InvalidClient} in the scheme that the client used
  * @throws {InvalidRequest} there are two proofs
  * @throws {SlowDown} it is over its own limit, or the end user is over the one of addresses
@@ -64,17 +66,20 @@ export async function clientOf(
 export async function authenticateClient(
   request: FastifyRequest,
   body: ClientParameters,
+  trail: Trail,
   parts: AppParts
 ): Promise<Client> {
-  const registered = await provenBy(request, body, parts).catch((error) => {
+  const registered = await provenBy(request, body, trail, parts).catch((error) => {
     countAddress(request, addressOf(request), parts)
     throw error
   })
   if (registered === undefined) {
+    trail.client = publicClientId
     countAddress(request, addressOf(request), parts)
     return publicClient(request, parts)
   }
   const ip = endUserAddress(request, registered.handsOnFrom)
+  trail.ip = ip
   countAddress(request, ip, parts)
   if (registered.limits) parts.clients.rates.count(`client ${registered.id}`, registered.limits)
   return registeredClient(registered, ip, parts)
@@ -84,9 +89,10 @@ export async function authenticateClient(
 export async function confidentialClientOf(
   request: FastifyRequest,
   body: ClientParameters,
+  trail: Trail,
   parts: AppParts
 ): Promise<Client> {
-  const client = await authenticateClient(request, body, parts)
+  const client = await authenticateClient(request, body, trail, parts)
   if (!client.isConfidential) throw new InvalidClient()
   return client
 }
@@ -118,6 +124,7 @@ function countAddress({ ip }: FastifyRequest, counted: string, { ipLimit, client
 async function provenBy(
   request: FastifyRequest,
   body: ClientParameters,
+  trail: Trail,
   { clients, publicClient: isServed }: AppParts
 ): Promise<RegisteredClient | undefined> {
   const presented = presentedBy(request, body)
@@ -126,6 +133,7 @@ async function provenBy(
     return undefined
   }
   const client = presented.id === undefined ? undefined : await clients.registry.byId(presented.id)
+  if (client !== undefined) trail.client = client.id
   const isProven = await proves(presented, client, clients.assertions)
   if (client === undefined || !isProven) throw new InvalidClient(presented.kind === 'basic' ? 'Basic' : undefined)
   return client

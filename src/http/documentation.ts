@@ -25,6 +25,8 @@ export async function openDocumentation({ routes, schemas, version, issuer }: Do
       tags: [
         { name: 'tokens', description: 'Credentials in, a signed token out' },
         { name: 'discovery', description: 'What clients and resource servers find by themselves' },
+        { name: 'account', description: "A user's own" },
+        { name: 'administration', description: 'Users, groups, permissions, clients, sessions and keys' },
         { name: 'operations', description: 'For orchestrators, alarms and people' }
       ],
       components: {

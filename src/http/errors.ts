@@ -1,15 +1,25 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { InvalidRequest, NotFound, Refusal, TemporarilyUnavailable } from '../errors.ts'
+import type { Audit } from '../auth/audit.ts'
+import { InvalidRequest, MethodNotAllowed, NotFound, Refusal, SlowDown, TemporarilyUnavailable } from '../errors.ts'
+import { watchMethods } from './methods.ts'
 import type { App } from './server.ts'
 
 /**
  * The one place where an error becomes an answer: what is in the catalogue passes, what a schema refused names its field,
  * and all else is logged and becomes 500 without detail.
  */
-export function answerErrors(app: App): void {
-  app.setErrorHandler((error: FastifyError, request, reply) => answer(refusalOf(error, request), request, reply))
-  app.setNotFoundHandler((request, reply) => answer(new NotFound(), request, reply))
+export function answerErrors(app: App, { audit }: { readonly audit: Audit }): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    if (error instanceof SlowDown) audit.limited()
+    return answer(refusalOf(error, request), request, reply)
+  })
+  const methodsOf = watchMethods(app)
+  app.setNotFoundHandler((request, reply) => answer(notFound(methodsOf(request.url)), request, reply))
 }
+
+/** That a path is not there, or has other methods. */
+export const notFound = (methods: readonly string[]): Refusal =>
+  methods.length > 0 ? new MethodNotAllowed(methods) : new NotFound()
 
 function answer(refusal: Refusal | undefined, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
@@ -19,12 +29,14 @@ function answer(refusal: Refusal | undefined, request: FastifyRequest, reply: Fa
   if (refusal instanceof TemporarilyUnavailable) request.log.warn({ err: refusal }, 'temporarily unavailable')
   if (refusal.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds)
   if (refusal.challenge !== undefined) reply.header('www-authenticate', refusal.challenge)
+  if (refusal instanceof MethodNotAllowed) reply.header('allow', refusal.allow)
   const { code, description, errorCode } = refusal
   const body = { error: code, error_description: description, ...(errorCode && { error_code: errorCode }) }
   return reply.code(refusal.statusCode).send(body)
 }
 
-function refusalOf(error: FastifyError, request: FastifyRequest): Refusal | undefined {
+/** What a caller may see of an error: an entry of the catalogue, or nothing of what is in the log now. */
+export function refusalOf(error: FastifyError, request: FastifyRequest): Refusal | undefined {
   if (error instanceof Refusal) return error
   if (error.validation) return new InvalidRequest(describe(error), error)
   const status = error.statusCode ?? 500

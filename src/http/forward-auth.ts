@@ -1,10 +1,8 @@
-import type { FastifyReply, FastifyRequest } from 'fastify'
-import { permissionsOf } from '../auth/permissions.ts'
+import type { FastifyReply } from 'fastify'
 import { InsufficientScope } from '../errors.ts'
 import Type from '../schema/type.ts'
-import { permissionsFor } from '../tokens/audience.ts'
-import { addressOf } from './address.ts'
 import { type Bearer, bearerOf } from './bearer.ts'
+import { livePermissions } from './live-permissions.ts'
 import type { AppParts } from './parts.ts'
 import { errors } from './schemas.ts'
 import type { App } from './server.ts'
@@ -37,31 +35,12 @@ export function forwardAuthRoute(app: App, parts: AppParts): void {
     async (request, reply) => {
       const bearer = await bearerOf(request, parts)
       const { permission } = request.query
-      const permissions = bearer.claims.permissions ?? (await presentPermissions(bearer, request, parts))
+      // a digest stands in the token where the list was too long
+      const permissions = bearer.claims.permissions ?? (await livePermissions(bearer, request, parts)).names
       if (permission !== undefined && !permissions.includes(permission)) throw new InsufficientScope()
       return headed(reply, bearer, permissions).header('cache-control', 'no-store').code(204).send()
     }
   )
-}
-
-/** Where the token carries a digest in place of them. */
-async function presentPermissions(
-  { claims, user }: Bearer,
-  request: Pick<FastifyRequest, 'ip' | 'log'>,
-  parts: AppParts
-): Promise<readonly string[]> {
-  const { chain, permissions: tools, timeoutMs } = parts.login
-  const deadline = performance.now() + timeoutMs
-  const context = { log: request.log, clientId: claims.client_id, ip: addressOf(request), deadline }
-  const { names } = await permissionsOf(chain, user, context, tools)
-  const audience = parts.audiences.find(({ id }) => id === claims.aud)
-  return audience
-    ? permissionsFor(
-        names,
-        audience,
-        claims.scope?.split(' ').filter((name) => name !== '')
-      )
-    : []
 }
 
 function headed(reply: FastifyReply, { claims, user }: Bearer, permissions: readonly string[]): FastifyReply {

@@ -3,6 +3,7 @@ import type { Static } from 'typebox'
 import { InvalidToken } from '../errors.ts'
 import type { Audience } from '../tokens/audience.ts'
 import { checkClientClaims } from '../tokens/verify.ts'
+import { audited } from './audited.ts'
 import { claimsOfToken, holderOf } from './bearer.ts'
 import { type Client, confidentialClientOf } from './client.ts'
 import type { AppParts } from './parts.ts'
@@ -34,7 +35,13 @@ export function introspectRoute(app: App, parts: AppParts): void {
     },
     async (request, reply) => {
       reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
-      const client = await confidentialClientOf(request, request.body, parts)
+      const client = await audited(
+        'introspection',
+        request,
+        parts,
+        ({ trail }) => confidentialClientOf(request, request.body, trail, parts),
+        () => true
+      )
       const answer = await introspectionOf(request, request.body.token, client, parts)
       if (!request.headers.accept?.toLowerCase().includes(jwtMediaType)) return answer
       const signed = await signedAnswer(answer, client, parts)

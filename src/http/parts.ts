@@ -1,7 +1,10 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { Audit } from '../auth/audit.ts'
 import type { LoginTools } from '../auth/login.ts'
+import type { ClientAdministration } from '../clients/administration.ts'
 import type { TokenTools } from '../tokens/access-token.ts'
 import type { Audience } from '../tokens/audience.ts'
+import type { RotationTools } from '../tokens/rotation.ts'
 import type { Sessions } from '../tokens/sessions.ts'
 import type { ClientTools } from './client.ts'
 
@@ -18,11 +21,17 @@ export interface AppParts {
   readonly publicClient: boolean
   readonly clients: ClientTools
   readonly login: LoginTools
+  readonly audit: Audit
   readonly tokens: TokenTools
   readonly sessions: Sessions
   /** All audiences, the issuer first. */
   readonly audiences: readonly Audience[]
   readonly metrics: { contentType: string; text(): Promise<string> }
+  /** What administration works on, beside the users. */
+  readonly administration: {
+    readonly clients: ClientAdministration
+    readonly keys: RotationTools
+  }
   /** Throws where the database does not answer. */
   readonly pingDatabase: () => Promise<void>
   /** Whether the process is about to end: new work belongs elsewhere. */

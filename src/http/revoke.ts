@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { InvalidToken, UnauthorizedClient } from '../errors.ts'
 import { isIssued } from '../tokens/verify.ts'
+import { type Audited, audited } from './audited.ts'
 import { claimsOfToken } from './bearer.ts'
 import { authenticateClient, type Client } from './client.ts'
 import type { AppParts } from './parts.ts'
@@ -32,22 +33,48 @@ export function revokeRoute(app: App, parts: AppParts): void {
     },
     async (request, reply) => {
       reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
-      const client = await authenticateClient(request, request.body, parts)
-      await revoke(request, request.body.token, client, parts)
+      await audited(
+        'revocation',
+        request,
+        parts,
+        async ({ trail }) => {
+          const client = await authenticateClient(request, request.body, trail, parts)
+          return revoke(request, request.body.token, { client, trail }, parts)
+        },
+        (isRevoked) => !isRevoked
+      )
       return reply.code(200).send(null)
     }
   )
 }
 
-async function revoke(request: FastifyRequest, token: string, client: Client, { sessions }: AppParts): Promise<void> {
+/** Whether there was anything to revoke. */
+async function revoke(
+  request: FastifyRequest,
+  token: string,
+  { client, trail }: { readonly client: Client } & Pick<Audited, 'trail'>,
+  { sessions }: AppParts
+): Promise<boolean> {
   const session = await sessions.owned(token, client.id)
-  if (session) return sessions.end(session, 'revoked', request.log)
+  if (session) {
+    const { id, userId, backend, subject } = session
+    Object.assign(trail, { session: id, user: userId, backend, subject })
+    await sessions.end(session, 'revoked', request.log)
+    return true
+  }
   const claims = await claimsOfToken(request, token).catch((error) => {
     if (error instanceof InvalidToken) return undefined
     throw error
   })
-  if (!isIssued(claims)) return
+  if (!isIssued(claims)) return false
+  const { jti, sid, backend, aud } = claims
+  Object.assign(trail, {
+    jti,
+    audience: aud,
+    ...(backend === undefined ? {} : { user: claims.sub, backend, session: sid })
+  })
   if (claims.client_id !== client.id) throw new UnauthorizedClient('The token was issued to another client')
   await sessions.store.revoke(claims.jti, claims.exp * 1000)
   request.log.info({ event: 'token_revoked', jti: claims.jti, client: client.id }, 'token revoked')
+  return true
 }

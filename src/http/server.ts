@@ -12,6 +12,7 @@ import Fastify, {
   LogController,
   type RawServerDefault
 } from 'fastify'
+import { administrative } from './schemas/admin.ts'
 import { shared } from './schemas.ts'
 
 /** Our Fastify, whose routes take their types from their schemas. */
@@ -93,6 +94,6 @@ function validateWith(app: App): void {
   const strict = new Ajv({ ...common, coerceTypes: false })
   const coercing = new Ajv({ ...common, coerceTypes: 'array' })
   for (const ajv of [strict, coercing]) for (const schema of shared) ajv.addSchema(schema)
-  for (const schema of shared) app.addSchema(schema)
+  for (const schema of [...shared, ...administrative]) app.addSchema(schema)
   app.setValidatorCompiler<object>(({ schema, httpPart }) => (httpPart === 'body' ? strict : coercing).compile(schema))
 }

@@ -1,6 +1,8 @@
 import type { FastifyRequest } from 'fastify'
+import type { AuditKind } from '../auth/audit.ts'
 import { InvalidRequest, UnsupportedGrantType } from '../errors.ts'
 import type { IssuedToken } from '../tokens/access-token.ts'
+import { type Audited, audited } from './audited.ts'
 import { addressLimit, clientOf } from './client.ts'
 import type { ClientParameters } from './client-proof.ts'
 import { clientCredentials } from './grants/client-credentials.ts'
@@ -40,10 +42,23 @@ export function tokenRoute(app: App, parts: AppParts): void {
     },
     async (request) => {
       const { body } = request
-      const client = await clientOf(request, body as ClientParameters, body.grant_type, parts)
-      return answer(body, { client, request, parts, ...grantContext(body, client, request) })
+      const kind = auditKindOf[body.grant_type]
+      return audited(kind, request, parts, (act) => grant(request, body, parts, act))
     }
   )
+}
+
+/** As what each grant is written down: one that is missing here does not compile. */
+export const auditKindOf: Readonly<Record<Grant['grant_type'], AuditKind>> = {
+  password: 'login',
+  refresh_token: 'refresh',
+  client_credentials: 'client_token',
+  [tokenExchange]: 'exchange'
+}
+
+async function grant(request: FastifyRequest, body: Grant, parts: AppParts, act: Audited): Promise<IssuedToken> {
+  const client = await clientOf(request, body as ClientParameters, { grant: body.grant_type, trail: act.trail }, parts)
+  return answer(body, { client, request, parts, ...grantContext(body, client, request, act) })
 }
 
 function answer(body: Grant, asked: GrantRequest): Promise<IssuedToken> {

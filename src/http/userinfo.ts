@@ -1,10 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
-import { permissionsOf } from '../auth/permissions.ts'
 import { ownClaims, personClaims } from '../tokens/access-token.ts'
-import { permissionsFor } from '../tokens/audience.ts'
-import { addressOf } from './address.ts'
 import { bearerOf } from './bearer.ts'
+import { livePermissions } from './live-permissions.ts'
 import type { AppParts } from './parts.ts'
 import { errors, ref, UserInfo } from './schemas.ts'
 import type { App } from './server.ts'
@@ -27,16 +25,9 @@ export function userinfoRoute(app: App, parts: AppParts): void {
 }
 
 async function userinfoOf(request: FastifyRequest, parts: AppParts): Promise<Static<typeof UserInfo>> {
-  const { claims, user } = await bearerOf(request, parts)
-  const { chain, permissions: tools, timeoutMs } = parts.login
-  const context = {
-    log: request.log,
-    clientId: claims.client_id,
-    ip: addressOf(request),
-    deadline: performance.now() + timeoutMs
-  }
-  const permissions = await permissionsOf(chain, user, context, tools)
-  const audience = parts.audiences.find(({ id }) => id === claims.aud)
+  const bearer = await bearerOf(request, parts)
+  const { claims, user } = bearer
+  const { names, groups } = await livePermissions(bearer, request, parts)
   const { firstName, lastName, initials, employeeNumber } = user.attributes
   return {
     ...ownClaims(user, parts.tokens.claims),
@@ -48,14 +39,10 @@ async function userinfoOf(request: FastifyRequest, parts: AppParts): Promise<Sta
     ...text('employee_number', employeeNumber),
     updated_at: Math.floor(user.updatedAt / 1000),
     backend: claims.backend,
-    permissions: audience ? [...permissionsFor(permissions.names, audience, scopeOf(claims))] : [],
-    groups: [...permissions.groups]
+    permissions: [...names],
+    groups: [...groups]
   }
 }
-
-/** An empty scope is one that nothing was granted of. */
-const scopeOf = ({ scope }: { scope?: string }): readonly string[] | undefined =>
-  scope === undefined ? undefined : scope.split(' ').filter((token) => token !== '')
 
 const text = <Name extends string>(name: Name, value: unknown): Partial<Record<Name, string>> =>
   value === undefined ? {} : ({ [name]: String(value) } as Record<Name, string>)

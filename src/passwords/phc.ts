@@ -27,10 +27,14 @@ export function parseArgon2(hash: string): Argon2Parameters | undefined {
   }
 }
 
-/** Whether verifying costs no more than the ceiling, and the parameters are ones that argon2 can have (RFC 9106 3.1). */
-export function isAffordable({ memoryCost, timeCost, parallelism }: Argon2Parameters): boolean {
+/**
+ * Whether verifying costs no more than the ceiling, and the parameters are ones that argon2 can have (RFC 9106 3.1).
+ * @param lanes how many there may be: Django makes its hashes with eight
+ */
+export function isAffordable(
+  { memoryCost, timeCost, parallelism }: Argon2Parameters,
+  lanes: number = ceiling.parallelism
+): boolean {
   const inRange = timeCost >= 1 && parallelism >= 1 && memoryCost >= 8 * parallelism
-  return (
-    inRange && memoryCost <= ceiling.memoryCost && timeCost <= ceiling.timeCost && parallelism <= ceiling.parallelism
-  )
+  return inRange && memoryCost <= ceiling.memoryCost && timeCost <= ceiling.timeCost && parallelism <= lanes
 }

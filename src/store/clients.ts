@@ -2,8 +2,9 @@ import type { ClientStore, StoredClient, UsedAssertions } from '../clients/clien
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { orTaken } from './failures.ts'
+import { endOf } from './user-queries.ts'
 
-const { and, asc, eq, inArray, lt } = orm
+const { and, asc, eq, gt, gte, inArray, lt } = orm
 
 /** The clients in the database. */
 export const createClientStore = (db: Database): ClientStore => {
@@ -19,14 +20,22 @@ export const createClientStore = (db: Database): ClientStore => {
         await db.queries.insert(clients).values({ ...client, definition: { ...client.definition } })
         return 'created' as const
       }),
-    async replaceSecrets({ id, updatedAt }, secrets, at) {
-      const unchanged = and(eq(clients.id, id), eq(clients.updatedAt, updatedAt))
-      const change = { secrets, updatedAt: Math.max(at, updatedAt + 1) }
+    list: async ({ search, cursor, limit }) =>
+      db.queries
+        .select()
+        .from(clients)
+        .where(and(gt(clients.id, cursor), gte(clients.id, search), lt(clients.id, endOf(search))))
+        .orderBy(asc(clients.id))
+        .limit(limit),
+    async replace(read, { definition, secrets }, at) {
+      const unchanged = and(eq(clients.id, read.id), eq(clients.updatedAt, read.updatedAt))
+      const change = { definition: { ...definition }, secrets, updatedAt: Math.max(at, read.updatedAt + 1) }
       const [{ affectedRows }] = await db.queries.update(clients).set(change).where(unchanged)
-      return affectedRows > 0
+      return affectedRows > 0 ? { ...read, ...change } : undefined
     },
-    async delete(id) {
-      const [{ affectedRows }] = await db.queries.delete(clients).where(eq(clients.id, id))
+    async delete(id, updatedAt) {
+      const isState = updatedAt === undefined ? [] : [eq(clients.updatedAt, updatedAt)]
+      const [{ affectedRows }] = await db.queries.delete(clients).where(and(eq(clients.id, id), ...isState))
       return affectedRows > 0
     }
   }

@@ -1,13 +1,18 @@
+import type { AuditStore } from '../auth/audit.ts'
 import type { LocalAccounts } from '../auth/local-accounts.ts'
+import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
 import type { Log } from '../auth/ports.ts'
 import type { PermissionStore, UserStore } from '../auth/user-store.ts'
 import type { ClientStore, UsedAssertions } from '../clients/client-store.ts'
 import type { KeyStore } from '../tokens/key-store.ts'
 import type { SessionStore } from '../tokens/session-store.ts'
 import { createLocalAccounts } from './accounts.ts'
+import { createAuditStore } from './audit.ts'
 import { createClientStore, createUsedAssertions } from './clients.ts'
 import { withoutStatements } from './failures.ts'
 import { createKeyStore } from './keys.ts'
+import { createObjectGrantStore } from './object-grants.ts'
+import { createPermissionSearch } from './permission-search.ts'
 import { createPermissionStore } from './permissions.ts'
 import { createSessionStore } from './sessions.ts'
 import { createUserStore } from './users.ts'
@@ -17,11 +22,14 @@ export interface Store {
   readonly dialect: 'mysql' | 'sqlite'
   readonly users: UserStore
   readonly permissions: PermissionStore
+  readonly objectGrants: ObjectGrantStore
+  readonly permissionSearch: PermissionSearch
   readonly keys: KeyStore
   readonly sessions: SessionStore
   readonly accounts: LocalAccounts
   readonly clients: ClientStore
   readonly usedAssertions: UsedAssertions
+  readonly audit: AuditStore
   /** Answers where the database does. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -54,11 +62,14 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     dialect: options.url.startsWith('mysql:') ? 'mysql' : 'sqlite',
     users: withoutStatements(createUserStore(db)),
     permissions: withoutStatements(createPermissionStore(db)),
+    objectGrants: withoutStatements(createObjectGrantStore(db)),
+    permissionSearch: withoutStatements(createPermissionSearch(db)),
     keys: withoutStatements(createKeyStore(db)),
     sessions: withoutStatements(createSessionStore(db)),
     accounts: withoutStatements(createLocalAccounts(db)),
     clients: withoutStatements(createClientStore(db)),
     usedAssertions: withoutStatements(createUsedAssertions(db)),
+    audit: withoutStatements(createAuditStore(db)),
     ping: db.ping,
     close: db.close
   }

@@ -15,12 +15,15 @@ export interface Write extends PromiseLike<Written> {
 }
 
 type Row<T extends SQLiteTable> = T['$inferInsert']
+/** A row whose values come when the statement is run. */
+type Placeholders<T extends SQLiteTable> = { readonly [K in keyof Row<T>]-?: SQL }
 type Change<T extends SQLiteTable> = { readonly [K in keyof Row<T>]?: Row<T>[K] | SQL | undefined }
 
 /** Drizzle's query builder without what only one dialect has: no `returning`, no `onConflict…`, no transaction. */
 export interface Queries {
   readonly select: SqliteRemoteDatabase['select']
-  insert<T extends SQLiteTable>(table: T): { values(rows: Row<T> | Array<Row<T>>): Write }
+  readonly selectDistinct: SqliteRemoteDatabase['selectDistinct']
+  insert<T extends SQLiteTable>(table: T): { values(rows: Row<T> | Array<Row<T>> | Placeholders<T>): Write }
   update<T extends SQLiteTable>(table: T): { set(change: Change<T>): { where(condition: SQL | undefined): Write } }
   delete<T extends SQLiteTable>(table: T): { where(condition: SQL | undefined): Write }
 }

@@ -1,4 +1,4 @@
-import type { SessionStore } from '../tokens/session-store.ts'
+import type { Session, SessionStore } from '../tokens/session-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { causeOf, MissingReference } from './failures.ts'
@@ -10,6 +10,7 @@ export const createSessionStore = (db: Database): SessionStore => {
   const { sessions, revokedTokens } = db.tables
   const { queries } = db
   const value = sql.placeholder
+  const given = (name: keyof Session) => sql`${value(name)}`
   const byId = queries
     .select()
     .from(sessions)
@@ -30,10 +31,30 @@ export const createSessionStore = (db: Database): SessionStore => {
     .where(sql`${revokedTokens.id} in (${value('jti')}, ${value('sid')})`)
     .prepare()
 
+  const insertion = queries
+    .insert(sessions)
+    .values({
+      id: given('id'),
+      userId: given('userId'),
+      backend: given('backend'),
+      subject: given('subject'),
+      clientId: given('clientId'),
+      audience: given('audience'),
+      scope: given('scope'),
+      amr: given('amr'),
+      counter: given('counter'),
+      rotatedAt: given('rotatedAt'),
+      authenticatedAt: given('authenticatedAt'),
+      createdAt: given('createdAt'),
+      expiresAt: given('expiresAt'),
+      idleExpiresAt: given('idleExpiresAt')
+    })
+    .prepare()
+
   return {
     async create(session) {
       try {
-        await queries.insert(sessions).values(session)
+        await insertion.execute({ ...session, amr: JSON.stringify(session.amr) })
         return true
       } catch (error) {
         if (causeOf(error) instanceof MissingReference) return false
@@ -46,8 +67,20 @@ export const createSessionStore = (db: Database): SessionStore => {
     },
     ofUser: async (userId) =>
       queries.select().from(sessions).where(eq(sessions.userId, userId)).orderBy(desc(sessions.createdAt)),
-    list: async ({ cursor = '', limit }) =>
-      queries.select().from(sessions).where(gt(sessions.id, cursor)).orderBy(asc(sessions.id)).limit(limit),
+    list: async ({ cursor = '', limit, userId, clientId, liveAt }) =>
+      queries
+        .select()
+        .from(sessions)
+        .where(
+          and(
+            gt(sessions.id, cursor),
+            userId === undefined ? undefined : eq(sessions.userId, userId),
+            clientId === undefined ? undefined : eq(sessions.clientId, clientId),
+            liveAt === undefined ? undefined : gt(sessions.idleExpiresAt, liveAt)
+          )
+        )
+        .orderBy(asc(sessions.id))
+        .limit(limit),
     async rotate(id, counter, times) {
       const [{ affectedRows }] = await rotation.execute({ id, counter, ...times })
       return affectedRows === 1

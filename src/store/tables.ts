@@ -1,3 +1,4 @@
+import type { AuditDetails, AuditEvent } from '../auth/audit.ts'
 import type { AttributeValue } from '../auth/backend.ts'
 import type { Algorithm, StoredKey } from '../tokens/key-store.ts'
 import type { Kit } from './kit.ts'
@@ -23,7 +24,10 @@ export const createTables = (kit: Kit) => {
       /** Tokens issued before are dead: the password was changed, or the user was logged out everywhere. Whole seconds. */
       tokensValidFrom: kit.integer('tokens_valid_from').notNull().default(0)
     },
-    (t) => [kit.uniqueIndex('latchkey_users_email').on(t.email)]
+    (t) => [
+      kit.uniqueIndex('latchkey_users_email').on(t.email),
+      kit.index('latchkey_users_superuser').on(t.isSuperuser, t.id)
+    ]
   )
 
   const identities = kit.table(
@@ -42,6 +46,7 @@ export const createTables = (kit: Kit) => {
     (t) => [
       kit.primaryKey({ name: 'latchkey_identities_pk', columns: [t.backend, t.subject] }),
       kit.index('latchkey_identities_user').on(t.userId),
+      kit.index('latchkey_identities_superuser').on(t.isSuperuser, t.userId),
       kit
         .foreignKey({ name: 'latchkey_identities_user_fk', columns: [t.userId], foreignColumns: [users.id] })
         .onDelete('cascade')
@@ -61,6 +66,7 @@ export const createTables = (kit: Kit) => {
     (t) => [
       kit.primaryKey({ name: 'latchkey_user_permissions_pk', columns: [t.userId, t.permission] }),
       kit.index('latchkey_user_permissions_permission').on(t.permission),
+      kit.index('latchkey_user_permissions_holders').on(t.permission, t.userId),
       kit
         .foreignKey({ name: 'latchkey_user_permissions_user_fk', columns: [t.userId], foreignColumns: [users.id] })
         .onDelete('cascade'),
@@ -115,11 +121,73 @@ export const createTables = (kit: Kit) => {
     (t) => [
       kit.primaryKey({ name: 'latchkey_user_groups_pk', columns: [t.userId, t.groupId, t.origin] }),
       kit.index('latchkey_user_groups_group').on(t.groupId),
+      kit.index('latchkey_user_groups_members').on(t.groupId, t.userId),
       kit
         .foreignKey({ name: 'latchkey_user_groups_user_fk', columns: [t.userId], foreignColumns: [users.id] })
         .onDelete('cascade'),
       kit
         .foreignKey({ name: 'latchkey_user_groups_group_fk', columns: [t.groupId], foreignColumns: [groups.id] })
+        .onDelete('cascade')
+    ]
+  )
+
+  /** Permissions of a user on one object. The columns of each index go on in the order in which a search reads them. */
+  const userObjectGrants = kit.table(
+    'latchkey_user_object_grants',
+    {
+      userId: kit.key('user_id', 36).notNull(),
+      objectType: kit.key('object_type', 128).notNull(),
+      objectId: kit.key('object_id', 255).notNull(),
+      permission: kit.key('permission', 255).notNull()
+    },
+    (t) => [
+      kit.primaryKey({
+        name: 'latchkey_user_object_grants_pk',
+        columns: [t.userId, t.objectType, t.objectId, t.permission]
+      }),
+      kit.index('latchkey_user_object_grants_object').on(t.objectType, t.objectId, t.permission, t.userId),
+      kit.index('latchkey_user_object_grants_permission').on(t.permission, t.userId, t.objectType, t.objectId),
+      kit
+        .foreignKey({ name: 'latchkey_user_object_grants_user_fk', columns: [t.userId], foreignColumns: [users.id] })
+        .onDelete('cascade'),
+      kit
+        .foreignKey({
+          name: 'latchkey_user_object_grants_permission_fk',
+          columns: [t.permission],
+          foreignColumns: [permissions.name]
+        })
+        .onDelete('cascade')
+    ]
+  )
+
+  const groupObjectGrants = kit.table(
+    'latchkey_group_object_grants',
+    {
+      groupId: kit.key('group_id', 36).notNull(),
+      objectType: kit.key('object_type', 128).notNull(),
+      objectId: kit.key('object_id', 255).notNull(),
+      permission: kit.key('permission', 255).notNull()
+    },
+    (t) => [
+      kit.primaryKey({
+        name: 'latchkey_group_object_grants_pk',
+        columns: [t.groupId, t.objectType, t.objectId, t.permission]
+      }),
+      kit.index('latchkey_group_object_grants_object').on(t.objectType, t.objectId, t.permission, t.groupId),
+      kit.index('latchkey_group_object_grants_permission').on(t.permission, t.groupId, t.objectType, t.objectId),
+      kit
+        .foreignKey({
+          name: 'latchkey_group_object_grants_group_fk',
+          columns: [t.groupId],
+          foreignColumns: [groups.id]
+        })
+        .onDelete('cascade'),
+      kit
+        .foreignKey({
+          name: 'latchkey_group_object_grants_permission_fk',
+          columns: [t.permission],
+          foreignColumns: [permissions.name]
+        })
         .onDelete('cascade')
     ]
   )
@@ -163,6 +231,7 @@ export const createTables = (kit: Kit) => {
     },
     (t) => [
       kit.index('latchkey_sessions_user').on(t.userId),
+      kit.index('latchkey_sessions_client').on(t.clientId, t.id),
       kit.index('latchkey_sessions_idle').on(t.idleExpiresAt),
       kit
         .foreignKey({ name: 'latchkey_sessions_user_fk', columns: [t.userId], foreignColumns: [users.id] })
@@ -196,6 +265,37 @@ export const createTables = (kit: Kit) => {
     (t) => [kit.index('latchkey_used_assertions_expiry').on(t.expiresAt)]
   )
 
+  /** What was done, by whom; ids are UUIDv7, whose order is that of time. No row refers to another: it outlives them. */
+  const audit = kit.table(
+    'latchkey_audit',
+    {
+      id: kit.key('id', 36).primaryKey(),
+      at: kit.integer('at').notNull(),
+      kind: kit.key('kind', 32).$type<AuditEvent['kind']>().notNull(),
+      outcome: kit.key('outcome', 16).$type<AuditEvent['outcome']>().notNull(),
+      reason: kit.key('reason', 64),
+      actor: kit.key('actor', 64),
+      user: kit.key('user_id', 36),
+      username: kit.text('username'),
+      backend: kit.key('backend', 64),
+      subject: kit.key('subject', 255),
+      client: kit.key('client_id', 128),
+      ip: kit.key('ip', 64),
+      audience: kit.text('audience'),
+      session: kit.key('session_id', 36),
+      jti: kit.key('jti', 64),
+      request: kit.key('request_id', 64),
+      action: kit.key('action', 64),
+      target: kit.key('target', 255),
+      details: kit.json<AuditDetails>('details')
+    },
+    (t) => [
+      kit.index('latchkey_audit_user').on(t.user, t.id),
+      kit.index('latchkey_audit_client').on(t.client, t.id),
+      kit.index('latchkey_audit_kind').on(t.kind, t.id)
+    ]
+  )
+
   return {
     users,
     identities,
@@ -204,11 +304,14 @@ export const createTables = (kit: Kit) => {
     groups,
     groupPermissions,
     userGroups,
+    userObjectGrants,
+    groupObjectGrants,
     signingKeys,
     sessions,
     revokedTokens,
     clients,
-    usedAssertions
+    usedAssertions,
+    audit
   }
 }
 

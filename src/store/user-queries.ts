@@ -7,7 +7,7 @@ import { toUsers } from './user-rows.ts'
 const { and, asc, eq, gt, gte, lt, sql } = orm
 
 /** Greater than every text that begins with the prefix: U+10FFFF is no character, and the last one as bytes. */
-const endOf = (prefix: string) => `${prefix}\u{10ffff}`
+export const endOf = (prefix: string): string => `${prefix}\u{10ffff}`
 
 /** The part of the users' port that reads. Each look-up is one statement, and compares bytes again in code. */
 export const createUserQueries = (

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
+import type { Trail } from '../auth/audit.ts'
 import type { AttributeValue } from '../auth/backend.ts'
 import type { LoggedIn } from '../auth/login.ts'
 import type { Log } from '../auth/ports.ts'
@@ -26,6 +27,8 @@ export interface IssueRequest {
   /** Carries nothing beyond these, whatever the user holds. */
   readonly within?: readonly string[]
   readonly log: Log
+  /** Takes down whose token it is: no token is issued without an event. */
+  readonly trail: Trail
 }
 
 /** A successful answer of the token endpoint (RFC 6749 5.1). */
@@ -65,6 +68,7 @@ export async function issueAccessToken(request: IssueRequest, tools: TokenTools)
   const sign = (part: object): Promise<string> =>
     tools.keys.sign({ ...claims, ...part }, audience.algorithm, audience.typ)
   const byReference = (): Promise<string> => sign({ permissions_digest: permissionsDigest(permissions) })
+  noteToken(request, claims)
   let token = await (audience.permissionsBy === 'reference' ? byReference() : sign({ permissions }))
   if (token.length > tools.maxBytes && audience.permissionsBy === 'value') token = await byReference()
   if (token.length > largeBytes) {
@@ -92,7 +96,7 @@ function claimsOf(
   { loggedIn, clientId, audience, amr, sid = randomUUID(), act, ...limits }: IssueRequest,
   scope: string | undefined,
   tools: TokenTools
-): { readonly iat: number; readonly exp: number; readonly [claim: string]: unknown } {
+): { readonly iat: number; readonly exp: number; readonly jti: string; readonly [claim: string]: unknown } {
   const { user, backend, permissions, at } = loggedIn
   return {
     ...ownClaims(user, { ...tools.claims, ...audience.claims }),
@@ -111,6 +115,17 @@ function claimsOf(
     backend: backend.id,
     groups: permissions.groups
   }
+}
+
+function noteToken({ trail, loggedIn, audience, sid }: IssueRequest, { jti }: { readonly jti: string }): void {
+  const { user, backend, subject } = loggedIn
+  const seen = user.identities.find((identity) => identity.backend === backend.id && identity.subject === subject)
+  Object.assign(trail, {
+    ...{ user: user.id, backend: backend.id, audience: audience.id, jti },
+    ...(subject === '' ? {} : { subject }),
+    ...(seen ? { username: seen.username } : {}),
+    ...(sid === undefined ? {} : { session: sid })
+  })
 }
 
 /** The shortest of what client and audience ask for; what all have where neither does. */
@@ -133,6 +148,8 @@ export interface ClientTokenRequest {
   readonly audience: Audience
   readonly scope: readonly string[] | undefined
   readonly ttlSeconds?: number
+  /** See `IssueRequest.trail`. */
+  readonly trail: Trail
 }
 
 /**
@@ -144,8 +161,10 @@ export async function issueClientToken(request: ClientTokenRequest, tools: Token
   const permissions = permissionsFor([...request.permissions].sort(), audience, scope)
   const granted = scope && grantedScope(scope, permissions)
   const { iat, exp } = datesOf(audience, request, tools)
+  const jti = randomUUID()
+  Object.assign(request.trail, { audience: audience.id, jti })
   const claims = {
-    ...{ iss: tools.issuer, sub: clientId, aud: audience.id, iat, exp, jti: randomUUID(), client_id: clientId },
+    ...{ iss: tools.issuer, sub: clientId, aud: audience.id, iat, exp, jti, client_id: clientId },
     gty: 'client_credentials',
     ...(granted === undefined ? {} : { scope: granted }),
     permissions

@@ -50,6 +50,10 @@ export function parseScope(scope: string | undefined): readonly string[] | undef
   return [...new Set(tokens)]
 }
 
+/** The names and patterns of a claim `scope`; an empty one is one that nothing was granted of. */
+export const scopeOf = ({ scope }: { readonly scope?: string }): readonly string[] | undefined =>
+  scope === undefined ? undefined : scope.split(' ').filter((token) => token !== '')
+
 /**
  * What of a requested scope is granted (RFC 6749 3.3): the names and patterns that a permission was granted for. A resource
  * server may read the claim alone, so nothing stands there that the user does not hold.

@@ -23,6 +23,27 @@ export interface Session {
   readonly idleExpiresAt: number
 }
 
+/** Which sessions are asked for. */
+export interface SessionQuery {
+  /** The last id of the page before. */
+  readonly cursor?: string | undefined
+  readonly limit: number
+  readonly userId?: string | undefined
+  readonly clientId?: string | undefined
+  /** Those alone that nothing has ended by then. */
+  readonly liveAt?: number | undefined
+}
+
+/** A session as people see it. */
+export const sessionAsJson = ({ id, userId, backend, subject, clientId, audience, scope, ...times }: Session) => ({
+  ...{ id, user: userId, backend, subject, client: clientId, audience, scope },
+  authenticatedAt: iso(times.authenticatedAt),
+  refreshedAt: iso(times.rotatedAt),
+  expiresAt: iso(times.idleExpiresAt)
+})
+
+const iso = (at: number): string => new Date(at).toISOString()
+
 /** The sessions in the database, and the tokens that are dead before their time. Throws `TemporarilyUnavailable`. */
 export interface SessionStore {
   /** Answers false where the user is gone. */
@@ -30,8 +51,8 @@ export interface SessionStore {
   byId(id: string): Promise<Session | undefined>
   /** Newest first. */
   ofUser(userId: string): Promise<readonly Session[]>
-  /** All, by id, so that one that begins meanwhile comes last; @param options.cursor the last id of the page before */
-  list(options: { cursor?: string; limit: number }): Promise<readonly Session[]>
+  /** By id, so that one that begins meanwhile comes last. */
+  list(options: SessionQuery): Promise<readonly Session[]>
   /** Moves the counter from `counter` to the next; false where somebody else did, or the session is gone. */
   rotate(id: string, counter: number, times: { at: number; idleExpiresAt: number }): Promise<boolean>
   /** Ends sessions: their rows go, and until `deadUntil` their access tokens are dead. */

@@ -1,4 +1,5 @@
 import { v7 as uuidv7 } from 'uuid'
+import type { Trail } from '../auth/audit.ts'
 import type { LoggedIn } from '../auth/login.ts'
 import type { Log } from '../auth/ports.ts'
 import { InvalidGrant } from '../errors.ts'
@@ -25,9 +26,10 @@ export interface Sessions {
   tokenOf(session: Session): string
   /**
    * The session behind a refresh token that may be used now.
+   * @param trail learns whose it is, also where it is refused
    * @throws {InvalidGrant} for all others; a token that was used before ends its session, unless its reply may have been lost
    */
-  find(token: string, clientId: string, log: Log): Promise<Session>
+  find(token: string, clientId: string, log: Log, trail?: Trail): Promise<Session>
   /** Gives the session its next refresh token: one for all who present the same within the grace. @throws {InvalidGrant} */
   rotate(session: Session, log: Log): Promise<Session>
   /** Ends a session and its access tokens. */
@@ -83,19 +85,20 @@ export function createSessions({ store, refreshTokens, ...options }: SessionOpti
         authenticatedAt: loggedIn.at,
         idleExpiresAt: idleEnd(now, expiresAt)
       }
-      if (!(await store.create(session))) throw new InvalidGrant('the user is gone')
+      if (!(await store.create(session))) throw new InvalidGrant('the user is gone', { reason: 'user-gone' })
       return session
     },
     tokenOf: ({ id, counter }) => refreshTokens.issue({ session: id, counter }),
-    async find(token, clientId, log) {
+    async find(token, clientId, log, trail) {
       const found = await opened(token, clientId)
-      if (!found) throw new InvalidGrant('no live session of this client')
+      if (!found) throw new InvalidGrant('no live session of this client', { reason: 'no-session' })
       const [session, presented] = found
-      if (session.idleExpiresAt <= options.now()) throw new InvalidGrant('the session has expired')
+      noteSession(session, trail)
+      if (session.idleExpiresAt <= options.now()) throw sessionExpired()
       if (presented === session.counter) return session
       if (isRepeated(session, presented)) return { ...session, counter: presented }
       await end(session, 'a refresh token was used again', log)
-      throw new InvalidGrant('the refresh token was used before')
+      throw new InvalidGrant('the refresh token was used before', { reason: 'token-reused' })
     },
     async rotate(session, log) {
       const { id, counter, expiresAt } = session
@@ -107,9 +110,15 @@ export function createSessions({ store, refreshTokens, ...options }: SessionOpti
       const now = await store.byId(id)
       if (now && isRepeated(now, counter)) return now
       if (now) await end(now, 'a refresh token was used again', log)
-      throw new InvalidGrant('the session ended meanwhile')
+      throw new InvalidGrant('the session ended meanwhile', { reason: 'no-session' })
     },
     end,
     owned: async (token, clientId) => (await opened(token, clientId))?.[0]
   }
+}
+
+const sessionExpired = (): InvalidGrant => new InvalidGrant('the session has expired', { reason: 'session-expired' })
+
+function noteSession({ id, userId, backend, subject }: Session, trail: Trail | undefined): void {
+  if (trail) Object.assign(trail, { user: userId, backend, subject, session: id })
 }

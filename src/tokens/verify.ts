@@ -40,8 +40,13 @@ export type ClientClaims = Static<typeof ClientClaims>
 
 const isClientClaims = createShape(ClientClaims)
 
-/** What every token of ours has, a user's or a client's. */
-export const isIssued = createShape(Type.Object({ jti: Text, exp: Seconds, client_id: Text }))
+/** What every token of ours has, a user's or a client's; a backend, a session and an audience a user's only. */
+export const isIssued = createShape(
+  Type.Object({
+    ...{ jti: Text, exp: Seconds, client_id: Text, sub: Text, aud: Text },
+    ...{ backend: Type.Optional(Text), sid: Type.Optional(Text) }
+  })
+)
 
 /** The header of a compact JWS (RFC 7515 4.1), as far as it is read. */
 export interface JoseHeader {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { PermissionAnswer } from '../../src/auth/backend.ts'
+import type { PermissionAnswer, PermissionObject, PermissionRequest } from '../../src/auth/backend.ts'
 import type { Link } from '../../src/auth/link.ts'
 import { matchesPattern } from '../../src/auth/pattern.ts'
 import { permissionsOf } from '../../src/auth/permissions.ts'
@@ -37,12 +37,15 @@ const answer = (grants: string[], vetoes: string[] = [], groups: string[] = []):
 const link = (id: string, given: PermissionAnswer | Error, more: Partial<Link> = {}) =>
   fakeLink(id, { backend: fakePermissions(given), ...more })
 
-const tools = (stored: string[] = [], groups: string[] = []) => ({
+const tools = (stored: string[] = [], groups: string[] = [], onObjects: string[] = []) => ({
   users: {
     storedPermissions: async () => ({ grants: answer(stored).grants, groups }),
     groupPermissions: async (names: readonly string[]) => answer(names.map((name) => `local.${name}`)).grants
   },
   registry: { registered: async () => ['app.all', 'app.every', 'blog.add'] },
+  objects: {
+    onObject: async (_user: string, { id }: PermissionObject) => (id === '1' ? answer(onObjects).grants : [])
+  },
   anonymous: ['blog.view']
 })
 
@@ -222,4 +225,52 @@ t.test('local groups of the same name give their permissions at the place of the
   const granting = link('corp', { ...answer(['blog.add'], ['local.no']), localGroups: ['editors', 'no'] })
   t.same(await names([granting], user(['corp'])), ['blog.add', 'local.editors'])
   t.same(await names([granting], user([])), [])
+})
+
+t.test('on an object: what is held generally, or on exactly that one', async (t) => {
+  const asked: PermissionRequest[] = []
+  const perObject = (vetoes: string[] = []) =>
+    fakeLink('a', {
+      backend: {
+        ...fakePermissions(answer([])),
+        async permissions(request) {
+          asked.push(request)
+          const { object } = request
+          return object === undefined ? answer(['doc.list']) : answer([`doc.read_${object.id}`], vetoes)
+        }
+      }
+    })
+  const held = async (chain: Link[], who: User | null, id: string) =>
+    (
+      await permissionsOf(chain, who, fakeRequest(), tools(['own.one'], [], ['doc.own']), {
+        object: { type: 'doc', id }
+      })
+    ).names
+  t.same(await held([perObject()], user(['a']), '1'), ['doc.list', 'doc.own', 'doc.read_1', 'own.one'])
+  t.same(
+    asked.map(({ object }) => object),
+    [undefined, { type: 'doc', id: '1' }]
+  )
+  t.same(await held([perObject()], user(['a']), '2'), ['doc.list', 'doc.read_2', 'own.one'])
+  t.same(await held([perObject()], user([]), '1'), ['doc.own', 'own.one'])
+  t.same(await held([perObject()], null, '1'), ['blog.view', 'doc.list', 'doc.read_1'], 'anonymous')
+  t.same(await held([perObject()], user(['a'], { isActive: false }), '1'), [], 'inactive')
+  t.same(
+    await held([perObject(['doc.l*', 'doc.own'])], user(['a']), '1'),
+    ['doc.read_1', 'own.one'],
+    'a veto on the object wins within the backend, and over what is stored'
+  )
+  t.same(
+    await held([perObject(['*'])], user(['a'], { ownSuperuser: true }), '1'),
+    ['app.all', 'app.every', 'blog.add', 'doc.list', 'doc.own', 'doc.read_1', 'own.one'],
+    'superuser'
+  )
+  asked.length = 0
+  t.same(await names([perObject()], user(['a']), ['own.one']), ['doc.list', 'own.one'], 'nothing of it without one')
+  t.equal(asked.length, 1)
+  const { backend } = perObject()
+  const blind = fakeLink('a', { backend: { ...backend, ignoresObjects: true } })
+  asked.length = 0
+  t.same(await held([blind], user(['a']), '1'), ['doc.list', 'doc.own', 'own.one'])
+  t.equal(asked.length, 1, 'a backend to which all objects are one is asked once')
 })

@@ -272,3 +272,38 @@ t.test('a first login that another process finishes between two look-ups', async
   t.equal(again.id, alice.id, 'is no second identity at the same backend')
   t.equal((await store.users.byId(alice.id))?.lastLoginAt, 9)
 })
+
+t.test('an account that was seen a moment ago is written down again only where it says something new', async (t) => {
+  const ldap = fakeLink('ldap')
+  const { store, log } = await openUsers(t, [ldap])
+  let written = 0
+  const recordLoginOf: Store['users']['recordLogin'] = (record) => {
+    written++
+    return store.users.recordLogin(record)
+  }
+  const tools = {
+    store: { ...store.users, recordLogin: recordLoginOf },
+    chain: [ldap],
+    log,
+    privileged: async () => false,
+    checked: (given: Identity) => given
+  }
+  const see = (at: number, more: Partial<Login> = {}) =>
+    recordLogin({ backend: ldap, identity: fakeIdentity(), email: vouched(), at, isLogin: false, ...more }, tools)
+  const user = await see(1000)
+  t.equal((await see(2000)).id, user.id)
+  t.equal(written, 0, 'nothing new')
+  await see(3000, { isLogin: true })
+  t.equal(written, 1, 'a login')
+  await see(4000, { identity: fakeIdentity({ username: 'Alice' }) })
+  await see(4000, { identity: fakeIdentity({ username: 'Alice', attributes: { firstName: 'A' } }) })
+  await see(4000, { identity: fakeIdentity({ username: 'Alice', attributes: { firstName: 'A' }, isSuperuser: true }) })
+  t.equal(written, 4, 'another name, field or right')
+  const same = { identity: fakeIdentity({ username: 'Alice', attributes: { firstName: 'A' }, isSuperuser: true }) }
+  await see(5000, { ...same, email: vouched('new@example.com') })
+  t.match(await store.users.byEmail('new@example.com'), { id: user.id })
+  await see(303_999, { ...same, email: vouched('new@example.com') })
+  t.equal(written, 5)
+  await see(305_000, { ...same, email: vouched('new@example.com') })
+  t.equal(written, 6, 'five minutes later')
+})

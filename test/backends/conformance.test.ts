@@ -2,12 +2,14 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { Backend } from '../../src/auth/backend.ts'
 import type { BackendDefinition, BackendTools } from '../../src/auth/define-backend.ts'
+import { httpBackend } from '../../src/backends/http/index.ts'
 import { ldapBackend } from '../../src/backends/ldap/index.ts'
 import { localBackend } from '../../src/backends/local.ts'
 import { staticBackend } from '../../src/backends/static.ts'
 import { openPasswords } from '../../src/passwords/argon2.ts'
 import { openStore } from '../../src/store/index.ts'
 import { temporaryFolder } from '../latchkey.ts'
+import { startSampleService } from '../servers/http-service.ts'
 import { peopleBase, person, serviceAccount, userPassword } from '../servers/ldap-fixtures.ts'
 import { needs } from '../servers/needs.ts'
 import { startSlapd } from '../servers/slapd.ts'
@@ -91,6 +93,22 @@ t.test('ldap', { skip: needs('slapd') }, async (t) => {
       password: userPassword,
       breakSource: slapd.kill,
       secrets: [serviceAccount.password]
+    }
+  })
+})
+
+t.test('http', async (t) => {
+  await conformanceOf(t, async (t) => {
+    const secret = 'canary-of-the-signature-32-bytes-long'
+    const service = await startSampleService(t, secret)
+    return {
+      backend: open(t, httpBackend, { url: service.url, secret }),
+      passwords,
+      username: 'alice',
+      password: 'wonderland',
+      disabled: { username: 'bob', password: 'looking-glass' },
+      breakSource: service.stop,
+      secrets: [secret]
     }
   })
 })

@@ -27,6 +27,7 @@ t.test('the server loads nothing that only other commands or a page need', async
     'typebox',
     'yaml',
     'jose',
+    'undici',
     '@fastify/swagger',
     '@fastify/swagger-ui',
     '@clack/prompts',

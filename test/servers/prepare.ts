@@ -11,6 +11,8 @@ const executables = [
   { name: 'mariadb-install-db', packageName: 'mariadb-server', tests: 'MySQL' },
   { name: 'mariadb', packageName: 'mariadb-client', tests: 'MySQL' },
   { name: 'openssl', packageName: 'openssl', tests: 'TLS' },
+  { name: 'mkpasswd', packageName: 'whois', tests: 'crypt' },
+  { name: 'htpasswd', packageName: 'apache2-utils', tests: 'Apache hash' },
   { name: 'nginx', packageName: 'nginx-light', tests: 'gateway' },
   { name: 'python3', packageName: 'python3', tests: 'Python' },
   {
@@ -22,6 +24,9 @@ const executables = [
 
 /** Modules of Debian's own Python, likewise. */
 const modules = [
+  { name: 'django', packageName: 'python3-django', tests: 'Django hash' },
+  { name: 'argon2', packageName: 'python3-argon2', tests: 'Django hash' },
+  { name: 'bcrypt', packageName: 'python3-bcrypt', tests: 'Django hash' },
   { name: 'jwt', packageName: 'python3-jwt', tests: 'PyJWT' },
   { name: 'authlib', packageName: 'python3-authlib', tests: 'Authlib' },
   { name: 'requests', packageName: 'python3-requests', tests: 'Authlib' },

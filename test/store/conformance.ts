@@ -1,4 +1,5 @@
 import type { Test } from 'tap'
+import { eventOf } from '../../src/audit/event.ts'
 import type { User } from '../../src/auth/user-store.ts'
 import type { Session } from '../../src/tokens/session-store.ts'
 import { at, identity, newUser, open, startProcess, type World } from './world.ts'
@@ -208,6 +209,24 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
       'taken'
     )
     t.same(await users.byId(user.id), user)
+  })
+
+  test('of writes at once, those that fail fail alone', async (t, { store: { users, sessions } }) => {
+    await created(users.create(newUser('taken@example.com')))
+    const user = await created(users.create(newUser('ann@example.com'), identity('corp', '1')))
+    const seen = identity('corp', '1', { username: 'other', lastSeenAt: at + 1 })
+    const email = { value: 'taken@example.com', vouched: true }
+    const idOf = (n: number) => `019a9c5e-7d1c-7c3a-9a51-5f6f4f1f0c${String(n).padStart(2, '0')}`
+    const outcomes = await Promise.all([
+      sessions.create(sessionOf(user.id, { id: idOf(1) })),
+      users.recordLogin({ userId: user.id, identity: seen, email, at: at + 1 }),
+      sessions.create(sessionOf('nobody', { id: idOf(2) })),
+      users.recordLogin({ userId: user.id, identity: identity('corp', '1'), at: at + 2 }),
+      sessions.create(sessionOf(user.id, { id: idOf(3) }))
+    ])
+    t.same(outcomes, [true, 'taken', false, 'recorded', true])
+    t.match(await users.byId(user.id), { email: 'ann@example.com', lastLoginAt: at + 2 })
+    t.same((await sessions.ofUser(user.id)).map(({ id }) => id).sort(), [idOf(1), idOf(3)])
   })
 
   test('a login does not move an identity that went to another user meanwhile', async (t, { store: { users } }) => {
@@ -482,16 +501,23 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
       ['Blog', 'blog']
     )
     const both = [secret('new'), secret('é', at + 1000)]
-    t.same((await Promise.all([1, 2, 3].map(() => clients.replaceSecrets(client('blog'), both, at)))).sort(), [
-      false,
-      false,
-      true
-    ])
-    t.match(await clients.byId('blog'), { secrets: both, updatedAt: at + 1, createdAt: at })
+    const definition = { grants: ['client_credentials'] }
+    const replace = () => clients.replace(client('blog'), { definition, secrets: both }, at)
+    t.equal((await Promise.all([1, 2, 3].map(replace))).filter((written) => written !== undefined).length, 1)
+    t.same(await clients.byId('blog'), { id: 'blog', definition, secrets: both, updatedAt: at + 1, createdAt: at })
     t.same((await clients.byId('Blog'))?.secrets, [secret('é')])
-    t.equal(await clients.delete('blog'), true)
+    await clients.create(client('blog%'))
+    const ids = async (search: string, cursor: string, limit = 9) =>
+      (await clients.list({ search, cursor, limit })).map(({ id }) => id)
+    t.same(await ids('', ''), ['Blog', 'blog', 'blog%'])
+    t.same(await ids('', '', 1), ['Blog'])
+    t.same(await ids('', 'Blog'), ['blog', 'blog%'])
+    t.same(await ids('blog', ''), ['blog', 'blog%'])
+    t.same(await ids('blog%', ''), ['blog%'], 'a prefix is no pattern')
+    t.equal(await clients.delete('blog', at), false, 'it was changed since')
+    t.equal(await clients.delete('blog', at + 1), true)
     t.equal(await clients.delete('blog'), false)
-    t.equal(await clients.replaceSecrets(client('blog'), both, at), false)
+    t.equal(await replace(), undefined)
     t.equal(await clients.byId('blog'), undefined)
   })
 
@@ -509,6 +535,154 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.equal(await store.usedAssertions.use('one', at + 9), true)
   })
 
+  test('a permission on an object belongs to a user or a group, once', async (t, { store, url }) => {
+    const { users, objectGrants: grants, permissions } = store
+    const ann = await created(users.create(newUser('ann@example.com')))
+    const bob = await created(users.create(newUser('bob@example.com')))
+    await users.joinGroups(bob.id, ['editors', 'writers'], at)
+    const post = { type: 'post', id: '1' }
+    const own = { holder: { user: ann.id }, permission: 'blog.change_post', object: post }
+    const shared = { holder: { group: 'editors' }, permission: 'blog.change_post', object: post }
+    t.equal(await grants.grant(own), 'granted')
+    t.equal(await grants.grant(own), 'present')
+    t.equal(await grants.grant(shared), 'granted')
+    t.equal(await grants.grant({ ...shared, holder: { group: 'writers' } }), 'granted')
+    t.same(await permissions.registered(), ['blog.change_post'], 'a permission that nobody declared is registered')
+    for (const holder of [{ user: 'nobody' }, { group: 'nobody' }]) {
+      t.equal(await grants.grant({ ...own, holder, permission: 'blog.no' }), 'no-holder')
+      t.equal(await grants.revoke({ ...own, holder }), false)
+    }
+    t.same(await permissions.registered(), ['blog.change_post'])
+
+    const origin = (from: string) => ({ permission: 'blog.change_post', origin: `${from}, on post 1` })
+    t.same(await grants.onObject(ann.id, post), [origin('the user itself')])
+    const bobs = await grants.onObject(bob.id, post)
+    t.same(bobs.map(({ origin }) => origin).sort(), ['group editors, on post 1', 'group writers, on post 1'])
+    for (const id of ['2', ' 1', '1 ', '', '１']) t.same(await grants.onObject(ann.id, { type: 'post', id }), [], id)
+    for (const type of ['Post', 'post ']) t.same(await grants.onObject(ann.id, { type, id: '1' }), [])
+
+    const replica = await open(url)
+    t.teardown(() => replica.close())
+    const late = { ...own, object: { type: 'post', id: 'é' } }
+    const race = await Promise.all(
+      Array.from({ length: 20 }, (_, n) => (n % 2 ? store : replica).objectGrants.grant(late))
+    )
+    t.equal(race.filter((answer) => answer === 'granted').length, 1, 'of twenty at once one grants it')
+    t.same((await Promise.all([1, 2, 3].map(() => grants.revoke(late)))).sort(), [false, false, true])
+    t.equal(await grants.revoke({ ...own, permission: 'blog.other' }), false)
+    t.equal(await grants.revoke(shared), true)
+    t.same((await grants.onObject(bob.id, post)).length, 1)
+    t.same((await grants.list({}, { limit: 9 })).items.length, 2)
+  })
+
+  test('object grants are listed by whatever is known of them, page by page', async (t, { store }) => {
+    const { users, objectGrants: grants } = store
+    const [ann, bob] = await Promise.all(
+      ['ann', 'bob'].map((name) => created(users.create(newUser(`${name}@example.com`))))
+    )
+    if (!ann || !bob) throw new Error('taken')
+    await users.joinGroups(ann.id, ['b', 'a'], at)
+    const holders = [{ user: ann.id }, { user: bob.id }, { group: 'a' }, { group: 'b' }]
+    for (const holder of holders)
+      for (const permission of ['p.x', 'p.y'])
+        for (const id of ['1', '2', 'ü'])
+          t.equal(await grants.grant({ holder, permission, object: { type: id === '1' ? 's' : 't', id } }), 'granted')
+    const all = async (filter: Parameters<typeof grants.list>[0], limit: number) => {
+      const found: string[] = []
+      for (let after: string | null | undefined; after !== null; ) {
+        const page = await grants.list(filter, { limit, ...(after ? { after } : {}) })
+        found.push(...page.items.map((item) => JSON.stringify(item)))
+        t.ok(page.items.length <= limit)
+        after = page.next
+      }
+      return found
+    }
+    const expected: ReadonlyArray<readonly [Parameters<typeof grants.list>[0], number]> = [
+      [{}, 24],
+      [{ holder: { user: ann.id } }, 6],
+      [{ holder: { group: 'b' } }, 6],
+      [{ holder: { group: 'c' } }, 0],
+      [{ holder: { user: 'nobody' } }, 0],
+      [{ permission: 'p.x' }, 12],
+      [{ permission: 'p.z' }, 0],
+      [{ objectType: 't' }, 16],
+      [{ objectType: 't', objectId: 'ü' }, 8],
+      [{ objectType: 't', objectId: 'ü', permission: 'p.y' }, 4],
+      [{ objectType: 's', objectId: 'ü' }, 0],
+      [{ holder: { user: bob.id }, permission: 'p.y', objectType: 't' }, 2],
+      [{ objectId: '1' }, 0]
+    ]
+    for (const [filter, count] of expected) {
+      const whole = await all(filter, 1000)
+      t.equal(new Set(whole).size, count, JSON.stringify(filter))
+      for (const limit of [1, 5]) t.same(await all(filter, limit), whole, `${JSON.stringify(filter)} by ${limit}`)
+    }
+    t.same(await grants.list({}, { after: 'nonsense', limit: 5 }), { items: [], next: null })
+  })
+
+  test('who may hold a permission, and on what, is found in pages', async (t, { store }) => {
+    const { users, objectGrants: grants, permissions, permissionSearch: search } = store
+    const create = (name: string, more = {}) => created(users.create(newUser(`${name}@example.com`, more)))
+    const direct = await create('direct')
+    const member = await create('member')
+    const owner = await create('owner')
+    const sharer = await create('sharer')
+    const root = await create('root', { isSuperuser: true })
+    const made = await create('made')
+    await create('nobody')
+    await users.link(made.id, identity('corp', 'made', { isSuperuser: true }))
+    await users.grantPermissions(direct.id, ['p.x'])
+    await users.joinGroups(member.id, ['holders', 'more'], at)
+    await users.joinGroups(sharer.id, ['sharers'], at)
+    const one = { type: 'doc', id: '1' }
+    for (const id of ['1', '2', '3']) {
+      await grants.grant({ holder: { user: owner.id }, permission: 'p.x', object: { type: 'doc', id } })
+      await grants.grant({ holder: { group: 'sharers' }, permission: 'p.x', object: { type: 'doc', id: `${id}${id}` } })
+    }
+    await grants.grant({ holder: { group: 'sharers' }, permission: 'p.x', object: one })
+    await grants.grant({ holder: { user: sharer.id }, permission: 'p.x', object: one })
+    await grants.grant({ holder: { user: direct.id }, permission: 'p.y', object: one })
+
+    type Paged<Item> = { items: readonly Item[]; next: string | null }
+    const pages = async <Item>(
+      ask: (page: { after?: string; limit: number }) => Promise<Paged<Item>>,
+      limit: number
+    ) => {
+      const found: Item[] = []
+      for (let after: string | null | undefined; after !== null; ) {
+        const page = await ask({ limit, ...(after ? { after } : {}) })
+        found.push(...page.items)
+        after = page.next
+      }
+      return found
+    }
+    const holders = (permission: string, object?: { type: string; id: string }) => (limit: number) =>
+      pages((page) => search.candidates(permission, object, page), limit).then((found) => found.map(({ id }) => id))
+    const ids = (...list: Array<{ id: string }>) => list.map(({ id }) => id).sort()
+    for (const limit of [1, 2, 100]) {
+      t.same(await holders('p.x')(limit), ids(direct, root, made))
+      t.same(await holders('p.x', one)(limit), ids(direct, owner, sharer, root, made))
+      t.same(
+        await holders('p.y', { type: 'doc', id: '2' })(limit),
+        ids(root, made),
+        'superusers hold what is registered'
+      )
+      t.same(await holders('p.nobody', one)(limit), [], 'and nothing else')
+      const objects = (permission: string, who: { id: string }) =>
+        pages((page) => search.objectsOf(who.id, permission, 'doc', page), limit)
+      t.same(await objects('p.x', owner), ['1', '2', '3'])
+      t.same(await objects('p.x', sharer), ['1', '11', '22', '33'])
+      t.same(await objects('p.y', owner), [])
+      t.same(await pages((page) => search.objects('doc', page), limit), ['1', '11', '2', '22', '3', '33'])
+    }
+    t.same(await search.objectsOf(owner.id, 'p.x', 'Doc', { limit: 9 }), { items: [], next: null })
+    t.match(
+      (await search.candidates('p.x', undefined, { limit: 9 })).items.find(({ id }) => id === made.id)?.identities,
+      [{ backend: 'corp' }]
+    )
+    await permissions.declare({})
+  })
+
   test('an error that leaves the store holds no parameters', async (t, { store: { users } }) => {
     const tooLong = newUser('ann@example.com', { passwordHash: 'a secret hash' })
     const error = await users
@@ -524,5 +698,54 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     await t.rejects(users.byEmail(forged), TypeError)
     await t.rejects(accounts.byEmail(forged), TypeError)
     await t.rejects(users.byIdentity(['corp'] as never, undefined as never), TypeError)
+  })
+
+  test('events are found newest first, by user, client, kind and time, in pages', async (t, { store: { audit } }) => {
+    const events = Array.from({ length: 30 }, (_, index) =>
+      eventOf({
+        ...{ kind: index % 3 === 0 ? 'login' : 'refresh', outcome: 'success', user: `user-${index % 2}` },
+        ...{ client: index < 10 ? 'web' : 'Web', details: { names: ['a', 'ü😀'], isActive: false, count: index } }
+      })
+    )
+    await audit.append([])
+    await audit.append(events.slice(0, 20))
+    for (const event of events.slice(20)) await audit.append([event])
+    const newestFirst = events.toReversed()
+    t.same(await audit.find({ limit: 30 }), { items: newestFirst, next: null })
+    const seen: unknown[] = []
+    let cursor: string | null = ''
+    for (let pages = 0; cursor !== null; pages++) {
+      const page = await audit.find({ limit: 7, ...(cursor === '' ? {} : { cursor }) })
+      seen.push(...page.items)
+      cursor = page.next
+      t.ok(pages < 5)
+    }
+    t.same(seen, newestFirst)
+    const of = async (filter: object) => (await audit.find({ limit: 100, ...filter })).items
+    t.same(
+      await of({ user: 'user-1', kind: 'login' }),
+      newestFirst.filter((event) => event.user === 'user-1' && event.kind === 'login')
+    )
+    t.same(await of({ client: 'web' }), events.slice(0, 10).reverse(), 'compared as bytes')
+    t.same(await of({ user: 'user-1 ' }), [])
+    const [first, last] = [events[0]?.at ?? 0, events[29]?.at ?? 0]
+    t.same(await of({ since: first, until: last }), newestFirst, 'both ends belong to it')
+    t.same(await of({ until: first - 1 }), [])
+    t.same(await of({ since: last + 1 }), [])
+    t.same(await of({ since: -1, until: Number.MAX_SAFE_INTEGER }), newestFirst)
+    await t.rejects(audit.append(events.slice(0, 1)), 'an event is written once')
+  })
+
+  test('old events go in small batches, the oldest first', async (t, { store: { audit } }) => {
+    const aged = (days: number, count: number) =>
+      Array.from({ length: count }, () => {
+        const time = (Date.now() - days * 86_400_000).toString(16).padStart(12, '0')
+        const event = eventOf({ kind: 'login', outcome: 'success' })
+        return { ...event, id: `${time.slice(0, 8)}-${time.slice(8)}${event.id.slice(13)}` }
+      })
+    await audit.append([...aged(100, 5), ...aged(95, 3), ...aged(89, 2)])
+    const before = Date.now() - 90 * 86_400_000
+    t.same([await audit.removeBefore(before, 4), await audit.removeBefore(before, 4)], [4, 4])
+    t.same([await audit.removeBefore(before, 4), (await audit.find({ limit: 9 })).items.length], [0, 2])
   })
 }

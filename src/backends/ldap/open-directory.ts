@@ -1,8 +1,9 @@
 import type { BackendMetrics, Log } from '../../auth/ports.ts'
 import { milliseconds } from '../../config/units.ts'
+import { secureContextReader } from '../secure-context.ts'
 import { createDirectory, type Directory } from './connections/directory.ts'
+import { LdapFailure } from './connections/failure.ts'
 import type { PoolLimits } from './connections/pool.ts'
-import { secureContextReader } from './connections/secure-context.ts'
 import { openServer } from './connections/server.ts'
 import { createServerList } from './connections/server-list.ts'
 import { parseServerUrl } from './connections/server-url.ts'
@@ -48,7 +49,11 @@ const createReferralReport = (backend: string, { log, metrics }: DirectoryTools)
 export const openDirectory = (id: string, options: LdapOptions, tools: DirectoryTools): Directory => {
   const { startTls = false, tls = {}, bind, strategy } = options
   const { log, baseFolder, resolveSrv } = tools
-  const secureContext = secureContextReader(tls, baseFolder)
+  const secureContext = secureContextReader(
+    tls,
+    baseFolder,
+    (message, cause) => new LdapFailure('tls', message, { cause })
+  )
   const pins = tls.pin === undefined ? [] : [tls.pin].flat()
   const { serverName } = tls
   const pool = poolLimits(options)

@@ -149,6 +149,7 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
   return {
     takes: ['password'],
     authorizesAll: options.authorizeAll === true,
+    ignoresObjects: true,
     authenticate: answered(async (credentials: Credentials, context: AuthenticateContext) =>
       credentials.kind === 'password' ? authenticate(credentials, context) : { outcome: 'unknown' }
     ),

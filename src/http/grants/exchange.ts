@@ -61,9 +61,10 @@ async function exchangeOurs(
   { audience, scope }: Wanted,
   asked: GrantRequest
 ): Promise<IssuedToken> {
-  const { client, context, parts } = asked
+  const { client, context, parts, trail } = asked
   if (body.subject_token_type === idTokenType) throw invalidSubject('no ID token is ours')
   const { claims, user } = await subjectOf(body.subject_token, asked)
+  Object.assign(trail, { user: user.id, backend: claims.backend, session: claims.sid })
   const backend = parts.login.chain.find(({ id }) => id === claims.backend)
   if (!backend) throw invalidSubject()
   const deadline = performance.now() + parts.login.timeoutMs
@@ -73,6 +74,7 @@ async function exchangeOurs(
   const answer = await issueAccessToken(
     {
       ...{ loggedIn, clientId: client.id, audience, scope, amr: claims.amr ?? [], sid: claims.sid, log: context.log },
+      trail,
       notAfter: session?.expiresAt ?? claims.exp * 1000,
       act: { sub: client.id, ...(claims.act ? { act: claims.act } : {}) },
       ...ttlOf(client),

@@ -1,5 +1,7 @@
 import type { FastifyRequest } from 'fastify'
+import type { Trail } from '../../auth/audit.ts'
 import type { RequestContext } from '../../auth/question.ts'
+import type { Audited } from '../audited.ts'
 import type { Client } from '../client.ts'
 import type { AppParts } from '../parts.ts'
 
@@ -10,6 +12,8 @@ export interface GrantRequest {
   readonly parts: AppParts
   /** What the request says of the audience. */
   readonly target: { readonly audience: readonly string[]; readonly resource: readonly string[] }
+  /** What its event is made of. */
+  readonly trail: Trail
   /** For the questions to the backends, without the deadline. */
   readonly context: Omit<RequestContext, 'deadline'>
 }
@@ -23,15 +27,18 @@ interface Target {
 export function grantContext(
   body: Target,
   client: Client,
-  request: FastifyRequest
-): Pick<GrantRequest, 'target' | 'context'> {
+  request: FastifyRequest,
+  audited: Audited
+): Pick<GrantRequest, 'target' | 'context' | 'trail'> {
   return {
+    trail: audited.trail,
     target: { audience: list(body.audience), resource: list(body.resource) },
     context: {
       log: request.log,
       clientId: client.id,
       ip: client.ip,
-      isGone: () => request.raw.socket.destroyed
+      isGone: () => request.raw.socket.destroyed,
+      ...audited
     }
   }
 }

@@ -25,12 +25,12 @@ export interface Manner {
 export async function issueForLogin(
   loggedIn: LoggedIn,
   { audience, scope }: Wanted,
-  { client, context, parts }: GrantRequest,
+  { client, context, parts, trail }: GrantRequest,
   manner: Manner
 ): Promise<IssuedToken> {
   const until = loggedIn.proof && { notAfter: loggedIn.proof.until }
   const issue = {
-    ...{ loggedIn, clientId: client.id, audience, scope, log: context.log },
+    ...{ loggedIn, clientId: client.id, audience, scope, log: context.log, trail },
     ...{ ...manner, ...ttlOf(client), ...until }
   }
   if (!client.mayUse('refresh_token')) return issueAccessToken(issue, parts.tokens)

@@ -14,9 +14,9 @@ import { type GrantRequest, ttlOf } from './grant.ts'
  * has, less on request.
  */
 export async function refresh(body: Static<typeof RefreshGrant>, asked: GrantRequest): Promise<IssuedToken> {
-  const { client, context, parts } = asked
+  const { client, context, parts, trail } = asked
   const { sessions } = parts
-  const session = await sessions.find(body.refresh_token, client.id, context.log)
+  const session = await sessions.find(body.refresh_token, client.id, context.log, trail)
   const audience = audienceOf(session, asked)
   const scope = scopeOf(session, body.scope)
   const loggedIn = await again(session, asked)
@@ -24,7 +24,7 @@ export async function refresh(body: Static<typeof RefreshGrant>, asked: GrantReq
   const answer = await issueAccessToken(
     {
       ...{ loggedIn, clientId: client.id, audience, scope, amr: session.amr, log: context.log, sid: session.id },
-      ...{ notAfter: session.expiresAt, ...ttlOf(client) },
+      ...{ notAfter: session.expiresAt, trail, ...ttlOf(client) },
       // The session began with an exchange, in which the client acts for the user (RFC 8693 4.1).
       ...(loggedIn.backend.backend.takes.includes('token') ? { act: { sub: client.id } } : {})
     },
@@ -40,7 +40,7 @@ export async function refresh(body: Static<typeof RefreshGrant>, asked: GrantReq
 /** The session's own audience, for as long as it is the client's. @throws {InvalidTarget} another one is asked for */
 function audienceOf({ audience }: Session, { target, client }: GrantRequest): Audience {
   const own = client.audiences.filter(({ id }) => id === audience)
-  if (own.length === 0) throw new InvalidGrant('its audience is no longer the client’s')
+  if (own.length === 0) throw new InvalidGrant('its audience is no longer the client’s', { reason: 'not-for-client' })
   if ([...target.audience, ...target.resource].some((name) => name !== audience)) throw new InvalidTarget()
   return chooseAudience(target, own)
 }
@@ -61,6 +61,6 @@ async function again(session: Session, { client, context, parts }: GrantRequest)
   } catch (error) {
     if (!(error instanceof LoginOver)) throw error
     await parts.sessions.end(session, error.reason, context.log)
-    throw new InvalidGrant(error)
+    throw new InvalidGrant(error, { reason: 'login-over' })
   }
 }

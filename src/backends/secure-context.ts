@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { createSecureContext, type SecureContext, type SecureVersion } from 'node:tls'
-import { LdapFailure } from './failure.ts'
 
 /** Files and limits of TLS, as in the options. */
 export interface TlsFiles {
@@ -13,8 +12,15 @@ export interface TlsFiles {
 
 const freshMs = 60_000
 
-/** The TLS settings for new connections; the files are read again after a minute, or at once after a mistake in them. */
-export const secureContextReader = (files: TlsFiles, baseFolder: string): (() => Promise<SecureContext>) => {
+/**
+ * The TLS settings for new connections; the files are read again after a minute, or at once after a mistake in them.
+ * @param failure what is thrown where the files can't be used
+ */
+export const secureContextReader = (
+  files: TlsFiles,
+  baseFolder: string,
+  failure: (message: string, cause: unknown) => Error
+): (() => Promise<SecureContext>) => {
   let current: { readonly context: Promise<SecureContext>; readonly since: number } | undefined
   const file = async (name: string | undefined) =>
     name === undefined ? undefined : readFile(resolve(baseFolder, name))
@@ -29,7 +35,7 @@ export const secureContextReader = (files: TlsFiles, baseFolder: string): (() =>
       })
     } catch (cause) {
       current = undefined
-      throw new LdapFailure('tls', 'the certificate files cannot be used', { cause })
+      throw failure('the certificate files cannot be used', cause)
     }
   }
   return () => {

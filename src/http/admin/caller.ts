@@ -1,0 +1,55 @@
+import type { FastifyRequest } from 'fastify'
+import { isSuperuser } from '../../auth/permissions.ts'
+import type { User } from '../../auth/user-store.ts'
+import { InsufficientScope, InvalidToken } from '../../errors.ts'
+import { scopeOf } from '../../tokens/audience.ts'
+import type { AccessClaims } from '../../tokens/verify.ts'
+import { type Bearer, bearerOf } from '../bearer.ts'
+import { livePermissions } from '../live-permissions.ts'
+import type { AppParts } from '../parts.ts'
+import type { Access } from './scope.ts'
+
+/** Who calls, and what they may do at this moment. */
+export interface Caller {
+  readonly user: User
+  readonly claims: AccessClaims
+  /** Active, and not narrowed by the token's scope. */
+  readonly isSuperuser: boolean
+  /** Whether they hold a permission now and the token's scope leaves it to them. */
+  holds(permission: string): boolean
+}
+
+const callers = new WeakMap<FastifyRequest, Caller>()
+
+/** Who calls; known in every route of a guarded scope. */
+export function callerOf(request: FastifyRequest): Caller {
+  const caller = callers.get(request)
+  if (caller === undefined) throw new Error('a route outside of a guarded scope asks who calls')
+  return caller
+}
+
+/**
+ * Lets a request in whose bearer has what the route asks for: a live user of ours, by a token for the issuer itself, with the
+ * permission as it is now.
+ * @param access absent for what is no route: nobody without a token learns that it is none
+ * @throws {InvalidToken} {InsufficientScope} {TemporarilyUnavailable} the permissions can't be told now
+ */
+export async function admit(request: FastifyRequest, access: Access | undefined, parts: AppParts): Promise<void> {
+  const bearer = await bearerOf(request, parts)
+  const { claims, user } = bearer
+  if (claims.aud !== parts.tokens.issuer) throw new InvalidToken('for another audience')
+  const needsPermissions = access !== undefined && access !== 'self'
+  const caller = needsPermissions ? await withPermissions(request, bearer, parts) : alone(user, claims)
+  if (needsPermissions && !caller.holds(access)) throw new InsufficientScope()
+  callers.set(request, caller)
+}
+
+const alone = (user: User, claims: AccessClaims): Caller => ({ user, claims, isSuperuser: false, holds: () => false })
+
+async function withPermissions(request: FastifyRequest, bearer: Bearer, parts: AppParts): Promise<Caller> {
+  const { names } = await livePermissions(bearer, request, parts)
+  const { user, claims } = bearer
+  const held = new Set(names)
+  const isAll = user.isActive && scopeOf(claims) === undefined && isSuperuser(parts.login.chain, user)
+  return { user, claims, isSuperuser: isAll, holds: (permission) => isAll || held.has(permission) }
+}

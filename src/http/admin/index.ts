@@ -1,0 +1,21 @@
+import type { AppParts } from '../parts.ts'
+import type { App } from '../server.ts'
+import { backendRoutes } from './backends.ts'
+import { clientRoutes } from './clients.ts'
+import { keyRoutes } from './keys.ts'
+import { guardedScope } from './scope.ts'
+import { sessionRoutes } from './sessions.ts'
+
+/** `/admin`: administration over HTTP, for holders of the service's own permissions. */
+export async function adminRoutes(app: App, parts: AppParts): Promise<void> {
+  await app.register(
+    async (admin: App) => {
+      guardedScope(admin, parts)
+      clientRoutes(admin, parts)
+      sessionRoutes(admin, parts)
+      keyRoutes(admin, parts)
+      backendRoutes(admin, parts)
+    },
+    { prefix: '/admin' }
+  )
+}

@@ -1,0 +1,111 @@
+import { Conflict, NotFound, SetByConfiguration } from '../../errors.ts'
+import { keyAsJson, type RotationRefusal, revokeKeyById, rotateKeys } from '../../tokens/key-administration.ts'
+import type { AppParts } from '../parts.ts'
+import { KeyRotation, RotatedKeys, SigningKey } from '../schemas/admin/keys.ts'
+import { ById, listQuery, nothing, pageOf as pageSchema } from '../schemas/admin/words.ts'
+import { bodyProblems, problems } from '../schemas/problems.ts'
+import { ref } from '../schemas/words.ts'
+import type { App } from '../server.ts'
+import { bodyMayMiss } from './body.ts'
+import { callerOf } from './caller.ts'
+import { pageOf, positionOf } from './page.ts'
+
+const common = { tags: ['administration'], security: [{ bearer: [] }] }
+
+const refusals: Readonly<Record<RotationRefusal, string>> = {
+  'not-signed-with': 'No token is signed with this algorithm',
+  'no-key': 'There is no key yet',
+  'from-file': 'The key comes from a file of the configuration: put another file there',
+  lost: 'Somebody else is changing the keys: look at them, and try again'
+}
+
+/** `/admin/keys`: what tokens are signed with. */
+export function keyRoutes(admin: App, parts: AppParts): void {
+  const { store } = parts.administration.keys
+  admin.get(
+    '/keys',
+    {
+      config: { access: 'latchkey.view_key' },
+      schema: {
+        operationId: 'listKeys',
+        summary: 'The signing keys, oldest first',
+        ...common,
+        querystring: listQuery({}),
+        response: { 200: pageSchema(SigningKey, 'The keys, without their private halves'), ...problems(400) }
+      }
+    },
+    async ({ query: { limit, cursor } }) => {
+      const all = await store.all()
+      const after = positionOf(cursor)
+      const from = after === undefined ? 0 : all.findIndex(({ kid }) => kid === after) + 1
+      return pageOf(all.slice(from), limit, ({ kid }) => kid, keyAsJson)
+    }
+  )
+  admin.get(
+    '/keys/:id',
+    {
+      config: { access: 'latchkey.view_key' },
+      schema: {
+        operationId: 'readKey',
+        summary: 'One signing key, by its kid',
+        ...common,
+        params: ById,
+        response: { 200: ref(SigningKey), ...problems(404) }
+      }
+    },
+    async ({ params }) => {
+      const key = (await store.all()).find(({ kid }) => kid === params.id)
+      if (!key) throw new NotFound()
+      return keyAsJson(key)
+    }
+  )
+  admin.post(
+    '/keys/rotate',
+    {
+      config: { access: 'latchkey.change_key' },
+      preValidation: bodyMayMiss,
+      schema: {
+        operationId: 'rotateKeys',
+        summary: 'Publish the next keys, which sign a quarter of an hour later',
+        ...common,
+        body: ref(KeyRotation),
+        response: { 200: ref(RotatedKeys), ...bodyProblems(409) }
+      }
+    },
+    async (request) => {
+      const { keys } = parts.administration
+      const rotated = await rotateKeys(await store.all(), request.body, keys)
+      if (rotated === 'from-file') throw new SetByConfiguration(refusals[rotated])
+      if (typeof rotated === 'string') throw new Conflict(refusals[rotated])
+      await parts.tokens.keys.refresh()
+      const kids = rotated.map(({ kid }) => kid)
+      request.log.info({ event: 'keys_rotated', keys: kids, by: callerOf(request).user.id }, 'keys rotated')
+      const now = await store.all()
+      return { items: now.filter(({ kid }) => kids.includes(kid)).map(keyAsJson) }
+    }
+  )
+  admin.delete(
+    '/keys/:id',
+    {
+      config: { access: 'latchkey.change_key' },
+      schema: {
+        operationId: 'revokeKey',
+        summary: 'Revoke a signing key, and its tokens with it',
+        description: 'Where it was current, another one signs at once. Tokens that it signed are refused from now on.',
+        ...common,
+        params: ById,
+        response: { 204: nothing('It is revoked'), ...problems(404, 409) }
+      }
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const { outcome } = await revokeKeyById(id, await store.all(), parts.administration.keys)
+      if (outcome === 'not-found') throw new NotFound()
+      if (outcome === 'lost') throw new Conflict(refusals.lost)
+      await parts.tokens.keys.refresh()
+      if (outcome === 'revoked')
+        request.log.info({ event: 'key_revoked', key: id, by: callerOf(request).user.id }, 'key revoked')
+      return reply.code(204).send(null)
+    }
+  )
+}

@@ -1,0 +1,71 @@
+import type { FastifyRequest } from 'fastify'
+import type { AuditKind, AuditOutcome, Trail } from '../auth/audit.ts'
+import { InvalidGrant, Refusal, SlowDown, TemporarilyUnavailable } from '../errors.ts'
+import { addressOf } from './address.ts'
+import type { AppParts } from './parts.ts'
+
+/** What goes along with an act for its event. */
+export interface Audited {
+  readonly trail: Trail
+  /** Writes a refusal down, once; see `RequestContext.refused`. */
+  readonly refused: (error: unknown) => Promise<void>
+}
+
+/** Acts that end with an access token. */
+const issuing: readonly AuditKind[] = ['login', 'refresh', 'exchange', 'client_token']
+
+/**
+ * Runs an act, and writes down how it ended before anybody is answered: where a success can't be written, it is none.
+ * What the act noted on its trail is in the event; `isQuiet` says of a success that it is none to write down.
+ * @throws {TemporarilyUnavailable} it can't be written down, and whatever `act` throws
+ */
+export async function audited<Answer>(
+  kind: AuditKind,
+  request: FastifyRequest,
+  parts: AppParts,
+  act: (audited: Audited) => Promise<Answer>,
+  isQuiet: (answer: Answer) => boolean = () => false
+): Promise<Answer> {
+  const trail: Trail = { kind, request: request.id, ip: addressOf(request) }
+  let answer: Answer
+  const written = new WeakSet<object>()
+  const refused = async (error: unknown): Promise<void> => {
+    if (!(error instanceof Error) || written.has(error)) return
+    written.add(error)
+    await recordRefusal(trail, error, request, parts)
+  }
+  try {
+    answer = await act({ trail, refused })
+    if (issuing.includes(kind) && trail.jti === undefined) throw new Error(`a token of ${kind} left no trail`)
+  } catch (error) {
+    await refused(error)
+    throw error
+  }
+  if (!isQuiet(answer)) await parts.audit.record({ ...trail, outcome: 'success' }, request.log)
+  return answer
+}
+
+/** Refusals by a limit are counted where they are answered. */
+async function recordRefusal(trail: Trail, error: Error, request: FastifyRequest, parts: AppParts): Promise<void> {
+  if (error instanceof SlowDown) return
+  const found = error instanceof InvalidGrant ? await holderOf(trail, parts) : {}
+  await parts.audit.record({ ...trail, ...found, outcome: outcomeOf(error), reason: reasonOf(error) }, request.log)
+}
+
+const reasonOf = (error: Error): string => {
+  if (error instanceof InvalidGrant && error.reason !== undefined) return error.reason
+  return error instanceof Refusal ? error.code : 'server_error'
+}
+
+function outcomeOf(error: Error): AuditOutcome {
+  if (error instanceof TemporarilyUnavailable) return 'unavailable'
+  return error instanceof Refusal ? 'refused' : 'failed'
+}
+
+/** Whose account it was that somebody tried. */
+async function holderOf({ user, backend, subject }: Trail, { login }: AppParts): Promise<Partial<Trail>> {
+  if (user !== undefined || backend === undefined || subject === undefined) return {}
+  const holder = await login.store.byIdentity(backend, subject).catch(() => undefined)
+  const seen = holder?.identities.find((identity) => identity.backend === backend && identity.subject === subject)
+  return holder && seen ? { user: holder.id, username: seen.username } : {}
+}

@@ -1,0 +1,79 @@
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { type FieldError, MethodNotAllowed, type Refusal, TemporarilyUnavailable } from '../errors.ts'
+import { notFound, refusalOf } from './errors.ts'
+import { watchMethods } from './methods.ts'
+import type { App } from './server.ts'
+
+const titles: Readonly<Record<string, string>> = {
+  invalid_request: 'The request is malformed',
+  invalid_token: 'The access token was not accepted',
+  insufficient_scope: 'A permission is missing',
+  grant_refused: 'Nobody grants what they do not hold',
+  not_found: 'There is nothing here',
+  conflict: 'This does not go with what is there',
+  already_exists: 'This exists already',
+  last_superuser: 'This is the last active superuser',
+  field_read_only: 'A backend owns this field',
+  set_by_configuration: 'The configuration says this',
+  precondition_failed: 'Somebody else changed it',
+  temporarily_unavailable: 'The service cannot answer at the moment',
+  server_error: 'The service failed'
+}
+
+/** Answers the errors of a scope as problem details (RFC 9457), with the statuses and headers that they have elsewhere. */
+export function answerProblems(scope: App): void {
+  scope.setErrorHandler((error: FastifyError, request, reply) => {
+    answer(refusalOf(error, request), fieldsOf(error), request, reply)
+  })
+  const methodsOf = watchMethods(scope)
+  scope.setNotFoundHandler((request, reply) => answer(notFound(methodsOf(request.url)), [], request, reply))
+}
+
+function answer(
+  refusal: Refusal | undefined,
+  fields: readonly FieldError[],
+  request: FastifyRequest,
+  reply: FastifyReply
+): FastifyReply {
+  reply.header('cache-control', 'no-store').header('pragma', 'no-cache').type('application/problem+json')
+  if (refusal instanceof TemporarilyUnavailable) request.log.warn({ err: refusal }, 'temporarily unavailable')
+  if (refusal?.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds)
+  if (refusal?.challenge !== undefined) reply.header('www-authenticate', refusal.challenge)
+  if (refusal instanceof MethodNotAllowed) reply.header('allow', refusal.allow)
+  const { code = 'server_error', statusCode: status = 500, description } = refusal ?? {}
+  const errors = [...(refusal?.fields ?? []), ...fields]
+  return reply.code(status).send({
+    type: `urn:latchkey:problem:${code.replaceAll('_', '-')}`,
+    title: titles[code] ?? 'The request was refused',
+    status,
+    ...(description === undefined ? {} : { detail: description }),
+    ...(errors.length > 0 && { errors })
+  })
+}
+
+const maxFields = 50
+
+/** What a schema refused in a body: all of it, by JSON pointers; never a value. */
+function fieldsOf({ validation, validationContext }: FastifyError): FieldError[] {
+  if (validation === undefined || validationContext !== 'body') return []
+  return validation.slice(0, maxFields).map(({ instancePath, keyword, params, message }) => {
+    if (keyword === 'additionalProperties') return at(instancePath, params.additionalProperty, 'is no field of this')
+    if (keyword === 'required') return at(instancePath, params.missingProperty, 'is missing')
+    const allowed =
+      keyword === 'enum' && Array.isArray(params.allowedValues) ? `: ${params.allowedValues.join(', ')}` : ''
+    const wrong = keyword === 'pattern' ? 'has characters or a form that is not allowed' : (message ?? 'is malformed')
+    return { pointer: instancePath, detail: `${wrong}${allowed}` }
+  })
+}
+
+/** A name that the caller chose comes back shortened, and without what would be read as something else. */
+const at = (path: string, name: unknown, detail: string): FieldError => {
+  const shown = String(name)
+    .slice(0, 60)
+    .replace(/[^\w.-]/g, '?')
+  return { pointer: `${path}/${shown}`, detail }
+}
+
+/** The JSON pointer of a place (RFC 6901 3). */
+export const pointerOf = (path: ReadonlyArray<string | number>): string =>
+  path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')

@@ -1,0 +1,111 @@
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { TemporarilyUnavailable } from '../errors.ts'
+import { causeOf, DuplicateKey, MissingReference } from './failures.ts'
+import { plainValue } from './values.ts'
+import type { Outcome, Write } from './write-group.ts'
+
+/** How long a statement waits for another process that is writing. */
+const busyMs = 5000
+
+/** Extended result codes (sqlite.org/rescode.html): UNIQUE, PRIMARYKEY and ROWID; FOREIGNKEY. */
+const duplicate = new Set([2067, 1555, 2579])
+const missing = 787
+/** Primary codes that say that the file can't be used now: PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR … NOTADB. */
+const unavailable = new Set([3, 5, 6, 7, 8, 10, 11, 13, 14, 15, 26])
+
+const codeOf = (error: unknown): number =>
+  error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : 0
+
+const isBusy = (error: unknown): boolean => [5, 6].includes(codeOf(error) & 0xff)
+
+const translated = (error: unknown): unknown => {
+  const code = codeOf(error)
+  if (duplicate.has(code)) return new DuplicateKey(error)
+  if (code === missing) return new MissingReference(error)
+  return unavailable.has(code & 0xff) ? new TemporarilyUnavailable(error) : error
+}
+
+/** Tries again while another process holds the file, without SQLite's own waiting, which would block the event loop. */
+export const patiently = async <T>(work: () => T | Promise<T>): Promise<T> => {
+  const deadline = performance.now() + busyMs
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isBusy(causeOf(error)) || performance.now() > deadline) throw translated(causeOf(error))
+      await sleep(2 + Math.random() * 20)
+    }
+  }
+}
+
+/** SQLite has no booleans. */
+const inputOf = (value: unknown) => {
+  const plain = plainValue(value)
+  return typeof plain === 'boolean' ? Number(plain) : plain
+}
+
+/** One connection; its statements are prepared once. */
+export const connect = (path: string) => {
+  const db = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: true })
+  const statements = new Map<string, ReturnType<typeof db.prepare>>()
+  const prepared = (sql: string) => {
+    const known = statements.get(sql)
+    if (known !== undefined) return known
+    const statement = db.prepare(sql)
+    statement.setReturnArrays(true)
+    statements.set(sql, statement)
+    return statement
+  }
+  const change = (sql: string, params: readonly unknown[]): number =>
+    Number(prepared(sql).run(...params.map(inputOf)).changes)
+  const run = (sql: string, params: unknown[] = [], writes = false): unknown[] =>
+    writes ? [{ affectedRows: change(sql, params) }] : prepared(sql).all(...params.map(inputOf))
+  return { db, run, change, exec: (sql: string) => db.exec(sql), close: () => db.isOpen && db.close() }
+}
+
+/** Runs `work` in a transaction that holds the file's write lock from the start, so that it can't meet a stale read. */
+export const locked = async <T>({ db, exec }: ReturnType<typeof connect>, work: () => Promise<T>): Promise<T> => {
+  exec('begin immediate')
+  try {
+    const result = await work()
+    exec('commit')
+    return result
+  } finally {
+    if (db.isTransaction) exec('rollback')
+  }
+}
+
+type Connection = ReturnType<typeof connect>
+
+/** A statement that fails leaves the transaction as it was before; several are undone by a savepoint. */
+const attempt = ({ db, exec, change }: Connection, write: Write): Outcome => {
+  const isOne = write.length === 1
+  try {
+    if (!isOne) exec('savepoint one')
+    const affectedRows = write.map(([sql, values]) => change(sql, values))
+    if (!isOne) exec('release one')
+    return { affectedRows }
+  } catch (error) {
+    // what ended the transaction, such as a full disk, is everybody's failure
+    if (!db.isTransaction) throw error
+    if (!isOne) exec('rollback to one; release one')
+    return { error: translated(error) }
+  }
+}
+
+/** Writes that are known beforehand, in one transaction: nothing else has its turn in between. */
+export const lockedAtOnce = (connection: Connection, writes: readonly Write[]): readonly Outcome[] => {
+  const { db, exec, change } = connection
+  const [first] = writes
+  const [statement, second] = first ?? []
+  if (writes.length === 1 && statement && !second) return [{ affectedRows: [change(...statement)] }]
+  exec('begin immediate')
+  try {
+    const outcomes = writes.map((write) => attempt(connection, write))
+    exec('commit')
+    return outcomes
+  } finally {
+    if (db.isTransaction) exec('rollback')
+  }
+}

@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Log } from './auth/ports.ts'
+
+const everyMs = 60_000
+/** So few at once hold nobody up. */
+const batch = 500
+const pauseMs = 20
+
+/**
+ * Removes what has expired now and then, a few at a time; replicas may do so at once. Answers how to stop it.
+ * @param remove removes up to `limit`, and answers how many went
+ * @param what for the log, in the plural
+ */
+export function sweep(remove: (limit: number) => Promise<number>, what: string, log: Log): () => void {
+  let stopped = false
+  let sweeping = false
+  const round = async (): Promise<void> => {
+    if (sweeping) return
+    sweeping = true
+    try {
+      while (!stopped && (await remove(batch)) >= batch) await sleep(pauseMs)
+    } catch (err) {
+      log.warn({ err }, `${what} could not be removed`)
+    } finally {
+      sweeping = false
+    }
+  }
+  const timer = setInterval(round, everyMs)
+  timer.unref()
+  return () => {
+    stopped = true
+    clearInterval(timer)
+  }
+}

@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import t, { type Test } from 'tap'
+import type { AuditEvent } from '../../src/auth/audit.ts'
+import { auditKindOf, grantTypes } from '../../src/http/token.ts'
+import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
+
+const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token'
+const canary = (name: string) => `canary-${name}-must-never-be-written`
+const all = JSON.stringify(['password', 'refresh_token', 'client_credentials', exchangeGrant])
+const yaml = `
+login: { failureFloor: 1ms }
+limits: { ip: false, account: false }
+backends: [{ id: local, type: local }]
+clients:
+  - { id: web, secret: "${canary('web-secret-of-32-bytes')}", grants: ${all}, permissions: [] }
+  - { id: poor, secret: "${canary('poor-secret-of-32-bytes')}", grants: [client_credentials] }
+  - { id: bare, secret: "${canary('bare-secret-of-32-bytes')}", grants: [password] }
+`
+const password = canary('password')
+const email = 'ann@example.com'
+
+/** A request to somewhere as a client, with an id of its own, and the events that it left. */
+async function ask(
+  { app, store }: Pick<TestLatchkey, 'app' | 'store'>,
+  fields: Record<string, string>,
+  { client = 'web', url = '/token', headers = {} }: { client?: string; url?: string; headers?: object } = {}
+) {
+  const id = randomUUID()
+  const answer = await app.inject({
+    ...{ method: 'POST', url, remoteAddress: '203.0.113.7' },
+    headers: { 'content-type': 'application/x-www-form-urlencoded', 'x-request-id': id, ...headers },
+    payload: new URLSearchParams({
+      ...{ client_id: client, client_secret: canary(`${client}-secret-of-32-bytes`) },
+      ...fields
+    }).toString()
+  })
+  const { items } = await store.audit.find({ limit: 100 })
+  const requestId = String(answer.headers['x-request-id'])
+  return {
+    answer,
+    body: answer.body === '' ? {} : answer.json(),
+    events: items.filter((event) => event.request === requestId)
+  }
+}
+
+type Fields = Record<string, string>
+
+/** How each grant succeeds, and how its credentials are wrong. A grant that is missing here fails the test. */
+const ways: Readonly<
+  Record<string, (latchkey: TestLatchkey) => Promise<{ right: Fields; wrong: Fields; reason: string }>>
+> = {
+  password: async () => ({
+    right: { username: email, password },
+    wrong: { username: email, password: canary('wrong-password') },
+    reason: 'wrong-password'
+  }),
+  refresh_token: async (latchkey) => ({
+    right: { refresh_token: (await login(latchkey)).refresh_token },
+    wrong: { refresh_token: canary('refresh-token') },
+    reason: 'no-session'
+  }),
+  client_credentials: async () => ({ right: {}, wrong: { audience: 'nowhere' }, reason: 'invalid_target' }),
+  [exchangeGrant]: async (latchkey) => ({
+    right: { subject_token: (await login(latchkey)).access_token, subject_token_type: accessTokenType },
+    wrong: { subject_token: canary('subject-token'), subject_token_type: accessTokenType },
+    reason: 'invalid_request'
+  })
+}
+
+const login = async (latchkey: TestLatchkey) =>
+  (await ask(latchkey, { grant_type: 'password', username: email, password })).body as Record<
+    'access_token' | 'refresh_token',
+    string
+  >
+
+const only = (events: readonly AuditEvent[]): AuditEvent => {
+  const [event, ...more] = events
+  if (event === undefined || more.length > 0) throw new Error(`${events.length} events`)
+  return event
+}
+
+async function open(t: Test): Promise<TestLatchkey & { ann: string }> {
+  const latchkey = await openTestLatchkey(t, yaml)
+  return { ...latchkey, ann: await latchkey.addUser({ email, password }) }
+}
+
+/** What no database would say of itself: from now on it takes no event. */
+function breakAudit({ folder }: TestLatchkey): () => void {
+  const db = new DatabaseSync(join(folder, 'data/latchkey.db'))
+  db.exec("create trigger no_audit before insert on latchkey_audit begin select raise(abort, 'disk full'); end")
+  return () => {
+    db.exec('drop trigger no_audit')
+    db.close()
+  }
+}
+
+t.test('every grant leaves one event, however it ends', async (t) => {
+  const latchkey = await open(t)
+  t.same(Object.keys(ways).sort(), [...grantTypes].sort(), 'every grant is tried here')
+  for (const grant_type of grantTypes) {
+    const kind = auditKindOf[grant_type]
+    const way = await ways[grant_type]?.(latchkey)
+    if (way === undefined) return
+    const { right, wrong, reason } = way
+    const common = { kind, client: 'web', ip: '203.0.113.7' }
+
+    const refused = await ask(latchkey, { grant_type, ...wrong })
+    t.equal(refused.answer.statusCode, 400, `${kind} with wrong credentials`)
+    t.match(only(refused.events), { ...common, outcome: 'refused', reason, jti: null })
+
+    const stranger = await ask(latchkey, { grant_type, ...right, client_secret: canary('client-secret') })
+    t.equal(stranger.answer.statusCode, 401, `${kind} by a client with a wrong secret`)
+    t.match(only(stranger.events), { ...common, outcome: 'refused', reason: 'invalid_client' })
+
+    const unknown = await ask(latchkey, { grant_type, ...right, client_id: canary('client-id') })
+    t.match(only(unknown.events), { kind, client: null, outcome: 'refused', reason: 'invalid_client' })
+
+    const client = grant_type === 'client_credentials' ? 'bare' : 'poor'
+    const poor = await ask(latchkey, { grant_type, ...right }, { client })
+    t.match(only(poor.events), { kind, client, outcome: 'refused', reason: 'unauthorized_client' })
+
+    const mend = breakAudit(latchkey)
+    const unwritten = await ask(latchkey, { grant_type, ...right })
+    t.equal(unwritten.answer.statusCode, 503, `${kind} that can't be written down`)
+    t.same(Object.keys(unwritten.body), ['error', 'error_description'], 'and no token')
+    t.equal(unwritten.answer.headers['retry-after'], '5')
+    const alsoRefused = await ask(latchkey, { grant_type, ...wrong })
+    t.equal(alsoRefused.answer.statusCode, 400, 'a refusal stays one')
+    mend()
+
+    const success = await ask(latchkey, { grant_type, ...right })
+    t.equal(success.answer.statusCode, 200, `${kind}: ${success.answer.body}`)
+    const { jti, sid, aud, sub, backend } = claimsOf(success.body.access_token)
+    const event = only(success.events)
+    const person = kind === 'client_token' ? {} : { user: sub, backend, username: email, session: sid ?? null }
+    if (kind === 'exchange') Object.assign(person, { username: null })
+    t.match(event, { ...common, outcome: 'success', reason: null, jti, audience: aud, ...person })
+  }
+
+  const rows = JSON.stringify(await latchkey.store.audit.find({ limit: 1000 }))
+  t.notMatch(rows, /canary/, 'no secret reaches the table')
+  t.notMatch(latchkey.log(), /canary/, 'nor the log')
+  t.notMatch(rows + latchkey.log(), /eyJ/, 'nor a token')
+})
