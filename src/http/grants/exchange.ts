@@ -40,7 +40,7 @@ async function exchangeForeign(
     const bounded = boundedBy(loggedIn, client.isConfidential, parts.tokens.now())
     return await issueForLogin(bounded, wanted, asked, { amr: [], act: { sub: client.id } })
   } catch (error) {
-    throw error instanceof InvalidGrant ? invalidSubject(error.cause) : error
+    throw error instanceof InvalidGrant ? invalidSubject(error) : error
   }
 }
 
