@@ -1,8 +1,6 @@
 import type { TStringOptions } from 'typebox'
+import { permissionPattern as permission } from '../auth/names.ts'
 import Type from '../schema/type.ts'
-
-/** How a permission's name is written. */
-export const permissionSyntax = '^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_:/+@~-]+)+$'
 
 /** Text that is not empty, without control characters. */
 export const text = (options: TStringOptions = {}) =>
@@ -10,7 +8,7 @@ export const text = (options: TStringOptions = {}) =>
 
 /** A permission's name, `app_label.codename`; every one of them is also a scope token (RFC 6749 3.3). */
 export const PermissionName = Type.String({
-  pattern: permissionSyntax,
+  pattern: permission,
   maxLength: 255,
   expected: 'a permission such as blog.change_post'
 })
@@ -42,4 +40,4 @@ export const identifier = (expected: string, description: string) =>
 export const permissionKeys = { keys: 'a permission such as blog.change_post' }
 
 /** The pattern of permission names, for the keys of a mapping. */
-export const PermissionKey = Type.String({ pattern: permissionSyntax })
+export const PermissionKey = Type.String({ pattern: permission })

@@ -1,6 +1,6 @@
 import type { PermissionAnswer } from '../../auth/backend.ts'
+import { permissionPattern } from '../../auth/names.ts'
 import { isOwnPermission } from '../../auth/permissions.ts'
-import { permissionSyntax } from '../../config/names.ts'
 import type { JsonObject } from '../../unverified-jwt.ts'
 import { claimAt } from './identity.ts'
 import type { JwtOptions } from './options.ts'
@@ -14,7 +14,7 @@ export interface Rights {
   readonly until: number
 }
 
-const permission = new RegExp(permissionSyntax)
+const permission = new RegExp(permissionPattern)
 const group = /^[^\p{Cc}\p{Cs}\ufffd]{1,255}$/u
 const maxBytes = 32 * 1024
 
