@@ -1,5 +1,5 @@
 import type { PermissionAnswer } from '../../auth/backend.ts'
-import { permissionPattern } from '../../auth/names.ts'
+import { isPermissionName } from '../../auth/names.ts'
 import { isOwnPermission } from '../../auth/permissions.ts'
 import type { JsonObject } from '../../unverified-jwt.ts'
 import { claimAt } from './identity.ts'
@@ -14,7 +14,6 @@ export interface Rights {
   readonly until: number
 }
 
-const permission = new RegExp(permissionPattern)
 const group = /^[^\p{Cc}\p{Cs}\ufffd]{1,255}$/u
 const maxBytes = 32 * 1024
 
@@ -24,7 +23,7 @@ const maxBytes = 32 * 1024
  */
 export function rightsOf(claims: JsonObject, { claims: names = {} }: JwtOptions, until: number): Rights | undefined {
   if (names.permissions === undefined && names.groups === undefined) return undefined
-  const isTaken = (name: string): boolean => name.length <= 255 && permission.test(name) && !isOwnPermission(name)
+  const isTaken = (name: string): boolean => isPermissionName(name) && !isOwnPermission(name)
   return {
     permissions: namesAt(claims, names.permissions).filter(isTaken),
     groups: namesAt(claims, names.groups).filter((name) => group.test(name)),
