@@ -1,1 +1,0 @@
-ALTER TABLE `latchkey_identities` ADD `remembered` text character set utf8mb4;
