@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { AdminTools } from '../admin/tools.ts'
 import type { Audit } from '../auth/audit.ts'
 import type { LoginTools } from '../auth/login.ts'
+import type { PermissionSearch } from '../auth/object-grant-store.ts'
 import type { ClientAdministration } from '../clients/administration.ts'
 import type { TokenTools } from '../tokens/access-token.ts'
 import type { Audience } from '../tokens/audience.ts'
@@ -22,6 +23,7 @@ export interface AppParts {
   readonly publicClient: boolean
   readonly clients: ClientTools
   readonly login: LoginTools
+  readonly permissionSearch: PermissionSearch
   readonly admin: AdminTools
   readonly audit: Audit
   readonly tokens: TokenTools
