@@ -5,9 +5,11 @@ import { version } from '../version.ts'
 import type { CheckOptions } from './check.ts'
 import { addClients } from './clients.ts'
 import type { ExplainOptions } from './explain.ts'
+import { addGroups } from './groups.ts'
 import { addKeys } from './keys.ts'
 import type { SyncOptions } from './ldap.ts'
 import { percentage } from './percentage.ts'
+import { addPermissions } from './permissions.ts'
 import { Refused } from './refused.ts'
 import { addSessions } from './sessions.ts'
 import { addUsers } from './users.ts'
@@ -39,6 +41,10 @@ function addCommands(program: Command): void {
     .description('serve HTTP until SIGTERM or SIGINT')
     .action(async (_options: object, command: Command) => (await import('./serve.ts')).serve(command))
   program
+    .command('reload')
+    .description('let the running server read its configuration again')
+    .action(async (_options: object, command: Command) => (await import('./reload.ts')).reload(command))
+  program
     .command('migrate')
     .description("bring the database's tables up to date")
     .action(async (_options: object, command: Command) => (await import('./migrate.ts')).migrate(command))
@@ -54,11 +60,14 @@ function addCommands(program: Command): void {
     .option('--backend <id>', 'ask this backend only')
     .option('--password-stdin', 'try the password on standard input; without it accounts are looked up only')
     .option('--permission <name>', 'tell whether this permission would be held, and why')
+    .option('--object <type:id>', 'on this object')
     .option('--json', 'print JSON')
     .action(async (username: string, options: ExplainOptions, command: Command) =>
       (await import('./explain.ts')).explain(username, options, command)
     )
   addUsers(program)
+  addGroups(program)
+  addPermissions(program)
   addClients(program)
   addKeys(program)
   addSessions(program)
