@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync, globSync, readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
+import { cp, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
@@ -75,6 +75,7 @@ const argon2 = '$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNo
 async function load(t: Test, yaml: string) {
   const folder = await temporaryFolder(t)
   const path = join(folder, 'latchkey.yaml')
+  await cp(join(root, 'examples/dictionary-backend/backend.ts'), join(folder, 'backend.ts'))
   await writeFile(join(folder, 'secret'), 'a secret of a file, longer than it need be')
   await writeFile(path, yaml.replace(/\$\{file:[^}]+\}/g, '$${file:secret}'))
   const names = Array.from(yaml.matchAll(/\$\{(\w+)\}/g), ([, name = '']) => name)
@@ -278,7 +279,7 @@ t.test('the backend of docs/architecture.md passes the conformance suite', async
   )
   await writeFile(join(folder, 'file-backend.ts'), source)
   const { fileBackend }: { fileBackend: BackendDefinition } = await import(join(folder, 'file-backend.ts'))
-  const passwords = await openPasswords()
+  const passwords = await openPasswords({ queueTimeoutMs: 60_000 })
   const password = 'canary-correct-horse'
   await writeFile(join(folder, 'people'), `alice\talice@example.com\t${await passwords.hash(password)}\n`)
   await conformanceOf(t, async () => ({

@@ -187,6 +187,7 @@ backends: [ { id: emergency, type: static, users: [ { username: ann, email: ann@
 })
 
 t.test('the npm package carries what its bin needs, and no source', async (t) => {
+  await cp(join(root, 'entry'), join(app, 'entry'), { recursive: true })
   for (const name of ['latchkey.schema.json', 'openapi.yaml', 'CHANGELOG.md']) {
     await copyFile(join(root, name), join(app, name))
   }
@@ -205,6 +206,49 @@ t.test('the npm package carries what its bin needs, and no source', async (t) =>
     paths.filter((path) => /^(src|test)\/|(?<!\.d)\.ts$/.test(path)),
     []
   )
+})
+
+t.test('the npm package, installed: a backend of one’s own, its tests and its types', async (t) => {
+  const folder = await temporaryFolder(t)
+  const clean = { env: { ...process.env, NODE_OPTIONS: '' }, cwd: folder }
+  await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], { ...clean, cwd: app })
+  const installed = join(folder, 'node_modules/latchkey')
+  await mkdir(installed, { recursive: true })
+  await run('tar', ['-xzf', `latchkey-${version}.tgz`, '--strip-components=1', '-C', installed], clean)
+  for (const name of await readdir(join(app, 'node_modules'))) {
+    if (name === '@types') continue
+    await symlink(join(app, 'node_modules', name), join(folder, 'node_modules', name))
+  }
+  await cp(join(root, 'examples/dictionary-backend'), folder, { recursive: true })
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+  const { stdout } = await run(process.execPath, ['--test', '--test-reporter=tap', 'backend.test.ts'], clean)
+  t.match(stdout, /^# fail 0$/m)
+  t.match(stdout, /^# pass (1[89]|[2-9]\d)$/m)
+  const main = join(installed, 'dist/main.js')
+  const check = await run(process.execPath, [main, '--config', 'latchkey.yaml', 'check'], clean)
+  t.match(check.stdout, 'ok   backend dictionary (./backend.ts)')
+
+  await symlink(join(root, 'node_modules/@types'), join(folder, 'node_modules/@types'))
+  const strict = ['--strict', '--exactOptionalPropertyTypes', '--skipLibCheck', '--types', 'node']
+  const modern = ['--noEmit', '--target', 'es2024', '--module', 'nodenext', '--allowImportingTsExtensions']
+  const tsc = (file: string) => run(join(root, 'node_modules/.bin/tsc'), [...strict, ...modern, file], clean)
+  await t.resolves(tsc('backend.test.ts'), 'the types are there')
+  await writeFile(
+    join(folder, 'wrong.ts'),
+    "import { defineBackend, Type } from 'latchkey'\ndefineBackend({ options: Type.Object({}), open: () => ({}) })"
+  )
+  const wrong: unknown = await tsc('wrong.ts').catch((error) => error)
+  t.match(wrong as object, { stdout: /missing the following properties from type 'Backend'/ })
+})
+
+t.test('the entries export what the sources do', async (t) => {
+  for (const [entry, source] of [
+    ['index', 'index'],
+    ['testing', 'testing/index']
+  ]) {
+    const names = async (path: string) => Object.keys(await import(join(root, path))).sort()
+    t.same(await names(`entry/${entry}.js`), await names(`src/${source}.ts`))
+  }
 })
 
 const compose = parse(read('compose.yaml'))

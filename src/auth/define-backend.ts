@@ -50,8 +50,12 @@ export const defineBackend = <const Options extends TSchema>(
   ...definition,
   open(id, options, tools) {
     const backend = definition.open(id, options, tools)
+    // Of a module that was not type-checked anything may come; whoever loaded it looks at it.
+    if (typeof backend?.authenticate !== 'function') return backend
     return {
+      ...methodsOf(backend),
       ...backend,
+      takes: backend.takes,
       async authenticate(credentials, context) {
         if (!backend.takes.includes(credentials.kind)) return { outcome: 'unknown' }
         return verdictOnShape(credentials) ?? backend.authenticate(credentials, context)
@@ -59,3 +63,20 @@ export const defineBackend = <const Options extends TSchema>(
     }
   }
 })
+
+const methods = [
+  'lookUp',
+  'identity',
+  'identities',
+  'permissions',
+  'changePassword',
+  'probe',
+  'availability',
+  'close'
+] as const
+
+/** Those that a class has and its object does not hold itself. */
+const methodsOf = (backend: Backend): Partial<Backend> =>
+  Object.fromEntries(
+    methods.flatMap((name) => (typeof backend[name] === 'function' ? [[name, backend[name].bind(backend)]] : []))
+  )

@@ -1,9 +1,11 @@
 import type { Command } from 'commander'
 import type { TraceStep } from '../auth/backend.ts'
+import type { BackendDefinition } from '../auth/define-backend.ts'
 import { causes, lastSteps } from '../auth/explain.ts'
 import type { Chain, Link } from '../auth/link.ts'
 import { ask } from '../auth/question.ts'
 import { backendDefinitions as definitions } from '../backends/index.ts'
+import { ConfigError } from '../config/config-error.ts'
 import { BackendUnavailable } from '../errors.ts'
 import { openLatchkey } from '../latchkey.ts'
 import { openLog } from '../log.ts'
@@ -29,8 +31,24 @@ export interface CheckOptions {
 
 /** `latchkey check`: whether the configuration can be used, and whether the database and each backend answer. */
 export async function check(options: CheckOptions, command: Command): Promise<void> {
-  if (options.schema) print((await import('../config/json-schema.ts')).configSchema(definitions))
+  if (options.schema) await printSchema(command)
   else await checkAll(command, options.json === true)
+}
+
+/** Of all types; those of one's own are those of the configuration here, where there is one that can be read. */
+async function printSchema(command: Command): Promise<void> {
+  const { configSchema } = await import('../config/json-schema.ts')
+  print(configSchema({ ...definitions, ...(await ownDefinitions(command)) }))
+}
+
+async function ownDefinitions(command: Command): Promise<Readonly<Record<string, BackendDefinition>>> {
+  try {
+    const { backends } = await configOf(command)
+    return Object.fromEntries(backends.map(({ policy, definition }) => [policy.type, definition]))
+  } catch (error) {
+    if (error instanceof ConfigError) return {}
+    throw error
+  }
 }
 
 async function checkAll(command: Command, json: boolean): Promise<void> {

@@ -7,6 +7,7 @@ import { closeServer } from '../http/closing.ts'
 import type { App } from '../http/server.ts'
 import { type Latchkey, openLatchkey } from '../latchkey.ts'
 import { openLog } from '../log.ts'
+import { runningModule } from '../own-backends/containment.ts'
 import { collectInQuietMoments } from '../quiet-memory.ts'
 import { configOf } from './configuration.ts'
 import { welcome } from './welcome.ts'
@@ -40,20 +41,38 @@ async function greet({ config, store, passwords }: Latchkey): Promise<void> {
   process.stdout.write(welcome(`http://localhost:${config.listen.port}`, administrator))
 }
 
+/** What nobody awaited: of a backend of one's own it is logged, anything else ends the process. */
+const unawaited = ['uncaughtException', 'unhandledRejection'] as const
+
 /** Resolves when a signal has come and everything that was under way is answered. */
 function ended(app: App, latchkey: Latchkey): Promise<void> {
   return new Promise((resolve) => {
-    closeWithGrace({ delay: closeTimeoutMs, logger: app.log }, async ({ err, signal }) => {
-      if (err) app.log.fatal({ err }, 'the process fails')
-      else app.log.info({ signal }, 'ending')
-      latchkey.drain()
-      if (!err) await sleep(drainMs)
-      const patience = setTimeout(() => app.server.closeAllConnections(), requestPatienceMs)
-      await closeServer(app.server)
-      clearTimeout(patience)
-      await app.close()
-      await latchkey.close()
-      resolve()
-    })
+    let failure: { readonly err: unknown } | undefined
+    const closing = closeWithGrace(
+      { delay: closeTimeoutMs, logger: app.log, skip: [...unawaited] },
+      async ({ signal }) => {
+        if (failure) app.log.fatal(failure, 'the process fails')
+        else app.log.info({ signal }, 'ending')
+        latchkey.drain()
+        if (!failure) await sleep(drainMs)
+        const patience = setTimeout(() => app.server.closeAllConnections(), requestPatienceMs)
+        await closeServer(app.server)
+        clearTimeout(patience)
+        await app.close()
+        await latchkey.close()
+        if (failure) process.exit(1)
+        resolve()
+      }
+    )
+    for (const event of unawaited) {
+      process.on(event, (err: unknown) => {
+        const file = runningModule()
+        if (file !== undefined)
+          return app.log.error({ event: 'backend_failed', file, err }, 'a backend of one’s own fails')
+        if (failure) process.exit(1)
+        failure = { err }
+        void closing.close()
+      })
+    }
   })
 }

@@ -29,7 +29,9 @@ const Next = (description: string) => Type.Enum(['next', 'stop'], { default: 'ne
 
 const common = {
   id: Type.String({ ...BackendId, description: 'Its name in tokens, logs and metrics: do not change it.' }),
-  type: text({ description: 'Its type: one of those below.' }),
+  type: text({
+    description: "Its type: one of those below, a file of one's own such as ./company.ts, or a package's name."
+  }),
   onRejected: Next('After a wrong password: ask the next backend, or stop.'),
   onUnavailable: Next('While it cannot answer: ask the next backend, or stop.'),
   timeout: Type.Optional(
@@ -54,6 +56,9 @@ const common = {
 
 /** The options that all backends have in common, beside others. */
 export const Common = Type.Object(common, { additionalProperties: true })
+
+/** The names of these options. */
+export const commonNames: readonly string[] = Object.keys(common)
 
 /** What all backends have in common, as it is written. */
 export type CommonOptions = Static<typeof Common>

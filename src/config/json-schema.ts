@@ -27,13 +27,17 @@ export function configSchema(definitions: Definitions): Json {
   }
 }
 
-const nameOf = (type: string) => `backend-${type}`
+/** A file, or a package that is hardly a slip of the pen: these have options that nobody knows before they are loaded. */
+const ownType = '^(\\.{0,2}/|@|.*latchkey)'
+
+/** A type that is a file or a package holds characters that a reference would have to escape. */
+const nameOf = (type: string) => `backend-${type.replace(/[^\w-]+/g, '-')}`
 
 function backendItem(types: readonly string[]): Json {
   return {
     type: 'object',
     required: ['id', 'type'],
-    properties: { type: { enum: types } },
+    properties: { type: { anyOf: [{ enum: types }, { type: 'string', pattern: ownType }] } },
     allOf: types.map((type) => ({
       if: { properties: { type: { const: type } }, required: ['type'] },
       // biome-ignore lint/suspicious/noThenProperty: the word of JSON Schema

@@ -5,6 +5,7 @@ import { ConfigError, type Finding, type Mistake, mistakeOf } from './config-err
 import { type Override, overridesIn, withOverrides, withoutOverridden } from './environment.ts'
 import { interpolate, placeOf, reasonOf } from './interpolation.ts'
 import { keyFindings } from './key-checks.ts'
+import { backendTypesOf } from './module-types.ts'
 import { resolveConfig } from './resolve.ts'
 import { type Definitions, validate } from './validate.ts'
 
@@ -35,7 +36,8 @@ export async function readConfig({ path, env, definitions, cwd = process.cwd() }
   const written = interpolate(withoutOverridden(tree, overrides), { env, baseFolder })
   const substituted = new Set([...written.substituted, ...overrides.map((override) => placeOf(override.path))])
   const whole = withOverrides(written.value, overrides)
-  const checked = validate(whole, { substituted, definitions, hasFile: file !== undefined })
+  const types = await backendTypesOf(whole, definitions, baseFolder)
+  const checked = validate(whole, { substituted, types, hasFile: file !== undefined })
   const found = [...written.findings, ...checked.findings.filter(isNotAmong(written.findings))]
   const findings = [...found, ...keyFindings(checked.file, baseFolder).filter(isNotAmong(found))]
   if (findings.length > 0) {
@@ -49,7 +51,7 @@ export async function readConfig({ path, env, definitions, cwd = process.cwd() }
     ...(file === undefined ? {} : { file }),
     baseFolder,
     databaseFolder,
-    definitions
+    definitions: types.definitions
   })
 }
 

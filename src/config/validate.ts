@@ -1,14 +1,22 @@
 import type { BackendDefinition } from '../auth/define-backend.ts'
+import { BackendMistake } from '../own-backends/mistake.ts'
 import { backendSchema, Common, ownOptions } from './backend-schema.ts'
 import { complete, isMapping } from './complete.ts'
 import { type Finding, isWithin, type Path, pointerParts } from './config-error.ts'
 import { contradictions } from './contradictions.ts'
 import { explain, nearestName } from './explain.ts'
+import { isFileName } from './module-types.ts'
 import { ConfigFile } from './schema.ts'
 import { soundPart } from './sound.ts'
 
 /** The types of backends that there are. */
 export type Definitions = Readonly<Record<string, BackendDefinition>>
+
+/** The types that a file can speak of: those that are known, and what is wrong with modules that could not be loaded. */
+export interface BackendTypes {
+  readonly definitions: Definitions
+  readonly mistakes: ReadonlyMap<string, string>
+}
 
 /** A tree as the schema has it, complete with defaults, or what is wrong with it. */
 export interface Validated {
@@ -23,27 +31,29 @@ export interface Validated {
  */
 export function validate(
   tree: unknown,
-  options: { substituted: ReadonlySet<string>; definitions: Definitions; hasFile: boolean }
+  options: { substituted: ReadonlySet<string>; types: BackendTypes; hasFile: boolean }
 ): Validated {
-  const { substituted, definitions, hasFile } = options
+  const { substituted, types, hasFile } = options
   const whole = complete(ConfigFile, tree, substituted)
   const items = isMapping(whole) && Array.isArray(whole.backends) ? whole.backends : []
-  const backends = items.map((item, index) => validateBackend(item, ['backends', index], substituted, definitions))
+  const backends = items.map((item, index) => validateBackend(item, ['backends', index], substituted, types))
   const found = [...explain(ConfigFile, whole), ...backends.flatMap(({ findings }) => findings)]
   const file = { ...(soundPart(ConfigFile, whole) as ConfigFile), backends: backends.map(({ value }) => value) }
   return { file, findings: [...found, ...contradictions(file, hasFile, found)] }
 }
 
-interface ValidatedBackend {
+/** One backend with its defaults, and what is wrong with it. */
+export interface ValidatedBackend {
   readonly value: unknown
   readonly findings: readonly Finding[]
 }
 
-function validateBackend(
+/** Checks one backend against its type. */
+export function validateBackend(
   item: unknown,
   path: Path,
   substituted: ReadonlySet<string>,
-  definitions: Definitions
+  { definitions, mistakes: broken }: BackendTypes
 ): ValidatedBackend {
   if (!isMapping(item)) {
     return { value: soundPart(Common, {}), findings: [{ path, message: 'expected a mapping with id and type' }] }
@@ -54,18 +64,29 @@ function validateBackend(
   const findings = explain(schema, value, path)
   if (!definition) {
     const others = findings.filter(({ path: place }) => !isWithin(place, [...path, 'type']))
-    return { value: soundPart(Common, value), findings: [unknownType(item.type, path, definitions), ...others] }
+    const message = typeof item.type === 'string' ? broken.get(item.type) : undefined
+    const finding = message ? { path: [...path, 'type'], message } : unknownType(item.type, path, definitions)
+    return { value: soundPart(Common, value), findings: [finding, ...others] }
   }
   const options = ownOptions(definition, isMapping(value) ? value : {})
   const isSpoiled = findings.some(({ surplus, path: [, , key = ''] }) => !surplus && !(key in Common.properties))
-  const mistakes = isSpoiled ? [] : (definition.mistakes?.(options) ?? [])
-  const own = mistakes.map(({ path: pointer, message }) => ({ path: below(path, value, pointer), message }))
+  const own = isSpoiled ? [] : ownFindings(definition, options, value, path)
   return { value: soundPart(schema, value), findings: [...findings, ...own] }
 }
 
+function ownFindings(definition: BackendDefinition, options: unknown, value: unknown, path: Path): Finding[] {
+  try {
+    const mistakes = definition.mistakes?.(options) ?? []
+    return mistakes.map(({ path: pointer, message }) => ({ path: below(path, value, pointer), message }))
+  } catch (error) {
+    if (!(error instanceof BackendMistake)) throw error
+    return [{ path: [...path, 'type'], message: error.message }]
+  }
+}
+
 function unknownType(type: unknown, path: Path, definitions: Definitions): Finding {
-  const names = Object.keys(definitions)
-  const known = `expected ${names.join(', ')}`
+  const names = Object.keys(definitions).filter((name) => !isFileName(name))
+  const known = `expected ${names.join(', ')}, a file such as ./company.ts or the name of a package`
   const near = typeof type === 'string' ? nearestName(type, names) : undefined
   const message =
     type === undefined ? `is missing: ${known}` : `unknown type: ${near ? `did you mean ${near}?` : known}`

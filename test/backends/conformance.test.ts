@@ -16,7 +16,7 @@ import { startSlapd } from '../servers/slapd.ts'
 import { conformanceOf } from './conformance.ts'
 
 const password = 'canary-correct-horse'
-const passwords = await openPasswords()
+const passwords = await openPasswords({ queueTimeoutMs: 60_000 })
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 
 function open(t: Test, definition: BackendDefinition, options: unknown, tools: Partial<BackendTools> = {}): Backend {

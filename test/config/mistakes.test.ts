@@ -48,7 +48,7 @@ const phc = (parameters: string) =>
   `"$argon2id$v=19$${parameters}$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaA"`
 
 /** Each configuration, and the one mistake in it. */
-const types = Object.keys(definitions).join(', ')
+const types = `${Object.keys(definitions).join(', ')}, a file such as ./company.ts or the name of a package`
 
 const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ['isuer: https://a.example', 'isuer: unknown key: did you mean issuer?'],
