@@ -1,4 +1,6 @@
 import type { Logger } from 'pino'
+import { ownPermissions } from './admin/own-permissions.ts'
+import { administrationOf } from './administration.ts'
 import { createAudit } from './audit/audit.ts'
 import { checkedAttributes } from './auth/attribute-checks.ts'
 import type { LoginTools } from './auth/login.ts'
@@ -50,7 +52,7 @@ export async function openLatchkey(
   const store = await openStoreOf(config, log)
   try {
     const secrets = await secretsOf(config, store)
-    await store.permissions.declare(config.permissions.declare)
+    await store.permissions.declare({ ...config.permissions.declare, ...ownPermissions })
     const passwords = await openPasswords(config.passwords)
     const metrics = createMetrics(passwords.queue)
     const chain = openChain(config.backends, {
@@ -107,6 +109,7 @@ export async function openLatchkey(
       publicClient: config.publicClient,
       clients: clientsOf(config, store, log),
       login,
+      admin: administrationOf(config, store, { passwords, login, log }),
       audit,
       tokens,
       sessions,

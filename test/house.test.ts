@@ -32,11 +32,16 @@ const rules: ReadonlyArray<{ folder: string; may: (specifier: string) => boolean
   {
     folder: 'store',
     may: (specifier) =>
-      /^(store\/|errors\.ts$|tokens\/(key|session)-store\.ts$|clients\/client-store\.ts$|auth\/(ports|audit|backend|user-store|object-grant-store|local-accounts)\.ts$)/.test(
+      /^(store\/|errors\.ts$|tokens\/(key|session)-store\.ts$|clients\/client-store\.ts$|auth\/(ports|audit|backend|user-store|group-store|administration-store|object-grant-store|local-accounts)\.ts$)/.test(
         specifier
       ) ||
       (!specifier.endsWith('.ts') && !/fastify/.test(specifier)),
     says: 'the store knows the ports that it implements'
+  },
+  {
+    folder: 'admin',
+    may: (specifier) => /^(admin|auth)\/|^errors\.ts$/.test(specifier),
+    says: 'administration knows auth and the errors: its rules stand once, for HTTP and for the command line'
   },
   {
     folder: 'tokens',

@@ -213,7 +213,8 @@ const newUser = ({ value, vouched }: VouchedEmail): User => ({
   createdAt: 0,
   updatedAt: 0,
   lastLoginAt: null,
-  tokensValidFrom: 0
+  tokensValidFrom: 0,
+  version: 0
 })
 
 async function explainPermissions(

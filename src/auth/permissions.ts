@@ -79,7 +79,7 @@ export async function permissionsOf(
 }
 
 /** Whether our own flag or an identity at a backend that is still configured makes the user a superuser. */
-export function isSuperuser(chain: Chain, user: User): boolean {
+export function isSuperuser(chain: ReadonlyArray<Pick<Link, 'id'>>, user: User): boolean {
   const configured = new Set(chain.map(({ id }) => id))
   return (
     user.ownSuperuser || user.identities.some((identity) => identity.isSuperuser && configured.has(identity.backend))

@@ -36,6 +36,8 @@ export interface User {
   readonly lastLoginAt: number | null
   /** Tokens issued before are dead; whole seconds in milliseconds. */
   readonly tokensValidFrom: number
+  /** Another one after each write by administration; logins leave it alone. */
+  readonly version: number
 }
 
 /** A user to be created. The id is made by the store. */
@@ -70,7 +72,31 @@ export interface StoredPermissions {
   readonly groups: readonly string[]
 }
 
-/** A page of users, in the order of their ids, or of their e-mails where these are searched. */
+/** What users can be listed in the order of; `id` is the order in which they were created. */
+export const userOrders = ['id', 'email', 'createdAt', 'lastLoginAt'] as const
+
+/** Which users, and which page of them. What is absent asks nothing. */
+export interface UserQuery {
+  /** Prefix of the e-mail, canonical. */
+  readonly search?: string
+  readonly isActive?: boolean
+  /** By our own flag or by any identity. */
+  readonly isSuperuser?: boolean
+  /** The name of a group that they are in. */
+  readonly group?: string
+  /** A permission that is stored for them, direct or by a group. */
+  readonly permission?: string
+  /** The id of a backend where they have an identity; `local`: who has a password of ours. */
+  readonly backend?: string
+  /** Default: `id`, or `email` where there is something to search for. Those who never logged in are before all others. */
+  readonly order?: (typeof userOrders)[number]
+  readonly descending?: boolean
+  readonly cursor?: string
+  /** 1 to 1000. */
+  readonly limit: number
+}
+
+/** A page of users. */
 export interface UserPage {
   readonly items: readonly User[]
   /** The cursor of the next page, or null. */
@@ -96,8 +122,8 @@ export interface UserStore {
   /** What the groups of these names give, whoever is in them. */
   groupPermissions(groups: readonly string[]): Promise<readonly Grant[]>
 
-  /** @param options.search prefix of e-mail, canonical; @param options.limit 1 to 1000 */
-  list(options: { search?: string; cursor?: string; limit: number }): Promise<UserPage>
+  /** @throws {InvalidRequest} the cursor is none of ours, or of another order */
+  list(query: UserQuery): Promise<UserPage>
   /** @param passwordHash null makes every password fail. Answers whether the user is there, as the next three do. */
   setPasswordHash(userId: string, passwordHash: string | null, at: number): Promise<boolean>
   setActive(userId: string, isActive: boolean, at: number): Promise<boolean>

@@ -1,7 +1,6 @@
 import type { TStringOptions } from 'typebox'
+import { permissionPattern as permission } from '../auth/names.ts'
 import Type from '../schema/type.ts'
-
-const permission = '^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_:/+@~-]+)+$'
 
 /** Text that is not empty, without control characters. */
 export const text = (options: TStringOptions = {}) =>

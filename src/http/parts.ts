@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify'
+import type { AdminTools } from '../admin/tools.ts'
 import type { Audit } from '../auth/audit.ts'
 import type { LoginTools } from '../auth/login.ts'
 import type { ClientAdministration } from '../clients/administration.ts'
@@ -21,6 +22,7 @@ export interface AppParts {
   readonly publicClient: boolean
   readonly clients: ClientTools
   readonly login: LoginTools
+  readonly admin: AdminTools
   readonly audit: Audit
   readonly tokens: TokenTools
   readonly sessions: Sessions

@@ -2,7 +2,7 @@ import type { ClientStore, StoredClient, UsedAssertions } from '../clients/clien
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { orTaken } from './failures.ts'
-import { endOf } from './user-queries.ts'
+import { endOf } from './prefix.ts'
 
 const { and, asc, eq, gt, gte, inArray, lt } = orm
 

@@ -1,4 +1,6 @@
+import type { Administration } from '../auth/administration-store.ts'
 import type { AuditStore } from '../auth/audit.ts'
+import type { GroupStore, PermissionList } from '../auth/group-store.ts'
 import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
 import type { Log } from '../auth/ports.ts'
@@ -7,9 +9,11 @@ import type { ClientStore, UsedAssertions } from '../clients/client-store.ts'
 import type { KeyStore } from '../tokens/key-store.ts'
 import type { SessionStore } from '../tokens/session-store.ts'
 import { createLocalAccounts } from './accounts.ts'
+import { createAdministration } from './administration.ts'
 import { createAuditStore } from './audit.ts'
 import { createClientStore, createUsedAssertions } from './clients.ts'
 import { withoutStatements } from './failures.ts'
+import { createGroupStore } from './groups.ts'
 import { createKeyStore } from './keys.ts'
 import { createObjectGrantStore } from './object-grants.ts'
 import { createPermissionSearch } from './permission-search.ts'
@@ -21,7 +25,9 @@ import { createUserStore } from './users.ts'
 export interface Store {
   readonly dialect: 'mysql' | 'sqlite'
   readonly users: UserStore
-  readonly permissions: PermissionStore
+  readonly permissions: PermissionStore & PermissionList
+  readonly groups: GroupStore
+  readonly administration: Administration
   readonly objectGrants: ObjectGrantStore
   readonly permissionSearch: PermissionSearch
   readonly keys: KeyStore
@@ -62,6 +68,8 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     dialect: options.url.startsWith('mysql:') ? 'mysql' : 'sqlite',
     users: withoutStatements(createUserStore(db)),
     permissions: withoutStatements(createPermissionStore(db)),
+    groups: withoutStatements(createGroupStore(db)),
+    administration: withoutStatements(createAdministration(db)),
     objectGrants: withoutStatements(createObjectGrantStore(db)),
     permissionSearch: withoutStatements(createPermissionSearch(db)),
     keys: withoutStatements(createKeyStore(db)),

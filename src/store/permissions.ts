@@ -1,19 +1,26 @@
+import type { PermissionList } from '../auth/group-store.ts'
 import type { PermissionStore, StoredPermissions } from '../auth/user-store.ts'
+import { readCursor } from './cursor.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
+import { pageOf } from './groups.ts'
+import { prefixed } from './prefix.ts'
 
-const { asc, eq, sql } = orm
+const { and, asc, eq, gt, sql } = orm
 
 /** The permissions stored for a user, direct and by groups, in one statement. */
-export const createStoredPermissions = (db: Database): ((userId: string) => Promise<StoredPermissions>) => {
+export const createStoredPermissions = (
+  db: Database,
+  queries = db.queries
+): ((userId: string) => Promise<StoredPermissions>) => {
   const { groups, groupPermissions, userGroups, userPermissions } = db.tables
-  const byGroups = db.queries
+  const byGroups = queries
     .select({ permission: groupPermissions.permission, group: groups.name })
     .from(userGroups)
     .innerJoin(groups, eq(groups.id, userGroups.groupId))
     .leftJoin(groupPermissions, eq(groupPermissions.groupId, groups.id))
     .where(eq(userGroups.userId, sql.placeholder('userId')))
-  const direct = db.queries
+  const direct = queries
     .select({ permission: userPermissions.permission, group: sql<string>`null` })
     .from(userPermissions)
     .where(eq(userPermissions.userId, sql.placeholder('userId')))
@@ -30,8 +37,8 @@ export const createStoredPermissions = (db: Database): ((userId: string) => Prom
 }
 
 /** The registry of permissions. */
-export const createPermissionStore = (db: Database): PermissionStore => {
-  const { permissions } = db.tables
+export const createPermissionStore = (db: Database): PermissionStore & PermissionList => {
+  const { permissions, userPermissions } = db.tables
   const rows = () => db.queries.select().from(permissions).orderBy(asc(permissions.name))
   return {
     async declare(declarations) {
@@ -54,6 +61,29 @@ export const createPermissionStore = (db: Database): PermissionStore => {
     },
     async registered() {
       return (await rows()).map(({ name }) => name)
+    },
+
+    async byName(name) {
+      const [row] = await db.queries.select().from(permissions).where(eq(permissions.name, name))
+      return row?.name === name ? row : undefined
+    },
+    async list({ search, cursor, limit }) {
+      const after = cursor === undefined ? [] : [gt(permissions.name, readCursor(cursor, 'permission').id)]
+      const page = await db.queries
+        .select()
+        .from(permissions)
+        .where(and(...prefixed(permissions.name, search), ...after))
+        .orderBy(asc(permissions.name))
+        .limit(limit + 1)
+      return pageOf(page, limit, ({ name }) => ({ order: 'permission', value: null, id: name }), page)
+    },
+    async ofUser(userId) {
+      const direct = await db.queries
+        .select({ name: userPermissions.permission })
+        .from(userPermissions)
+        .where(eq(userPermissions.userId, userId))
+        .orderBy(asc(userPermissions.permission))
+      return direct.map(({ name }) => name)
     }
   }
 }

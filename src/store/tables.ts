@@ -1,5 +1,6 @@
 import type { AuditDetails, AuditEvent } from '../auth/audit.ts'
 import type { AttributeValue } from '../auth/backend.ts'
+import type { PermissionOrigin } from '../auth/group-store.ts'
 import type { Algorithm, StoredKey } from '../tokens/key-store.ts'
 import type { Kit } from './kit.ts'
 
@@ -22,10 +23,15 @@ export const createTables = (kit: Kit) => {
       updatedAt: kit.integer('updated_at').notNull(),
       lastLoginAt: kit.integer('last_login_at'),
       /** Tokens issued before are dead: the password was changed, or the user was logged out everywhere. Whole seconds. */
-      tokensValidFrom: kit.integer('tokens_valid_from').notNull().default(0)
+      tokensValidFrom: kit.integer('tokens_valid_from').notNull().default(0),
+      /** Counts the writes of administration; logins leave it alone. */
+      version: kit.integer('version').notNull().default(0)
     },
     (t) => [
       kit.uniqueIndex('latchkey_users_email').on(t.email),
+      kit.index('latchkey_users_created').on(t.createdAt, t.id),
+      kit.index('latchkey_users_last_login').on(t.lastLoginAt, t.id),
+      kit.index('latchkey_users_active').on(t.isActive, t.email),
       kit.index('latchkey_users_superuser').on(t.isSuperuser, t.id)
     ]
   )
@@ -55,7 +61,9 @@ export const createTables = (kit: Kit) => {
     name: kit.key('name', 255).primaryKey(),
     description: kit.text('description').notNull(),
     /** The configuration names it; false where it vanished from there, or where only a grant does. */
-    declared: kit.boolean('declared').notNull()
+    declared: kit.boolean('declared').notNull(),
+    /** Who named it first. */
+    origin: kit.key('origin', 16).$type<PermissionOrigin>().notNull().default('configuration')
   })
 
   const userPermissions = kit.table(
@@ -84,7 +92,9 @@ export const createTables = (kit: Kit) => {
       id: kit.key('id', 36).primaryKey(),
       name: kit.key('name', 255).notNull(),
       createdAt: kit.integer('created_at').notNull(),
-      updatedAt: kit.integer('updated_at').notNull()
+      updatedAt: kit.integer('updated_at').notNull(),
+      /** Counts the writes of administration. */
+      version: kit.integer('version').notNull().default(0)
     },
     (t) => [kit.uniqueIndex('latchkey_groups_name').on(t.name)]
   )
@@ -263,6 +273,9 @@ export const createTables = (kit: Kit) => {
     (t) => [kit.index('latchkey_used_assertions_expiry').on(t.expiresAt)]
   )
 
+  /** Rows that a transaction holds for as long as it works on what they name. */
+  const locks = kit.table('latchkey_locks', { name: kit.key('name', 64).primaryKey() })
+
   /** What was done, by whom; ids are UUIDv7, whose order is that of time. No row refers to another: it outlives them. */
   const audit = kit.table(
     'latchkey_audit',
@@ -309,6 +322,7 @@ export const createTables = (kit: Kit) => {
     revokedTokens,
     clients,
     usedAssertions,
+    locks,
     audit
   }
 }

@@ -4,15 +4,12 @@ import { orm } from './drizzle.ts'
 import { createStoredPermissions } from './permissions.ts'
 import { toUsers } from './user-rows.ts'
 
-const { and, asc, eq, gt, gte, lt, sql } = orm
-
-/** Greater than every text that begins with the prefix: U+10FFFF is no character, and the last one as bytes. */
-export const endOf = (prefix: string): string => `${prefix}\u{10ffff}`
+const { and, eq, sql } = orm
 
 /** The part of the users' port that reads. Each look-up is one statement, and compares bytes again in code. */
 export const createUserQueries = (
   db: Database
-): Pick<UserStore, 'byId' | 'byEmail' | 'byIdentity' | 'storedPermissions' | 'list' | 'count'> => {
+): Pick<UserStore, 'byId' | 'byEmail' | 'byIdentity' | 'storedPermissions' | 'count'> => {
   const { users, identities } = db.tables
   const { queries } = db
   const joined = () =>
@@ -51,27 +48,6 @@ export const createUserQueries = (
     },
     storedPermissions: createStoredPermissions(db),
 
-    async list({ search, cursor, limit }) {
-      const order = search === undefined ? 'id' : 'email'
-      const prefix = search === undefined ? [] : [gte(users.email, search), lt(users.email, endOf(search))]
-      const after = cursor === undefined ? [] : [gt(users[order], cursor)]
-      const page = queries
-        .select()
-        .from(users)
-        .where(and(...prefix, ...after))
-        .orderBy(asc(users[order]))
-        .limit(limit + 1)
-        .as('page')
-      // nothing but a left join keeps SQLite from reading all users to sort them
-      const rows = await queries
-        .select({ user: page._.selectedFields, identity: identities })
-        .from(page)
-        .leftJoin(identities, eq(identities.userId, page.id))
-        .orderBy(asc(page[order]))
-      const found = toUsers(rows)
-      const items = found.slice(0, limit)
-      return { items, next: found.length > limit ? (items.at(-1)?.[order] ?? null) : null }
-    },
     async count() {
       const [row] = await queries.select({ n: orm.count() }).from(users)
       return Number(row?.n)

@@ -45,7 +45,8 @@ export const toUser = (row: UserRow, rows: readonly IdentityRow[]): User => {
     createdAt: row.createdAt,
     updatedAt: row.updatedAt,
     lastLoginAt: row.lastLoginAt,
-    tokensValidFrom: row.tokensValidFrom
+    tokensValidFrom: row.tokensValidFrom,
+    version: row.version
   }
 }
 

@@ -5,6 +5,7 @@ import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { MissingReference, orTaken } from './failures.ts'
 import { createUserGroups } from './user-groups.ts'
+import { createUserList } from './user-list.ts'
 import { createUserQueries } from './user-queries.ts'
 import { toUser } from './user-rows.ts'
 
@@ -49,6 +50,7 @@ export const createUserStore = (db: Database): UserStore => {
 
   return {
     ...find,
+    list: createUserList(db),
 
     async create({ at, ...user }, identity) {
       const row = {
@@ -58,6 +60,7 @@ export const createUserStore = (db: Database): UserStore => {
         ownAttributes: { ...user.ownAttributes },
         isActive: true,
         tokensValidFrom: 0,
+        version: 0,
         createdAt: at,
         updatedAt: at
       }
@@ -96,7 +99,7 @@ export const createUserStore = (db: Database): UserStore => {
           await db.insertMissing(
             tx,
             permissions,
-            names.map((name) => ({ name, description: '', declared: false }))
+            names.map((name) => ({ name, description: '', declared: false, origin: 'grant' as const }))
           )
           await db.insertMissing(
             tx,

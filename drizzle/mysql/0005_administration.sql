@@ -1,0 +1,17 @@
+CREATE TABLE `latchkey_locks` (
+	`name` varbinary(64) NOT NULL,
+	CONSTRAINT `latchkey_locks_name` PRIMARY KEY(`name`)
+);
+
+--> statement-breakpoint
+ALTER TABLE `latchkey_users` ADD `version` bigint DEFAULT 0 NOT NULL;
+--> statement-breakpoint
+ALTER TABLE `latchkey_permissions` ADD `origin` varbinary(16) DEFAULT 'configuration' NOT NULL;
+--> statement-breakpoint
+ALTER TABLE `latchkey_groups` ADD `version` bigint DEFAULT 0 NOT NULL;
+--> statement-breakpoint
+CREATE INDEX `latchkey_users_created` ON `latchkey_users` (`created_at`,`id`);
+--> statement-breakpoint
+CREATE INDEX `latchkey_users_last_login` ON `latchkey_users` (`last_login_at`,`id`);
+--> statement-breakpoint
+CREATE INDEX `latchkey_users_active` ON `latchkey_users` (`is_active`,`email`);

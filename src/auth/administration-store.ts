@@ -1,0 +1,88 @@
+import type { Attributes } from './backend.ts'
+import type { Group, RegisteredPermission } from './group-store.ts'
+import type { NewUser, StoredPermissions, User, UserIdentity } from './user-store.ts'
+
+/** What administration changes of a user; absent: the same as before. */
+export interface UserChange {
+  /** Vouched for, since an administrator says so. */
+  readonly email?: string
+  readonly attributes?: Attributes
+  readonly ownAttributes?: Attributes
+  readonly isActive?: boolean
+  /** The user's own flag. */
+  readonly isSuperuser?: boolean
+  /** Null makes every password fail. */
+  readonly passwordHash?: string | null
+  /** Ends all of the user's sessions and tokens. */
+  readonly endSessions?: boolean
+}
+
+/** A user to be created by administration. */
+export interface CreatedUser extends Omit<NewUser, 'lastLoginAt'> {
+  readonly isActive: boolean
+}
+
+/** The users within an administration's transaction. What names nobody changes nothing. */
+export interface AdministeredUsers {
+  byId(id: string): Promise<User | undefined>
+  storedPermissions(userId: string): Promise<StoredPermissions>
+  /** Names that are granted to the user directly. */
+  directPermissions(userId: string): Promise<readonly string[]>
+  /** Whether somebody else is an active superuser, by our own flag or by an identity at one of these backends. */
+  hasOtherSuperuser(userId: string, backends: readonly string[]): Promise<boolean>
+  create(user: CreatedUser): Promise<User>
+  /** Counts the version up, whatever changes; so do the next ones. */
+  update(userId: string, change: UserChange, at: number): Promise<void>
+  delete(userId: string): Promise<void>
+  link(userId: string, identity: UserIdentity, at: number): Promise<void>
+  unlink(userId: string, identity: Pick<UserIdentity, 'backend' | 'subject'>, at: number): Promise<void>
+  /** Puts names that nobody declared into the registry. */
+  grant(userId: string, permissions: readonly string[], at: number): Promise<void>
+  revoke(userId: string, permissions: readonly string[], at: number): Promise<void>
+}
+
+/** The groups within an administration's transaction. */
+export interface AdministeredGroups {
+  byId(id: string): Promise<Group | undefined>
+  byNames(names: readonly string[]): Promise<readonly Group[]>
+  /** The names of groups where the user's membership is of the origin `local`. */
+  localOf(userId: string): Promise<readonly string[]>
+  create(name: string, at: number): Promise<Group>
+  rename(groupId: string, name: string, at: number): Promise<void>
+  delete(groupId: string): Promise<void>
+  /** Makes the permissions exactly these, and puts names that nobody declared into the registry. */
+  setPermissions(groupId: string, permissions: readonly string[], at: number): Promise<void>
+  /** Memberships of the origin `local`. Answers which of the users exist. */
+  addMembers(groupId: string, userIds: readonly string[], at: number): Promise<readonly string[]>
+  /** Memberships of the origin `local` alone: a backend's are its own. Answers who left. */
+  removeMembers(groupId: string, userIds: readonly string[], at: number): Promise<readonly string[]>
+}
+
+/** The registry within an administration's transaction. */
+export interface AdministeredPermissions {
+  byName(name: string): Promise<RegisteredPermission | undefined>
+  create(name: string, description: string): Promise<void>
+  describe(name: string, description: string): Promise<void>
+  /** With all grants of it. */
+  delete(name: string): Promise<void>
+}
+
+/** What one change of administration reads and writes. */
+export interface AdministrationTransaction {
+  readonly users: AdministeredUsers
+  readonly groups: AdministeredGroups
+  readonly permissions: AdministeredPermissions
+}
+
+/**
+ * Changes by administration, one after the other over all replicas: what a change read stays true until it is written.
+ * A change may be run again after a deadlock, so that it does nothing but ask this transaction.
+ */
+export interface Administration {
+  /**
+   * All or nothing; answers once tokens that a change ended are dead, within a second.
+   * @throws {AlreadyExists} a write met a unique key
+   * @throws what the work throws, with nothing written
+   */
+  change<Result>(work: (transaction: AdministrationTransaction) => Promise<Result>): Promise<Result>
+}

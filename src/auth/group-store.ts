@@ -1,0 +1,74 @@
+/** Who named a permission first: the configuration, an administrator, or only somebody who granted it. */
+export type PermissionOrigin = 'configuration' | 'administration' | 'grant'
+
+/** A named set of users that carries permissions. */
+export interface Group {
+  /** UUIDv7, lower case. */
+  readonly id: string
+  readonly name: string
+  /** Sorted. */
+  readonly permissions: readonly string[]
+  /** Epoch milliseconds, as all times here. */
+  readonly createdAt: number
+  readonly updatedAt: number
+  /** Another one after each write. */
+  readonly version: number
+}
+
+/** That a user is in a group, and who put the user there: `local`, or the id of the backend that mirrors its groups. */
+export interface Membership {
+  readonly groupId: string
+  readonly name: string
+  readonly origin: string
+}
+
+/** Somebody in a group. */
+export interface Member {
+  readonly userId: string
+  readonly email: string
+  readonly origins: readonly string[]
+}
+
+/** A permission of the registry. */
+export interface RegisteredPermission {
+  readonly name: string
+  readonly description: string
+  /** The configuration names it now. */
+  readonly declared: boolean
+  readonly origin: PermissionOrigin
+}
+
+/** A page of a list. */
+export interface Page<Item> {
+  readonly items: readonly Item[]
+  /** The cursor of the next page, or null. */
+  readonly next: string | null
+}
+
+/** Which page of a list: the prefix of a name, and how many (1 to 1000). */
+export interface PageQuery {
+  readonly search?: string
+  readonly cursor?: string
+  readonly limit: number
+}
+
+/** The groups, to be read. Throws `TemporarilyUnavailable` where the database can't answer. */
+export interface GroupStore {
+  byId(id: string): Promise<Group | undefined>
+  byName(name: string): Promise<Group | undefined>
+  /** In the order of their names. */
+  list(query: PageQuery): Promise<Page<Group>>
+  /** In the order of the users' ids. */
+  members(groupId: string, query: Omit<PageQuery, 'search'>): Promise<Page<Member>>
+  /** The groups of a user, by name. */
+  ofUser(userId: string): Promise<readonly Membership[]>
+}
+
+/** The registry of permissions, to be read. */
+export interface PermissionList {
+  byName(name: string): Promise<RegisteredPermission | undefined>
+  /** In the order of their names. */
+  list(query: PageQuery): Promise<Page<RegisteredPermission>>
+  /** What a user was granted directly, sorted. */
+  ofUser(userId: string): Promise<readonly string[]>
+}

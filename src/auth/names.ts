@@ -1,0 +1,17 @@
+/** A permission's name, `app_label.codename`; every one of them is also a scope token (RFC 6749 3.3). */
+export const permissionPattern = '^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_:/+@~-]+)+$'
+
+const permission = new RegExp(permissionPattern)
+
+/** Whether something may be called so as a permission. */
+export const isPermissionName = (name: string): boolean => name.length <= 255 && permission.test(name)
+
+/**
+ * A group's name as it is compared: NFC. `undefined` for what is none: longer than Django's 150 characters or 255 bytes,
+ * with space at an end, or with characters that can't be seen.
+ */
+export function groupName(text: string): string | undefined {
+  const name = text.normalize('NFC')
+  const isPlain = name !== '' && name.trim() === name && !/[\p{Cc}\p{Cf}\p{Cs}\ufffd]/u.test(name)
+  return isPlain && [...name].length <= 150 && Buffer.byteLength(name) <= 255 ? name : undefined
+}

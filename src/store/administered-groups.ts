@@ -1,0 +1,92 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { AdministeredGroups } from '../auth/administration-store.ts'
+import type { Database } from './database.ts'
+import { orm } from './drizzle.ts'
+import { withPermissions } from './groups.ts'
+import type { Queries } from './kit.ts'
+
+const { and, eq, inArray, sql } = orm
+
+/** The groups within a transaction. */
+export const administeredGroups = (db: Database, queries: Queries): AdministeredGroups => {
+  const { users, groups, groupPermissions, permissions, userGroups } = db.tables
+  const changed = async (groupId: string, change: { name?: string }, at: number): Promise<void> => {
+    const counted = { ...change, updatedAt: at, version: sql`${groups.version} + 1` }
+    await queries.update(groups).set(counted).where(eq(groups.id, groupId))
+  }
+  const countUp = async (userIds: readonly string[], at: number): Promise<void> => {
+    const counted = { updatedAt: at, version: sql`${users.version} + 1` }
+    await queries
+      .update(users)
+      .set(counted)
+      .where(inArray(users.id, [...userIds]))
+  }
+  const localOf = (groupId: string, userIds: readonly string[]) =>
+    and(eq(userGroups.groupId, groupId), eq(userGroups.origin, 'local'), inArray(userGroups.userId, [...userIds]))
+
+  return {
+    async byId(id) {
+      const rows = await queries.select().from(groups).where(eq(groups.id, id))
+      const [group] = await withPermissions(db, queries, rows)
+      return group?.id === id ? group : undefined
+    },
+    async byNames(names) {
+      if (names.length === 0) return []
+      const rows = await queries
+        .select()
+        .from(groups)
+        .where(inArray(groups.name, [...names]))
+      return withPermissions(db, queries, rows)
+    },
+    async localOf(userId) {
+      const rows = await queries
+        .select({ name: groups.name })
+        .from(userGroups)
+        .innerJoin(groups, eq(groups.id, userGroups.groupId))
+        .where(and(eq(userGroups.userId, userId), eq(userGroups.origin, 'local')))
+      return rows.map(({ name }) => name)
+    },
+    async create(name, at) {
+      const row = { id: uuidv7(), name, createdAt: at, updatedAt: at, version: 0 }
+      await queries.insert(groups).values(row)
+      return { ...row, permissions: [] }
+    },
+    rename: (groupId, name, at) => changed(groupId, { name }, at),
+    async delete(groupId) {
+      await queries.delete(groups).where(eq(groups.id, groupId))
+    },
+
+    async setPermissions(groupId, names, at) {
+      await changed(groupId, {}, at)
+      await queries.delete(groupPermissions).where(eq(groupPermissions.groupId, groupId))
+      if (names.length === 0) return
+      const unknown = names.map((name) => ({ name, description: '', declared: false, origin: 'grant' as const }))
+      await db.insertMissing(queries, permissions, unknown)
+      const carried = [...new Set(names)].map((permission) => ({ groupId, permission }))
+      await queries.insert(groupPermissions).values(carried)
+    },
+
+    async addMembers(groupId, userIds, at) {
+      if (userIds.length === 0) return []
+      const found = await queries
+        .select({ id: users.id })
+        .from(users)
+        .where(inArray(users.id, [...userIds]))
+      const known = found.map(({ id }) => id)
+      if (known.length === 0) return []
+      const rows = known.map((userId) => ({ userId, groupId, origin: 'local' }))
+      await db.insertMissing(queries, userGroups, rows)
+      await countUp(known, at)
+      return known
+    },
+    async removeMembers(groupId, userIds, at) {
+      if (userIds.length === 0) return []
+      const found = await queries.select({ id: userGroups.userId }).from(userGroups).where(localOf(groupId, userIds))
+      const leaving = found.map(({ id }) => id)
+      if (leaving.length === 0) return []
+      await queries.delete(userGroups).where(localOf(groupId, leaving))
+      await countUp(leaving, at)
+      return leaving
+    }
+  }
+}

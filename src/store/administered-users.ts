@@ -1,0 +1,125 @@
+import { v7 as uuidv7 } from 'uuid'
+import type { AdministeredUsers, UserChange } from '../auth/administration-store.ts'
+import type { Database } from './database.ts'
+import { orm } from './drizzle.ts'
+import type { Queries } from './kit.ts'
+import { createStoredPermissions } from './permissions.ts'
+import { toUser, toUsers } from './user-rows.ts'
+
+const { and, eq, inArray, ne, sql } = orm
+
+/**
+ * The users within a transaction.
+ * @param ended told from when on tokens of somebody live; whole seconds, since `iat` counts these
+ */
+export const administeredUsers = (db: Database, queries: Queries, ended: (from: number) => void): AdministeredUsers => {
+  const { users, identities, permissions, userPermissions, sessions } = db.tables
+  const changed = async (userId: string, change: Partial<typeof users.$inferInsert>, at: number): Promise<void> => {
+    const counted = { ...change, updatedAt: at, version: sql`${users.version} + 1` }
+    await queries.update(users).set(counted).where(eq(users.id, userId))
+  }
+  const endSessions = async (userId: string, at: number) => {
+    const tokensValidFrom = Math.ceil((at + 1) / 1000) * 1000
+    ended(tokensValidFrom)
+    await queries.delete(sessions).where(eq(sessions.userId, userId))
+    return { tokensValidFrom }
+  }
+
+  return {
+    async byId(id) {
+      const rows = await queries
+        .select({ user: users, identity: identities })
+        .from(users)
+        .leftJoin(identities, eq(identities.userId, users.id))
+        .where(eq(users.id, id))
+      const [user] = toUsers(rows)
+      return user?.id === id ? user : undefined
+    },
+    storedPermissions: (userId) => createStoredPermissions(db, queries)(userId),
+
+    async directPermissions(userId) {
+      const rows = await queries
+        .select({ name: userPermissions.permission })
+        .from(userPermissions)
+        .where(eq(userPermissions.userId, userId))
+      return rows.map(({ name }) => name)
+    },
+
+    async hasOtherSuperuser(userId, backends) {
+      const own = await queries
+        .select({ id: users.id })
+        .from(users)
+        .where(and(eq(users.isSuperuser, true), eq(users.isActive, true), ne(users.id, userId)))
+        .limit(1)
+      if (own.length > 0 || backends.length === 0) return own.length > 0
+      const byIdentity = await queries
+        .select({ id: users.id })
+        .from(identities)
+        .innerJoin(users, eq(users.id, identities.userId))
+        .where(
+          and(
+            eq(identities.isSuperuser, true),
+            inArray(identities.backend, [...backends]),
+            eq(users.isActive, true),
+            ne(users.id, userId)
+          )
+        )
+        .limit(1)
+      return byIdentity.length > 0
+    },
+
+    async create({ at, ...user }) {
+      const row = {
+        ...user,
+        id: uuidv7(),
+        attributes: { ...user.attributes },
+        ownAttributes: { ...user.ownAttributes },
+        tokensValidFrom: 0,
+        version: 0,
+        lastLoginAt: null,
+        createdAt: at,
+        updatedAt: at
+      }
+      await queries.insert(users).values(row)
+      return toUser(row, [])
+    },
+    async update(userId, { endSessions: ends, ...change }, at) {
+      await changed(userId, { ...columnsOf(change), ...(ends ? await endSessions(userId, at) : {}) }, at)
+    },
+    async delete(userId) {
+      await queries.delete(users).where(eq(users.id, userId))
+    },
+
+    async link(userId, { attributes, ...identity }, at) {
+      await queries.insert(identities).values({ ...identity, userId, attributes: { ...attributes } })
+      await changed(userId, {}, at)
+    },
+    async unlink(userId, { backend, subject }, at) {
+      const one = and(eq(identities.userId, userId), eq(identities.backend, backend), eq(identities.subject, subject))
+      await queries.delete(identities).where(one)
+      await changed(userId, await endSessions(userId, at), at)
+    },
+
+    async grant(userId, names, at) {
+      await changed(userId, {}, at)
+      if (names.length === 0) return
+      const unknown = names.map((name) => ({ name, description: '', declared: false, origin: 'grant' as const }))
+      await db.insertMissing(queries, permissions, unknown)
+      const granted = names.map((permission) => ({ userId, permission }))
+      await db.insertMissing(queries, userPermissions, granted)
+    },
+    async revoke(userId, names, at) {
+      await changed(userId, {}, at)
+      if (names.length === 0) return
+      const these = and(eq(userPermissions.userId, userId), inArray(userPermissions.permission, [...names]))
+      await queries.delete(userPermissions).where(these)
+    }
+  }
+}
+
+const columnsOf = ({ email, attributes, ownAttributes, ...columns }: Omit<UserChange, 'endSessions'>) => ({
+  ...columns,
+  ...(email === undefined ? {} : { email, emailVouched: true }),
+  ...(attributes === undefined ? {} : { attributes: { ...attributes } }),
+  ...(ownAttributes === undefined ? {} : { ownAttributes: { ...ownAttributes } })
+})

@@ -1,0 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Administration } from '../auth/administration-store.ts'
+import { AlreadyExists, Refusal } from '../errors.ts'
+import { administeredGroups } from './administered-groups.ts'
+import { administeredPermissions } from './administered-permissions.ts'
+import { administeredUsers } from './administered-users.ts'
+import type { Database } from './database.ts'
+import { causeOf, DuplicateKey } from './failures.ts'
+
+/** The administration in the database, by either dialect. */
+export const createAdministration = (db: Database): Administration => ({
+  async change(work) {
+    // a dialect makes something else of an error that leaves its transaction
+    let refusal: Refusal | undefined
+    let tokensValidFrom = 0
+    const ended = (from: number): void => {
+      tokensValidFrom = from
+    }
+    const result = await db
+      .transaction(async (queries) => {
+        refusal = undefined
+        // MySQL locks the row, there or not; SQLite's transaction holds the whole file anyway
+        await db.insertMissing(queries, db.tables.locks, [{ name: 'administration' }])
+        const users = administeredUsers(db, queries, ended)
+        const groups = administeredGroups(db, queries)
+        const permissions = administeredPermissions(db, queries)
+        return work({ users, groups, permissions }).catch((error) => {
+          if (error instanceof Refusal) refusal = error
+          throw error
+        })
+      })
+      .catch((error) => {
+        const cause = causeOf(error)
+        throw refusal ?? (cause instanceof DuplicateKey ? new AlreadyExists(undefined, cause) : cause)
+      })
+    const untilThen = tokensValidFrom - Date.now()
+    if (untilThen > 0) await sleep(Math.min(untilThen, 1000))
+    return result
+  }
+})
