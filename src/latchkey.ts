@@ -117,7 +117,11 @@ export async function openLatchkey(
       metrics,
       administration: {
         clients: clientAdministrationOf(config, store.clients),
-        keys: rotationToolsOf(config, store, secrets)
+        keys: rotationToolsOf(config, store, secrets),
+        groups: store.groups,
+        permissions: store.permissions,
+        objectGrants: store.objectGrants,
+        holdings: store.holdings
       },
       pingDatabase: store.ping,
       isDraining: () => draining

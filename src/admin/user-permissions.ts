@@ -3,11 +3,11 @@ import type { Origin, Permissions } from '../auth/permissions.ts'
 /** A permission that somebody holds, and where it comes from. */
 export interface HeldPermission {
   readonly permission: string
-  readonly origins: readonly Origin[]
+  readonly origins: Origin[]
 }
 
 /** Permissions by their app_label, sorted. */
-export type ByModule = Readonly<Record<string, readonly HeldPermission[]>>
+export type ByModule = Record<string, HeldPermission[]>
 
 /** Django's three questions: what somebody holds for themselves, by groups, and in all; and what is vetoed. */
 export interface UserPermissions {
@@ -21,7 +21,9 @@ export interface UserPermissions {
 export function userPermissions({ decisions }: Pick<Permissions, 'decisions'>): UserPermissions {
   const entries = [...decisions].sort(([a], [b]) => (a < b ? -1 : 1))
   const which = (isHeld: boolean): HeldPermission[] =>
-    entries.flatMap(([permission, { granted, origins }]) => (granted === isHeld ? [{ permission, origins }] : []))
+    entries.flatMap(([permission, { granted, origins }]) =>
+      granted === isHeld ? [{ permission, origins: [...origins] }] : []
+    )
   const held = which(true)
   const from = (isWanted: (origin: Origin) => boolean): ByModule =>
     byModule(

@@ -4,6 +4,7 @@ import type { GroupStore, PermissionList } from '../auth/group-store.ts'
 import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
 import type { Log } from '../auth/ports.ts'
+import type { UserHoldings } from '../auth/user-holdings.ts'
 import type { PermissionStore, UserStore } from '../auth/user-store.ts'
 import type { ClientStore, UsedAssertions } from '../clients/client-store.ts'
 import type { KeyStore } from '../tokens/key-store.ts'
@@ -19,6 +20,7 @@ import { createObjectGrantStore } from './object-grants.ts'
 import { createPermissionSearch } from './permission-search.ts'
 import { createPermissionStore } from './permissions.ts'
 import { createSessionStore } from './sessions.ts'
+import { createUserHoldings } from './user-holdings.ts'
 import { createUserStore } from './users.ts'
 
 /** Everything that Latchkey keeps. Each method throws `TemporarilyUnavailable` where the database can't answer. */
@@ -30,6 +32,7 @@ export interface Store {
   readonly administration: Administration
   readonly objectGrants: ObjectGrantStore
   readonly permissionSearch: PermissionSearch
+  readonly holdings: UserHoldings
   readonly keys: KeyStore
   readonly sessions: SessionStore
   readonly accounts: LocalAccounts
@@ -72,6 +75,7 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     administration: withoutStatements(createAdministration(db)),
     objectGrants: withoutStatements(createObjectGrantStore(db)),
     permissionSearch: withoutStatements(createPermissionSearch(db)),
+    holdings: withoutStatements(createUserHoldings(db)),
     keys: withoutStatements(createKeyStore(db)),
     sessions: withoutStatements(createSessionStore(db)),
     accounts: withoutStatements(createLocalAccounts(db)),

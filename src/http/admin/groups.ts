@@ -139,7 +139,10 @@ function memberRoutes(admin: App, parts: AppParts): void {
     async ({ params, query }) => {
       const { id } = await groupOf(params.id, parts)
       const { items, next } = await parts.administration.groups.members(id, query)
-      return { items: items.map(({ userId, email, origins }) => ({ user: userId, email, origins: [...origins] })), next }
+      return {
+        items: items.map(({ userId, email, origins }) => ({ user: userId, email, origins: [...origins] })),
+        next
+      }
     }
   )
   const change = { config: { access: 'latchkey.change_user' } } as const

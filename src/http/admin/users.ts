@@ -100,7 +100,7 @@ function readRoutes(admin: App, parts: AppParts): void {
       const deadline = performance.now() + login.timeoutMs
       const clientId = callerOf(request).claims.client_id
       const context = { log: request.log, clientId, ip: addressOf(request), deadline }
-      return userPermissions(await permissionsOf(login.chain, user, context, login.permissions)) as never
+      return userPermissions(await permissionsOf(login.chain, user, context, login.permissions))
     }
   )
 }

@@ -14,9 +14,7 @@ export const Permission = Type.Object(
   },
   {
     $id: 'Permission',
-    examples: [
-      { name: 'blog.change_post', description: 'Can change a post', declared: true, origin: 'configuration' }
-    ]
+    examples: [{ name: 'blog.change_post', description: 'Can change a post', declared: true, origin: 'configuration' }]
   }
 )
 
