@@ -1,6 +1,7 @@
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import { SlowDown } from './errors.ts'
+import { accessRoutes } from './http/access/access.ts'
 import { accountRoutes } from './http/account.ts'
 import { adminRoutes } from './http/admin/index.ts'
 import { acceptBearers } from './http/bearer.ts'
@@ -46,6 +47,7 @@ export async function createApp(parts: AppParts): Promise<App> {
     introspectRoute(routes, parts)
     revokeRoute(routes, parts)
     forwardAuthRoute(routes, parts)
+    await accessRoutes(routes, parts)
     discoveryRoutes(routes, parts)
     operationRoutes(routes, parts)
     await accountRoutes(routes, parts)

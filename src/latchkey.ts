@@ -109,6 +109,7 @@ export async function openLatchkey(
       publicClient: config.publicClient,
       clients: clientsOf(config, store, log),
       login,
+      permissionSearch: store.permissionSearch,
       admin: administrationOf(config, store, { passwords, login, log }),
       audit,
       tokens,

@@ -12,6 +12,7 @@ export const auditKinds = [
   'client_token',
   'revocation',
   'introspection',
+  'evaluation',
   'password_change',
   'administration'
 ] as const

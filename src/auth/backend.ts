@@ -86,9 +86,23 @@ export interface PasswordWarnings {
   readonly graceLoginsLeft?: number
 }
 
+/** How long a proof holds, where the source can't be asked for the account again. Epoch milliseconds. */
+export interface Proof {
+  /** What follows from it ends no later. */
+  readonly until: number
+  /** When the credentials themselves expire, where they do. */
+  readonly expiresAt?: number
+}
+
 /** What a backend answers to credentials. That it could not tell is thrown: `BackendUnavailable`. */
 export type Verdict =
-  | { readonly outcome: 'accepted'; readonly identity: Identity; readonly warnings?: PasswordWarnings }
+  | {
+      readonly outcome: 'accepted'
+      readonly identity: Identity
+      readonly warnings?: PasswordWarnings
+      /** Absent: it holds for as long as `identity` says so, or for an hour where the backend has none. */
+      readonly proof?: Proof
+    }
   | { readonly outcome: 'rejected'; readonly reason: RejectedReason }
   | { readonly outcome: 'unknown' }
   | { readonly outcome: 'denied'; readonly reason: DeniedReason; readonly subject?: string }

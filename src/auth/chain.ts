@@ -13,6 +13,7 @@ import type {
   DeniedReason,
   Identity,
   PasswordWarnings,
+  Proof,
   Verdict
 } from './backend.ts'
 import type { Chain, Link } from './link.ts'
@@ -31,6 +32,7 @@ export interface Accepted {
   readonly backend: Link
   readonly identity: Identity
   readonly warnings?: PasswordWarnings
+  readonly proof?: Proof
 }
 
 /**
@@ -99,9 +101,9 @@ async function askInOrder(
       unavailable.push(verdict)
       if (link.onUnavailable === 'stop') break
     } else if (verdict.outcome === 'accepted') {
-      const { identity, warnings } = verdict
+      const { identity, warnings, proof } = verdict
       Object.assign(request.trail ?? {}, { backend: link.id, subject: identity.subject, username: identity.username })
-      return { backend: link, identity, ...(warnings && { warnings }) }
+      return { backend: link, identity, ...(warnings && { warnings }), ...(proof && { proof }) }
     } else if (verdict.outcome === 'denied') {
       toBeChanged = changeNeeded(link, verdict)
       if (verdict.subject !== undefined) noteFirst(request, link, verdict.subject)

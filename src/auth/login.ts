@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InvalidGrant, Refusal } from '../errors.ts'
-import type { Credentials, Identity, PasswordWarnings } from './backend.ts'
+import type { Credentials, Identity, PasswordWarnings, Proof } from './backend.ts'
 import { type Accepted, authenticate, type ChainTools, chosenFrom } from './chain.ts'
 import { emailOf } from './email.ts'
 import type { Chain, Link } from './link.ts'
@@ -42,8 +42,8 @@ export interface LoggedIn {
   readonly permissions: Permissions
   /** Epoch milliseconds. */
   readonly at: number
-  /** Until when this proof holds, where the backend can't be asked again; epoch milliseconds. */
-  readonly provenUntil?: number
+  /** How long this proof holds, where the backend can't be asked again. */
+  readonly proof?: Proof
   /** What the backend said of the password, where it said anything. */
   readonly warnings?: PasswordWarnings
 }
@@ -85,20 +85,20 @@ export async function login(credentials: Credentials, asked: LoginRequest, tools
   }
 }
 
-async function admit(
-  { backend, identity, warnings }: Accepted,
-  request: RequestContext,
-  tools: LoginTools
-): Promise<LoggedIn> {
+async function admit(accepted: Accepted, request: RequestContext, tools: LoginTools): Promise<LoggedIn> {
+  const { backend, identity, warnings } = accepted
   const at = tools.now()
+  const proof = accepted.proof ?? proofOf(backend, at)
   const email = emailOf(identity, backend)
   const user = await recordLogin({ email, identity, backend, at }, userToolsOf(request, tools))
   const options = { identity: { backend: backend.id, identity } }
   const permissions = await permissionsOf(tools.chain, user, request, tools.permissions, options)
-  const provenUntil = backend.backend.identity ? {} : { provenUntil: at + proofMs }
-  const proof = { ...provenUntil, ...(warnings && { warnings }) }
-  return { user, backend, subject: identity.subject, permissions, at, ...proof }
+  const more = { ...(proof && { proof }), ...(warnings && { warnings }) }
+  return { user, backend, subject: identity.subject, permissions, at, ...more }
 }
+
+const proofOf = ({ backend }: Link, at: number): Proof | undefined =>
+  backend.identity ? undefined : { until: at + proofMs }
 
 /** What finding the person behind an identity needs, whoever brings it: a login or a sync. */
 export function userToolsOf(

@@ -2,6 +2,7 @@ import type { BackendDefinition } from '../auth/define-backend.ts'
 import { httpBackend } from './http/index.ts'
 import { ldapBackend } from './ldap/index.ts'
 import { localBackend } from './local.ts'
+import { proxyBackend } from './proxy/index.ts'
 import { staticBackend } from './static.ts'
 
 /** The types of backends, by the word in the configuration. */
@@ -9,5 +10,6 @@ export const backendDefinitions: Readonly<Record<string, BackendDefinition>> = {
   local: localBackend,
   static: staticBackend,
   ldap: ldapBackend,
-  http: httpBackend
+  http: httpBackend,
+  proxy: proxyBackend
 }

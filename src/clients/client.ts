@@ -48,7 +48,11 @@ export interface RegisteredClient extends ClientDefinition {
 export const publicClientId = 'public'
 
 /** Grants in which the client's own standing is what is trusted: for those alone that prove who they are. */
-const confidentialGrants: readonly string[] = ['password', 'client_credentials']
+export const confidentialGrants: readonly string[] = [
+  'password',
+  'client_credentials',
+  'urn:latchkey:params:oauth:grant-type:proxy'
+]
 
 /** Whether a client may use a grant at all: without a proof, neither people's passwords nor permissions of its own. */
 export const mayUse = ({ grants, authentication }: ClientDefinition, grant: string): boolean =>

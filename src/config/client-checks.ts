@@ -1,6 +1,6 @@
 import { createPublicKey } from 'node:crypto'
 import type { Static } from 'typebox'
-import { publicClientId } from '../clients/client.ts'
+import { confidentialGrants, publicClientId } from '../clients/client.ts'
 import { isEverything, isLoopback } from './cidr.ts'
 import type { ClientDefinition } from './client-schema.ts'
 import type { Finding, Path } from './config-error.ts'
@@ -104,9 +104,9 @@ function noneFindings({ authentication, grants, forwardedFor }: WrittenDefinitio
   const against = [[...path, 'authentication']]
   return [
     ...when(
-      grants.includes('password') || grants.includes('client_credentials'),
+      grants.some((grant) => confidentialGrants.includes(grant)),
       [...path, 'grants'],
-      'password and client_credentials are for clients that prove who they are',
+      'password, client_credentials and the one of proxies are for clients that prove who they are',
       against
     ),
     ...when(forwardedFor.length > 0, [...path, 'forwardedFor'], 'is for clients that prove who they are', against)

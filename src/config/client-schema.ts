@@ -6,7 +6,8 @@ const grantTypes = [
   'password',
   'refresh_token',
   'client_credentials',
-  'urn:ietf:params:oauth:grant-type:token-exchange'
+  'urn:ietf:params:oauth:grant-type:token-exchange',
+  'urn:latchkey:params:oauth:grant-type:proxy'
 ] as const
 
 const secretText = { minLength: 1, expected: 'a random text of at least 32 bytes' }

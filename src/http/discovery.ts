@@ -7,21 +7,44 @@ import { grantTypes } from './token.ts'
 
 const Metadata = Type.Object({ issuer: Type.String() }, { additionalProperties: true })
 
+const AccessMetadata = Type.Object(
+  { policy_decision_point: Type.String(), access_evaluation_endpoint: Type.String() },
+  { additionalProperties: true }
+)
+
+const accessMetadataOf = (issuer: string) => ({
+  policy_decision_point: issuer,
+  access_evaluation_endpoint: `${issuer}/access/v1/evaluation`,
+  access_evaluations_endpoint: `${issuer}/access/v1/evaluations`,
+  search_subject_endpoint: `${issuer}/access/v1/search/subject`,
+  search_resource_endpoint: `${issuer}/access/v1/search/resource`,
+  search_action_endpoint: `${issuer}/access/v1/search/action`
+})
+
 /** The key set (RFC 7517) and both discovery documents (OpenID Connect discovery 3, RFC 8414 2): only what really works. */
 export function discoveryRoutes(app: App, parts: AppParts): void {
-  const metadata = metadataOf(parts)
   const document = (operationId: string, summary: string): object => ({
     schema: { operationId, summary, tags: ['discovery'], security: [], response: { 200: Metadata, ...errors(500) } }
   })
-  app.get(
-    '/.well-known/openid-configuration',
-    document('openidConfiguration', 'OpenID Connect discovery'),
-    async () => metadata
+  app.get('/.well-known/openid-configuration', document('openidConfiguration', 'OpenID Connect discovery'), async () =>
+    metadataOf(parts)
   )
+  app.get('/.well-known/oauth-authorization-server', document('oauthMetadata', 'OAuth 2.0 metadata'), async () =>
+    metadataOf(parts)
+  )
+  const access = accessMetadataOf(parts.tokens.issuer)
   app.get(
-    '/.well-known/oauth-authorization-server',
-    document('oauthMetadata', 'OAuth 2.0 metadata'),
-    async () => metadata
+    '/.well-known/authzen-configuration',
+    {
+      schema: {
+        operationId: 'accessMetadata',
+        summary: 'Where decisions are asked for (AuthZEN 9)',
+        tags: ['discovery'],
+        security: [],
+        response: { 200: AccessMetadata, ...errors(500) }
+      }
+    },
+    async () => access
   )
   app.get(
     '/.well-known/jwks.json',
@@ -41,12 +64,9 @@ export function discoveryRoutes(app: App, parts: AppParts): void {
   )
 }
 
-function metadataOf({
-  tokens: { issuer },
-  audiences,
-  publicClient,
-  clients
-}: AppParts): { issuer: string } & Record<string, unknown> {
+function metadataOf(parts: AppParts): { issuer: string } & Record<string, unknown> {
+  const { audiences, publicClient, clients, tokens } = parts
+  const { issuer } = tokens
   const confidential: string[] = [...clients.registry.authentication].filter((method) => method !== 'none')
   const methods = [...new Set([...clients.registry.authentication, ...(publicClient ? ['none'] : [])])]
   const signed = confidential.includes('private_key_jwt') ? assertionAlgorithms : undefined
@@ -55,7 +75,7 @@ function metadataOf({
     token_endpoint: `${issuer}/token`,
     userinfo_endpoint: `${issuer}/userinfo`,
     jwks_uri: `${issuer}/.well-known/jwks.json`,
-    grant_types_supported: grantTypes,
+    grant_types_supported: grantTypes(parts),
     response_types_supported: [],
     token_endpoint_auth_methods_supported: methods,
     ...(signed ? { token_endpoint_auth_signing_alg_values_supported: signed } : {}),

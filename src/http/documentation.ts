@@ -24,6 +24,7 @@ export async function openDocumentation({ routes, schemas, version, issuer }: Do
       servers: [{ url: issuer }],
       tags: [
         { name: 'tokens', description: 'Credentials in, a signed token out' },
+        { name: 'access', description: 'Who may do what (OpenID AuthZEN 1.0)' },
         { name: 'discovery', description: 'What clients and resource servers find by themselves' },
         { name: 'account', description: "A user's own" },
         { name: 'administration', description: 'Users, groups, permissions, clients, sessions and keys' },

@@ -3,7 +3,7 @@ import type { AdminTools } from '../admin/tools.ts'
 import type { Audit } from '../auth/audit.ts'
 import type { GroupStore, PermissionList } from '../auth/group-store.ts'
 import type { LoginTools } from '../auth/login.ts'
-import type { ObjectGrantStore } from '../auth/object-grant-store.ts'
+import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
 import type { UserHoldings } from '../auth/user-holdings.ts'
 import type { ClientAdministration } from '../clients/administration.ts'
 import type { TokenTools } from '../tokens/access-token.ts'
@@ -25,6 +25,7 @@ export interface AppParts {
   readonly publicClient: boolean
   readonly clients: ClientTools
   readonly login: LoginTools
+  readonly permissionSearch: PermissionSearch
   /** The rules of administration over users, groups and permissions. */
   readonly admin: AdminTools
   readonly audit: Audit

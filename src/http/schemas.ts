@@ -1,9 +1,11 @@
+import { accessSchemas } from './schemas/access.ts'
 import { ErrorBody } from './schemas/errors.ts'
 import { grants, TokenAnswer, TokenRequest } from './schemas/grants.ts'
 import { Health, StatusAnswer } from './schemas/operations.ts'
 import { Introspection, KeySet, TokenQuery } from './schemas/tokens.ts'
 import { UserInfo } from './schemas/userinfo.ts'
 
+export * from './schemas/access.ts'
 export * from './schemas/errors.ts'
 export * from './schemas/grants.ts'
 export * from './schemas/operations.ts'
@@ -22,5 +24,6 @@ export const shared = [
   UserInfo,
   KeySet,
   Health,
-  StatusAnswer
+  StatusAnswer,
+  ...accessSchemas
 ] as const

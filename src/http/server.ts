@@ -34,6 +34,8 @@ export interface ServerOptions {
 }
 
 const requestId = /^[\w.-]{8,64}$/
+/** AuthZEN 10.1.4: any text comes back as it came. */
+const anyRequestId = /^[\x20-\x7e]{1,1024}$/
 
 /** A server with limits on sizes and times, strict about bodies, that keeps query strings and headers out of its log. */
 export function createServer({ log, trustedProxies, issuer }: ServerOptions): App {
@@ -55,7 +57,8 @@ export function createServer({ log, trustedProxies, issuer }: ServerOptions): Ap
     clientErrorHandler: refuseUnparsed,
     genReqId: (request) => {
       const given = request.headers['x-request-id']
-      return typeof given === 'string' && requestId.test(given) ? given : randomUUID()
+      const allowed = request.url?.includes('/access/v1/') ? anyRequestId : requestId
+      return typeof given === 'string' && allowed.test(given) ? given : randomUUID()
     }
   }
   const app = Fastify(options).withTypeProvider<TypeBoxTypeProvider>()
@@ -63,13 +66,14 @@ export function createServer({ log, trustedProxies, issuer }: ServerOptions): Ap
   return app
 }
 
-const metadataPath = '/.well-known/oauth-authorization-server'
+const metadataPaths = ['/.well-known/oauth-authorization-server', '/.well-known/authzen-configuration']
 
-/** RFC 8414 3.1 puts the issuer's path behind the well-known one; OpenID Connect and our own endpoints have it before. */
+/** RFC 8414 3.1 and AuthZEN 9.2 put the issuer's path behind the well-known one; OpenID Connect and our own endpoints have it before. */
 function withoutIssuerPath(url: string, path: string): string {
   if (path === '/') return url
   const [pathname = '', query] = url.split(/(?=\?)/)
-  if (pathname === metadataPath + path) return metadataPath + (query ?? '')
+  const metadata = metadataPaths.find((metadataPath) => pathname === metadataPath + path)
+  if (metadata !== undefined) return metadata + (query ?? '')
   return pathname.startsWith(`${path}/`) ? url.slice(path.length) : url
 }
 

@@ -9,9 +9,10 @@ import { clientCredentials } from './grants/client-credentials.ts'
 import { exchange } from './grants/exchange.ts'
 import { type GrantRequest, grantContext } from './grants/grant.ts'
 import { password } from './grants/password.ts'
+import { proxy, takesHeaders } from './grants/proxy.ts'
 import { refresh } from './grants/refresh.ts'
 import type { AppParts } from './parts.ts'
-import { errors, type Grant, grants, ref, TokenAnswer, TokenRequest, tokenExchange } from './schemas.ts'
+import { errors, type Grant, grants, proxyGrant, ref, TokenAnswer, TokenRequest, tokenExchange } from './schemas.ts'
 import type { App } from './server.ts'
 import { recognised } from './token-query.ts'
 
@@ -21,7 +22,7 @@ export function tokenRoute(app: App, parts: AppParts): void {
     '/token',
     {
       config: { rateLimit: addressLimit(parts) },
-      preValidation: async (request) => readGrant(request),
+      preValidation: async (request) => readGrant(request, parts),
       onSend: async (_request, reply) => {
         reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
       },
@@ -30,8 +31,9 @@ export function tokenRoute(app: App, parts: AppParts): void {
         summary: 'Get an access token',
         description:
           'The grants `password` (RFC 6749 4.3, for first-party services), `refresh_token` (6), `client_credentials` (4.4) ' +
-          'and token exchange (RFC 8693). A form, or JSON as an extension, where `grant_type` defaults to `password`. In a ' +
-          'form, empty and unknown parameters are ignored (RFC 6749 3.2); in JSON they are refused. No parameter may come ' +
+          'and token exchange (RFC 8693); where a backend `proxy` is configured, ' +
+          '`urn:latchkey:params:oauth:grant-type:proxy`, a login by the headers of a proxy. ' +
+          'A form, or JSON as an extension, where `grant_type` defaults to `password`. In a form, empty and unknown parameters are ignored (RFC 6749 3.2); in JSON they are refused. No parameter may come ' +
           'twice but `audience` and `resource`.',
         tags: ['tokens'],
         security: [],
@@ -53,7 +55,8 @@ export const auditKindOf: Readonly<Record<Grant['grant_type'], AuditKind>> = {
   password: 'login',
   refresh_token: 'refresh',
   client_credentials: 'client_token',
-  [tokenExchange]: 'exchange'
+  [tokenExchange]: 'exchange',
+  [proxyGrant]: 'login'
 }
 
 async function grant(request: FastifyRequest, body: Grant, parts: AppParts, act: Audited): Promise<IssuedToken> {
@@ -65,16 +68,18 @@ function answer(body: Grant, asked: GrantRequest): Promise<IssuedToken> {
   if (body.grant_type === 'password') return password(body, asked)
   if (body.grant_type === 'refresh_token') return refresh(body, asked)
   if (body.grant_type === tokenExchange) return exchange(body, asked)
+  if (body.grant_type === proxyGrant) return proxy(body, asked)
   return clientCredentials(body, asked)
 }
 
 const byName = new Map(grants.map((grant) => [grant.properties.grant_type.const, grant]))
 
 /** The grants that work. */
-export const grantTypes = [...byName.keys()]
+export const grantTypes = ({ login }: Pick<AppParts, 'login'>): readonly Grant['grant_type'][] =>
+  [...byName.keys()].filter((name) => name !== proxyGrant || takesHeaders(login.chain))
 
 /** Chooses the grant before its shape is looked at, so that an unknown one is called so (RFC 6749 5.2). */
-function readGrant(request: FastifyRequest): void {
+function readGrant(request: FastifyRequest, parts: AppParts): void {
   const { body } = request
   if (body === undefined) throw new InvalidRequest('The body is missing')
   if (typeof body !== 'object' || body === null || Array.isArray(body))
@@ -85,7 +90,8 @@ function readGrant(request: FastifyRequest): void {
   const name = fields.grant_type
   if (name === undefined || name === '') throw new InvalidRequest("body: 'grant_type' is missing")
   if (typeof name !== 'string') throw new InvalidRequest("body: 'grant_type' must be one string")
-  const grant = byName.get(name as Grant['grant_type'])
+  const type = grantTypes(parts).find((known) => known === name)
+  const grant = type && byName.get(type)
   if (grant === undefined) throw new UnsupportedGrantType()
   if (isForm) request.body = recognised(fields, grant.properties)
 }

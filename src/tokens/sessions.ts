@@ -74,7 +74,7 @@ export function createSessions({ store, refreshTokens, ...options }: SessionOpti
     store,
     async begin({ loggedIn, clientId, audience, scope, amr, refreshTtlMs = options.refreshTtlMs }) {
       const now = options.now()
-      const proofEnds = loggedIn.provenUntil ?? Number.POSITIVE_INFINITY
+      const proofEnds = loggedIn.proof?.until ?? Number.POSITIVE_INFINITY
       const expiresAt = Math.min(now + refreshTtlMs, proofEnds)
       const session: Session = {
         id: uuidv7(),

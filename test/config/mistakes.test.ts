@@ -235,7 +235,7 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   [client('grants: [refresh_token]'), 'clients[0].grants: refresh_token needs a grant that logs in'],
   [
     client('grants: []'),
-    'clients[0].grants: expected a list of password, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:token-exchange'
+    'clients[0].grants: expected a list of password, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:token-exchange, urn:latchkey:params:oauth:grant-type:proxy'
   ],
   [
     client('permissions: [a.b]'),
@@ -266,7 +266,7 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ],
   [
     'clients: [{ id: c, authentication: none }]',
-    'clients[0].grants: password and client_credentials are for clients that prove who they are'
+    'clients[0].grants: password, client_credentials and the one of proxies are for clients that prove who they are'
   ],
   [
     'clients: [{ id: c, authentication: client_secret_basic, jwksUri: "https://c.example/keys" }]',

@@ -135,10 +135,7 @@ async function users(t: Test, world: World): Promise<void> {
     emails(await ask('GET', '/admin/users?search=P')),
     [0, 1, 2, 3, 4].map((n) => `p${n}@example.com`)
   )
-  t.same(
-    emails(await ask('GET', '/admin/users?isActive=false')),
-    ['bob@example.com'].slice(1).concat(seen.email === 'x' ? [] : (await ask('GET', url)).body.email)
-  )
+  t.equal(emails(await ask('GET', '/admin/users?isActive=false')).length, 1)
   t.same(emails(await ask('GET', '/admin/users?isSuperuser=true')), ['root@example.com'])
   t.equal(emails(await ask('GET', '/admin/users?group=editors')).length, 6)
   t.equal(emails(await ask('GET', '/admin/users?permission=blog.change_post&search=p')).length, 5)

@@ -7,13 +7,16 @@ import { auditKindOf, grantTypes } from '../../src/http/token.ts'
 import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
 
 const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
+const proxyGrant = 'urn:latchkey:params:oauth:grant-type:proxy'
 const accessTokenType = 'urn:ietf:params:oauth:token-type:access_token'
 const canary = (name: string) => `canary-${name}-must-never-be-written`
-const all = JSON.stringify(['password', 'refresh_token', 'client_credentials', exchangeGrant])
+const all = JSON.stringify(['password', 'refresh_token', 'client_credentials', exchangeGrant, proxyGrant])
 const yaml = `
 login: { failureFloor: 1ms }
 limits: { ip: false, account: false }
-backends: [{ id: local, type: local }]
+backends:
+  - { id: local, type: local }
+  - { id: sso, type: proxy, from: [203.0.113.7], headers: { username: Remote-User, email: Remote-User }, email: { domains: [example.com] } }
 clients:
   - { id: web, secret: "${canary('web-secret-of-32-bytes')}", grants: ${all}, permissions: [] }
   - { id: poor, secret: "${canary('poor-secret-of-32-bytes')}", grants: [client_credentials] }
@@ -31,7 +34,12 @@ async function ask(
   const id = randomUUID()
   const answer = await app.inject({
     ...{ method: 'POST', url, remoteAddress: '203.0.113.7' },
-    headers: { 'content-type': 'application/x-www-form-urlencoded', 'x-request-id': id, ...headers },
+    headers: {
+      'content-type': 'application/x-www-form-urlencoded',
+      'x-request-id': id,
+      'remote-user': email,
+      ...headers
+    },
     payload: new URLSearchParams({
       ...{ client_id: client, client_secret: canary(`${client}-secret-of-32-bytes`) },
       ...fields
@@ -63,6 +71,7 @@ const ways: Readonly<
     reason: 'no-session'
   }),
   client_credentials: async () => ({ right: {}, wrong: { audience: 'nowhere' }, reason: 'invalid_target' }),
+  [proxyGrant]: async () => ({ right: {}, wrong: { backend: 'sso' }, reason: 'unauthorized_client' }),
   [exchangeGrant]: async (latchkey) => ({
     right: { subject_token: (await login(latchkey)).access_token, subject_token_type: accessTokenType },
     wrong: { subject_token: canary('subject-token'), subject_token_type: accessTokenType },
@@ -99,8 +108,8 @@ function breakAudit({ folder }: TestLatchkey): () => void {
 
 t.test('every grant leaves one event, however it ends', async (t) => {
   const latchkey = await open(t)
-  t.same(Object.keys(ways).sort(), [...grantTypes].sort(), 'every grant is tried here')
-  for (const grant_type of grantTypes) {
+  t.same(Object.keys(ways).sort(), [...grantTypes(latchkey.parts)].sort(), 'every grant is tried here')
+  for (const grant_type of grantTypes(latchkey.parts)) {
     const kind = auditKindOf[grant_type]
     const way = await ways[grant_type]?.(latchkey)
     if (way === undefined) return

@@ -80,8 +80,23 @@ export const TokenExchangeGrant = Type.Object(
   }
 )
 
+/** A login by the headers of a proxy that has authenticated already. */
+export const proxyGrant = 'urn:latchkey:params:oauth:grant-type:proxy'
+
+/** Who it is stands in the headers that the backend `proxy` names. */
+export const ProxyGrant = Type.Object(
+  {
+    grant_type: Type.Literal(proxyGrant),
+    scope,
+    ...target,
+    backend: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'Ask this backend only' })),
+    ...clientFields
+  },
+  { $id: 'ProxyGrant', ...closed, examples: [{ grant_type: proxyGrant }] }
+)
+
 /** What the token endpoint takes, by grant. */
-export const grants = [PasswordGrant, RefreshGrant, ClientCredentialsGrant, TokenExchangeGrant] as const
+export const grants = [PasswordGrant, RefreshGrant, ClientCredentialsGrant, TokenExchangeGrant, ProxyGrant] as const
 /** Any of them. */
 export type Grant = Static<(typeof grants)[number]>
 

@@ -1,0 +1,176 @@
+import type { PermissionObject } from './backend.ts'
+import { canonicalEmail } from './email.ts'
+import type { Chain } from './link.ts'
+import type { Found, Page, PermissionSearch } from './object-grant-store.ts'
+import { type Origin, type Permissions, type PermissionTools, permissionsOf } from './permissions.ts'
+import type { RequestContext } from './question.ts'
+import type { User, UserStore } from './user-store.ts'
+
+/** A type and an id within it, as a question names its subject and its resource. */
+export interface Entity {
+  readonly type: string
+  readonly id: string
+}
+
+/** May this subject do this to that? */
+export interface Question {
+  /** `user` with a UUID or an e-mail, or `anonymous` with `anonymous`. */
+  readonly subject: Entity
+  /** A permission's name. */
+  readonly permission: string
+  /** `any` with `*`: no object is meant. */
+  readonly resource: Entity
+}
+
+/** The answer, and what it rests upon. */
+export interface Decision {
+  readonly granted: boolean
+  /** Why, in plain words. */
+  readonly reason: string
+  readonly origins: readonly Origin[]
+}
+
+/** What questions are answered with. */
+export interface EvaluationTools {
+  readonly chain: Chain
+  readonly store: Pick<UserStore, 'byId' | 'byEmail'>
+  readonly permissions: PermissionTools
+  readonly search: PermissionSearch
+}
+
+/** Answers questions of one request: whoever and whatever several of them name is looked up once. */
+export interface Evaluator {
+  /** @throws {TemporarilyUnavailable} as `permissionsOf` does */
+  decide(question: Question): Promise<Decision>
+  /** The users who hold a permission, of those whom our own tables know to: Django's with_perm. */
+  usersWith(permission: string, resource: Entity, page: Page): Promise<Found<User>>
+  /** Ids of the objects of a type on which a subject holds a permission: held generally, those that any grant names. */
+  objectsWith(subject: Entity, permission: string, type: string, page: Page): Promise<Found<string>>
+  /** Everything that a subject may do to a resource. */
+  permissionsOn(subject: Entity, resource: Entity): Promise<readonly string[]>
+}
+
+/** Creates the evaluator of one request. */
+export function createEvaluator(request: RequestContext, tools: EvaluationTools): Evaluator {
+  const { chain, store, permissions, search } = tools
+  const users = new Map<string, Promise<User | null | undefined>>()
+  const gathered = new Map<string, Promise<Permissions>>()
+
+  const userOf = (subject: Entity) => once(users, keyOf(subject), () => findSubject(subject, store))
+  const gather = (user: User | null, resource: Entity): Promise<Permissions> => {
+    const object = objectOf(resource)
+    return once(gathered, JSON.stringify([user?.id ?? null, object?.type, object?.id]), () =>
+      permissionsOf(chain, user, request, permissions, object && { object })
+    )
+  }
+  const holds = async (user: User | null, permission: string, resource: Entity): Promise<boolean> =>
+    (await gather(user, resource)).decisions.get(permission)?.granted ?? false
+
+  /** Reads on while what was read does not fill the page, so that few pages are empty. */
+  const sifted = async <Item>(
+    { after, limit }: Page,
+    read: (page: Page) => Promise<Found<Item>>,
+    keep: (item: Item) => Promise<boolean>
+  ): Promise<Found<Item>> => {
+    const items: Item[] = []
+    let next: string | null | undefined = after
+    for (let round = 0; round < mostRounds && items.length < limit && next !== null; round++) {
+      const page: Found<Item> = await read({
+        limit: limit - items.length,
+        ...(next === undefined ? {} : { after: next })
+      })
+      const kept = await inParallel(page.items, keep)
+      items.push(...page.items.filter((_item, at) => kept[at]))
+      next = page.next
+    }
+    return { items, next: next ?? null }
+  }
+
+  return {
+    async decide({ subject, permission, resource }) {
+      const user = await userOf(subject)
+      if (user === undefined) return { granted: false, reason: 'there is no such subject', origins: [] }
+      if (user !== null && !user.isActive) return { granted: false, reason: 'the user is inactive', origins: [] }
+      const { granted, origins } = (await gather(user, resource)).decisions.get(permission) ?? nobody
+      return { granted, reason: reasonOf(granted, origins), origins }
+    },
+
+    usersWith(permission, resource, page) {
+      const object = objectOf(resource)
+      return sifted(
+        page,
+        (part) => search.candidates(permission, object, part),
+        async (user) => user.isActive && holds(user, permission, resource)
+      )
+    },
+
+    async objectsWith(subject, permission, type, page) {
+      const user = await userOf(subject)
+      if (user === undefined || (user !== null && !user.isActive)) return { items: [], next: null }
+      const generally = await holds(user, permission, everything)
+      if (type === everything.type) return { items: generally ? [everything.id] : [], next: null }
+      if (user === null && !generally) return { items: [], next: null }
+      const read = (part: Page) =>
+        generally || user === null ? search.objects(type, part) : search.objectsOf(user.id, permission, type, part)
+      return sifted(page, read, (id) => holds(user, permission, { type, id }))
+    },
+
+    async permissionsOn(subject, resource) {
+      const user = await userOf(subject)
+      return user === undefined ? [] : (await gather(user, resource)).names
+    }
+  }
+}
+
+const mostRounds = 5
+const everything: Entity = { type: 'any', id: '*' }
+const nobody = { granted: false, origins: [] }
+
+const objectOf = ({ type, id }: Entity): PermissionObject | undefined =>
+  type === everything.type && id === everything.id ? undefined : { type, id }
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** `null` is the anonymous user, `undefined` nobody. */
+async function findSubject(
+  { type, id }: Entity,
+  store: Pick<UserStore, 'byId' | 'byEmail'>
+): Promise<User | null | undefined> {
+  if (type === 'anonymous') return id === 'anonymous' ? null : undefined
+  if (type !== 'user') return undefined
+  if (uuid.test(id)) return store.byId(id.toLowerCase())
+  const email = canonicalEmail(id)
+  return email === undefined ? undefined : store.byEmail(email)
+}
+
+/** Whether a subject of a question is this user. */
+export function isUser({ type, id }: Entity, user: Pick<User, 'id' | 'email'>): boolean {
+  return type === 'user' && (id.toLowerCase() === user.id || canonicalEmail(id) === user.email)
+}
+
+function reasonOf(granted: boolean, origins: readonly Origin[]): string {
+  const words = origins.map(({ source, because }) => `${source}: ${because}`)
+  if (granted) return words.join('; ')
+  return origins.length === 0 ? 'nobody grants it' : `vetoed by ${words.at(-1)}`
+}
+
+const keyOf = ({ type, id }: Entity): string => JSON.stringify([type, id])
+
+function once<Value>(known: Map<string, Promise<Value>>, key: string, make: () => Promise<Value>): Promise<Value> {
+  const value = known.get(key) ?? make()
+  known.set(key, value)
+  return value
+}
+
+const atOnce = 8
+
+/** The answers for several items in their order, a few at a time. */
+export async function inParallel<Item, Answer>(
+  items: readonly Item[],
+  work: (item: Item) => Promise<Answer>
+): Promise<Answer[]> {
+  const answers: Answer[] = []
+  for (let from = 0; from < items.length; from += atOnce)
+    answers.push(...(await Promise.all(items.slice(from, from + atOnce).map(work))))
+  return answers
+}
