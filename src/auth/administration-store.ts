@@ -67,11 +67,32 @@ export interface AdministeredPermissions {
   delete(name: string): Promise<void>
 }
 
+/** A user of an import, with everything that comes along. */
+export interface ImportedUser extends Omit<CreatedUser, 'at'> {
+  /** Absent: now. */
+  readonly createdAt?: number
+  readonly permissions: readonly string[]
+  /** Names; those that are missing are made. */
+  readonly groups: readonly string[]
+  readonly identities: readonly UserIdentity[]
+}
+
+/** Many users at once within an administration's transaction. */
+export interface AdministeredImports {
+  /** Which of these somebody has. */
+  takenEmails(emails: readonly string[]): Promise<readonly string[]>
+  takenIdentities(
+    keys: ReadonlyArray<Pick<UserIdentity, 'backend' | 'subject'>>
+  ): Promise<ReadonlyArray<Pick<UserIdentity, 'backend' | 'subject'>>>
+  create(users: readonly ImportedUser[], at: number): Promise<void>
+}
+
 /** What one change of administration reads and writes. */
 export interface AdministrationTransaction {
   readonly users: AdministeredUsers
   readonly groups: AdministeredGroups
   readonly permissions: AdministeredPermissions
+  readonly imports: AdministeredImports
 }
 
 /**

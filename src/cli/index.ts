@@ -5,9 +5,11 @@ import { version } from '../version.ts'
 import type { CheckOptions } from './check.ts'
 import { addClients } from './clients.ts'
 import type { ExplainOptions } from './explain.ts'
+import { addGroups } from './groups.ts'
 import { addKeys } from './keys.ts'
 import type { SyncOptions } from './ldap.ts'
 import { percentage } from './percentage.ts'
+import { addPermissions } from './permissions.ts'
 import { Refused } from './refused.ts'
 import { addSessions } from './sessions.ts'
 import { addUsers } from './users.ts'
@@ -59,6 +61,8 @@ function addCommands(program: Command): void {
       (await import('./explain.ts')).explain(username, options, command)
     )
   addUsers(program)
+  addGroups(program)
+  addPermissions(program)
   addClients(program)
   addKeys(program)
   addSessions(program)

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { type Session, sessionAsJson } from '../tokens/session-store.ts'
+import { find } from './administration.ts'
 import { withStore } from './configuration.ts'
 import { Refused } from './refused.ts'
-import { find } from './users.ts'
 
 /** No access token lives longer. */
 const dayMs = 24 * 3_600_000

@@ -1,159 +1,267 @@
-import type { Command } from 'commander'
-import { canonicalEmail } from '../auth/email.ts'
-import type { User, UserStore } from '../auth/user-store.ts'
-import { openPasswords } from '../passwords/argon2.ts'
+import { type Command, Option } from 'commander'
+import { atConsole } from '../admin/actor.ts'
+import { createGroup } from '../admin/groups.ts'
+import { linkIdentity, unlinkIdentity } from '../admin/identities.ts'
+import type { AdminTools } from '../admin/tools.ts'
+import { changePermissions, createUser, deleteUser, patchUser, setPassword } from '../admin/users.ts'
+import { type User, userOrders } from '../auth/user-store.ts'
 import type { Store } from '../store/index.ts'
-import { withStore } from './configuration.ts'
+import { asLine, attributesOf, collect, find, withAdministration, write } from './administration.ts'
 import { readPassword } from './passwords.ts'
 import { Refused } from './refused.ts'
+import { type ListOptions, list } from './user-list.ts'
 import { describeUser, userAsJson, userLine } from './user-text.ts'
 
-interface CreateOptions {
+interface Json {
+  readonly json?: boolean
+}
+
+interface CreateOptions extends Json {
   readonly passwordStdin?: boolean
   readonly superuser?: boolean
   readonly permission: readonly string[]
   readonly group: readonly string[]
-  readonly json?: boolean
+  readonly attribute: readonly string[]
 }
+
+const json = ['--json', 'print JSON'] as const
+const attribute = ['--attribute <name=value>', 'a field of the user (again and again)', collect, []] as const
+const passwordStdin = ['--password-stdin', 'read the password from standard input'] as const
 
 /** `latchkey users …`: the people in the database. */
 export function addUsers(program: Command): void {
   const users = program.command('users').description('the people in the database')
+  addCreation(users)
+  addReading(users)
+  addChanges(users)
+  addAccess(users)
+  addFiles(users)
+}
+
+function addCreation(users: Command): void {
   users
     .command('create <email>')
     .description('create a user; without a password nobody logs in locally')
-    .option('--password-stdin', 'read the password from standard input')
+    .option(...passwordStdin)
     .option('--superuser', 'holds every permission')
     .option('--permission <name>', 'grant a permission (again and again)', collect, [])
     .option('--group <name>', 'put into a group, which is made where it is missing (again and again)', collect, [])
-    .option('--json', 'print JSON')
+    .option(...attribute)
+    .option(...json)
     .action((email: string, options: CreateOptions, command: Command) => create(email, options, command))
+  users
+    .command('create-superuser')
+    .description('create somebody who may do everything; asks for what is not given')
+    .option('--email <email>', 'the e-mail')
+    .option(...passwordStdin)
+    .option(...attribute)
+    .option(...json)
+    .action(async (options: object, command: Command) =>
+      (await import('./create-superuser.ts')).createSuperuser(options, command)
+    )
+}
+
+function addReading(users: Command): void {
   users
     .command('list')
     .description('list users')
     .option('--search <prefix>', 'whose e-mail begins so')
+    .addOption(new Option('--active', 'who may log in').conflicts('inactive'))
+    .option('--inactive', 'who may not')
+    .option('--superuser', 'who may do everything')
+    .option('--group <name>', 'who is in the group')
+    .option('--permission <name>', 'who was granted it here, directly or by a group')
+    .option('--backend <id>', 'who has an identity there')
+    .addOption(new Option('--order <field>', 'in this order').choices(userOrders))
+    .option('--descending', 'the other way round')
     .option('--json', 'print JSON lines')
-    .action((options: { search?: string; json?: boolean }, command: Command) => list(options, command))
+    .action((options: ListOptions, command: Command) => list(options, command))
   users
     .command('show <user>')
     .description('show a user, by e-mail or id')
-    .option('--json', 'print JSON')
-    .action((name: string, { json }: { json?: boolean }, command: Command) =>
-      withStore(command, async ({ users: store }) => {
-        const user = await find(name, store)
-        const stored = await store.storedPermissions(user.id)
-        write(json ? asLine(userAsJson(user, stored)) : describeUser(user, stored))
+    .option(...json)
+    .action((name: string, options: Json, command: Command) =>
+      withAdministration(command, async (_tools, store) => {
+        const user = await find(name, store.users)
+        const stored = await store.users.storedPermissions(user.id)
+        write(options.json ? asLine(userAsJson(user, stored)) : describeUser(user, stored))
+      })
+    )
+}
+
+function addChanges(users: Command): void {
+  users
+    .command('change <user>')
+    .description('change the e-mail and fields of a user; an empty value takes a field away')
+    .option('--email <email>', 'the new e-mail, which ends all sessions')
+    .option(...attribute)
+    .option(...json)
+    .action((name: string, { email, attribute: pairs, ...rest }: ChangeOptions, command: Command) =>
+      change(name, rest, command, 'changed', (user, tools) => {
+        const attributes = attributesOf(pairs)
+        return patchUser(atConsole, user.id, { attributes, ...(email === undefined ? {} : { email }) }, tools)
       })
     )
   users
     .command('set-password <user>')
     .description('set the password of a user, by e-mail or id')
-    .option('--password-stdin', 'read the password from standard input')
-    .action((name: string, options: { passwordStdin?: boolean }, command: Command) =>
-      setPassword(name, options, command)
-    )
-  users
-    .command('deactivate <user>')
-    .description('let a user in no longer, by e-mail or id')
-    .action((name: string, _options: object, command: Command) => setActive(name, false, command))
-  users
-    .command('activate <user>')
-    .description('let a user in again, by e-mail or id')
-    .action((name: string, _options: object, command: Command) => setActive(name, true, command))
-}
-
-async function create(address: string, options: CreateOptions, command: Command): Promise<void> {
-  const email = canonicalEmail(address)
-  if (email === undefined) throw new Refused('that is no e-mail address')
-  for (const permission of options.permission) checkPermission(permission)
-  for (const group of options.group) checkGroup(group)
-  const password = await readPassword(options)
-  await withStore(command, async (store, config) => {
-    const passwordHash = password === undefined ? null : await (await openPasswords(config.passwords)).hash(password)
-    const created = await store.users.create({
-      email,
-      emailVouched: true,
-      attributes: {},
-      ownAttributes: {},
-      isSuperuser: options.superuser === true,
-      passwordHash,
-      lastLoginAt: null,
-      at: Date.now()
+    .option(...passwordStdin)
+    .option('--unset', 'take it away: nobody logs in locally any more')
+    .option(...json)
+    .action(async (name: string, options: PasswordOptions, command: Command) => {
+      const password = options.unset ? null : await readPassword(options)
+      if (password === undefined) throw new Refused('there is no password: use --password-stdin')
+      const done = password === null ? 'password taken from' : 'password set for'
+      await change(name, options, command, done, (user, tools) => setPassword(atConsole, user.id, password, tools))
     })
-    if (created === 'taken') throw new Refused(`there is a user ${email} already`)
-    await grant(created, options, store)
-    const user = await find(created.id, store.users)
-    const stored = await store.users.storedPermissions(user.id)
-    write(options.json ? asLine(userAsJson(user, stored)) : `created ${userLine(user)}\n`)
-  })
-}
-
-async function grant({ id }: User, { permission, group }: CreateOptions, { users }: Store): Promise<void> {
-  if (permission.length > 0) await users.grantPermissions(id, permission)
-  for (const made of await users.joinGroups(id, group, Date.now())) process.stderr.write(`made the group ${made}\n`)
-}
-
-async function list({ search, json }: { search?: string; json?: boolean }, command: Command): Promise<void> {
-  await withStore(command, async ({ users }) => {
-    let cursor: string | null = null
-    do {
-      const page = await users.list({
-        limit: 500,
-        ...(cursor === null ? {} : { cursor }),
-        ...(search === undefined ? {} : { search: search.normalize('NFKC').trim().toLowerCase() })
-      })
-      for (const user of page.items) write(json ? asLine(userAsJson(user)) : `${userLine(user)}\n`)
-      cursor = page.next
-    } while (cursor !== null)
-  })
-}
-
-async function setPassword(name: string, options: { passwordStdin?: boolean }, command: Command): Promise<void> {
-  const password = await readPassword(options)
-  if (password === undefined) throw new Refused('there is no password: use --password-stdin')
-  await withStore(command, async ({ users }, config) => {
-    const user = await find(name, users)
-    const { hash } = await openPasswords(config.passwords)
-    await users.setPasswordHash(user.id, await hash(password), Date.now())
-    write(`password set for ${user.email}\n`)
-  })
-}
-
-async function setActive(name: string, isActive: boolean, command: Command): Promise<void> {
-  await withStore(command, async ({ users }) => {
-    const user = await find(name, users)
-    await users.setActive(user.id, isActive, Date.now())
-    write(`${isActive ? 'activated' : 'deactivated'} ${user.email}\n`)
-  })
-}
-
-/** The user of an e-mail or id. @throws {Refused} there is none */
-export async function find(name: string, users: Pick<UserStore, 'byId' | 'byEmail'>): Promise<User> {
-  const email = canonicalEmail(name)
-  const user = email === undefined ? await users.byId(name.toLowerCase()) : await users.byEmail(email)
-  if (!user) throw new Refused(`there is no user ${JSON.stringify(name)}`)
-  return user
-}
-
-function checkPermission(name: string): void {
-  if (!/^[\w-]+\.[\w.:-]+$/.test(name) || name.length > 150) {
-    throw new Refused(
-      `${JSON.stringify(name)} is no permission: it is called app_label.codename, as in blog.change_post`
+  flag(users, 'deactivate', 'let a user in no longer, by e-mail or id', 'deactivated', { isActive: false })
+  flag(users, 'activate', 'let a user in again, by e-mail or id', 'activated', { isActive: true })
+  users
+    .command('superuser <user>')
+    .description('let a user do everything, by e-mail or id')
+    .option('--off', 'no longer')
+    .option(...json)
+    .action((name: string, options: Json & { off?: boolean }, command: Command) =>
+      change(name, options, command, options.off ? 'no superuser any more:' : 'superuser:', (user, tools) =>
+        patchUser(atConsole, user.id, { isSuperuser: options.off !== true }, tools)
+      )
     )
+  users
+    .command('delete <user>')
+    .description('delete a user with everything of theirs, by e-mail or id')
+    .option(...json)
+    .action((name: string, options: Json, command: Command) =>
+      change(name, options, command, 'deleted', async (user, tools) => {
+        await deleteUser(atConsole, user.id, tools)
+        return user
+      })
+    )
+}
+
+function addAccess(users: Command): void {
+  users
+    .command('link <user> <backend> <subject>')
+    .description("say that a backend's account is this user's, whatever its e-mail")
+    .option('--username <name>', 'the login name there')
+    .option(...json)
+    .action((name: string, backend: string, subject: string, options: LinkOptions, command: Command) =>
+      change(name, options, command, `linked ${backend} to`, (user, tools) => {
+        const { username } = options
+        return linkIdentity(
+          atConsole,
+          user.id,
+          { backend, subject, ...(username === undefined ? {} : { username }) },
+          tools
+        )
+      })
+    )
+  users
+    .command('unlink <user> <backend> <subject>')
+    .description("take a backend's account from a user, which ends all sessions")
+    .option(...json)
+    .action((name: string, backend: string, subject: string, options: Json, command: Command) =>
+      change(name, options, command, `unlinked ${backend} from`, (user, tools) =>
+        unlinkIdentity(atConsole, user.id, { backend, subject }, tools)
+      )
+    )
+  for (const kind of ['grant', 'revoke'] as const) {
+    users
+      .command(`${kind} <user> <permission...>`)
+      .description(kind === 'grant' ? 'grant permissions to a user' : 'take permissions from a user')
+      .option(...json)
+      .action((name: string, permissions: string[], options: Json, command: Command) =>
+        change(name, options, command, kind === 'grant' ? 'granted to' : 'revoked from', (user, tools) =>
+          changePermissions(atConsole, user.id, { [kind]: permissions }, tools)
+        )
+      )
   }
 }
 
-/** Django's bound for a group's name, and nothing that can't be seen. */
-function checkGroup(name: string): void {
-  if (name.trim() !== name || name === '' || [...name].length > 150 || /[\p{Cc}\p{Cf}\p{Cs}]/u.test(name)) {
-    throw new Refused(`${JSON.stringify(name)} is no name for a group`)
-  }
+function addFiles(users: Command): void {
+  const format = () => new Option('--format <format>', 'default: by the name of the file').choices(['csv', 'jsonl'])
+  users
+    .command('import <file>')
+    .description('create users from a CSV file or JSON lines (-: standard input); those who are there stay as they are')
+    .addOption(format())
+    .option('--dry-run', 'tell what would be done, and do nothing')
+    .option(...json)
+    .action(async (file: string, options: object, command: Command) =>
+      (await import('./import-users.ts')).importFile(file, options, command)
+    )
+  users
+    .command('export')
+    .description('write all users to standard output')
+    .addOption(format())
+    .option('--password-hashes', 'with the hashes of their passwords')
+    .action(async (options: object, command: Command) =>
+      (await import('./export-users.ts')).exportUsers(options, command)
+    )
 }
 
-const collect = (value: string, earlier: readonly string[]): readonly string[] => [...earlier, value]
+interface ChangeOptions extends Json {
+  readonly email?: string
+  readonly attribute: readonly string[]
+}
 
-const asLine = (value: unknown): string => `${JSON.stringify(value)}\n`
+interface PasswordOptions extends Json {
+  readonly passwordStdin?: boolean
+  readonly unset?: boolean
+}
 
-const write = (text: string): void => {
-  process.stdout.write(text)
+interface LinkOptions extends Json {
+  readonly username?: string
+}
+
+function flag(users: Command, name: string, text: string, done: string, patch: { isActive: boolean }): void {
+  users
+    .command(`${name} <user>`)
+    .description(text)
+    .option(...json)
+    .action((who: string, options: Json, command: Command) =>
+      change(who, options, command, done, (user, tools) => patchUser(atConsole, user.id, patch, tools))
+    )
+}
+
+async function create(email: string, options: CreateOptions, command: Command): Promise<void> {
+  const password = await readPassword(options)
+  await withAdministration(command, async (tools, store) => {
+    const attributes = attributesOf(options.attribute)
+    for (const name of options.group) await makeGroup(name, tools, store)
+    const user = await createUser(
+      atConsole,
+      {
+        ...{ email, attributes, permissions: options.permission, groups: options.group },
+        isSuperuser: options.superuser === true,
+        ...(password === undefined ? {} : { password })
+      },
+      tools
+    )
+    await show(user, options, 'created', store)
+  })
+}
+
+async function makeGroup(name: string, tools: AdminTools, { groups }: Store): Promise<void> {
+  if (await groups.byName(name.normalize('NFC'))) return
+  await createGroup(atConsole, { name }, tools)
+  process.stderr.write(`made the group ${name}\n`)
+}
+
+async function change(
+  name: string,
+  options: Json,
+  command: Command,
+  done: string,
+  work: (user: User, tools: AdminTools) => Promise<User>
+): Promise<void> {
+  await withAdministration(command, async (tools, store) => {
+    const user = await work(await find(name, store.users), tools)
+    if (options.json) await show(user, options, done, store)
+    else write(`${done} ${user.email}\n`)
+  })
+}
+
+/** One user, after something was done. */
+export async function show(user: User, options: Json, done: string, { users }: Store): Promise<void> {
+  const stored = options.json ? await users.storedPermissions(user.id) : undefined
+  write(stored ? asLine(userAsJson(user, stored)) : `${done} ${userLine(user)}\n`)
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Administration } from '../auth/administration-store.ts'
 import { AlreadyExists, Refusal } from '../errors.ts'
 import { administeredGroups } from './administered-groups.ts'
+import { administeredImports } from './administered-imports.ts'
 import { administeredPermissions } from './administered-permissions.ts'
 import { administeredUsers } from './administered-users.ts'
 import type { Database } from './database.ts'
@@ -24,7 +25,8 @@ export const createAdministration = (db: Database): Administration => ({
         const users = administeredUsers(db, queries, ended)
         const groups = administeredGroups(db, queries)
         const permissions = administeredPermissions(db, queries)
-        return work({ users, groups, permissions }).catch((error) => {
+        const imports = administeredImports(db, queries)
+        return work({ users, groups, permissions, imports }).catch((error) => {
           if (error instanceof Refusal) refusal = error
           throw error
         })

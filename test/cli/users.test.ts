@@ -36,7 +36,7 @@ t.test('users', async (t) => {
   })
   t.match(await json(['users', 'create', 'root@example.com', '--superuser']), { isSuperuser: true, hasPassword: false })
   const again = await run(['users', 'create', 'ANN@example.com'])
-  t.match([again.code, again.stderr], [1, 'there is a user ann@example.com already'])
+  t.match([again.code, again.stderr], [1, 'A user has this e-mail already'])
   for (const args of [
     ['users', 'create', 'no address'],
     ['users', 'create', 'x@example.com', '--permission', 'nodot'],

@@ -1,0 +1,64 @@
+import type { Command } from 'commander'
+import { atConsole } from '../admin/actor.ts'
+import { checkedValue, emailOfText } from '../admin/fields.ts'
+import type { AdminTools } from '../admin/tools.ts'
+import { createUser } from '../admin/users.ts'
+import type { AttributeValue } from '../auth/backend.ts'
+import { Refusal } from '../errors.ts'
+import { attributesOf, withAdministration } from './administration.ts'
+import { readPassword } from './passwords.ts'
+import { Refused } from './refused.ts'
+import { show } from './users.ts'
+
+interface Options {
+  readonly email?: string
+  readonly passwordStdin?: boolean
+  readonly attribute?: readonly string[]
+  readonly json?: boolean
+}
+
+/** `latchkey users create-superuser`: asks for the e-mail, every required field and the password, where they are not given. */
+export async function createSuperuser(options: Options, command: Command): Promise<void> {
+  await withAdministration(command, async (tools, store) => {
+    const given = attributesOf(options.attribute ?? [])
+    const email = options.email ?? (await ask('E-mail', (text) => emailOfText(text)))
+    const attributes = { ...given, ...(await missing(given, tools)) }
+    const password = await readPassword(options)
+    if (password === undefined) throw new Refused('there is no password: use --password-stdin')
+    const user = await createUser(atConsole, { email, attributes, password, isSuperuser: true }, tools)
+    await show(user, options, 'created', store)
+  })
+}
+
+async function missing(given: Readonly<Record<string, unknown>>, { attributes }: AdminTools) {
+  const asked: Record<string, AttributeValue> = {}
+  for (const [name, { required, type }] of Object.entries(attributes)) {
+    if (!required || (given[name] ?? null) !== null) continue
+    asked[name] = await ask(
+      `${name} (${type})`,
+      (text) => checkedValue(name, text, attributes),
+      `--attribute ${name}=…`
+    )
+  }
+  return asked
+}
+
+/** Asks until the answer will do. @throws {Refused} nobody can be asked, or whoever is asked gives up */
+async function ask(message: string, check: (text: string) => unknown, option = '--email'): Promise<string> {
+  if (!process.stdin.isTTY || !process.stdout.isTTY) throw new Refused(`nobody can be asked: use ${option}`)
+  const { isCancel, text } = await import('@clack/prompts')
+  const answer = await text({ message, validate: (value) => mistakeIn(value ?? '', check) })
+  if (isCancel(answer)) throw new Refused('cancelled')
+  return answer
+}
+
+function mistakeIn(value: string, check: (text: string) => unknown): string | undefined {
+  if (value === '') return 'it is needed'
+  try {
+    check(value)
+    return undefined
+  } catch (error) {
+    if (error instanceof Refusal) return error.description
+    throw error
+  }
+}

@@ -1,0 +1,129 @@
+import type { Command } from 'commander'
+import { atConsole } from '../admin/actor.ts'
+import { changeMembers, createGroup, deleteGroup, type GroupPatch, patchGroup } from '../admin/groups.ts'
+import type { AdminTools } from '../admin/tools.ts'
+import type { Group } from '../auth/group-store.ts'
+import type { Store } from '../store/index.ts'
+import { asLine, collect, find, findGroup, withAdministration, write } from './administration.ts'
+
+interface Json {
+  readonly json?: boolean
+}
+
+const json = ['--json', 'print JSON'] as const
+
+/** `latchkey groups …`: named sets of users that carry permissions. */
+export function addGroups(program: Command): void {
+  const groups = program.command('groups').description('named sets of users that carry permissions')
+  groups
+    .command('create <name>')
+    .description('create a group')
+    .option('--permission <name>', 'what it carries (again and again)', collect, [])
+    .option(...json)
+    .action((name: string, options: Json & { permission: readonly string[] }, command: Command) =>
+      withAdministration(command, async (tools) => {
+        print(await createGroup(atConsole, { name, permissions: options.permission }, tools), options, 'created')
+      })
+    )
+  groups
+    .command('list')
+    .description('list groups')
+    .option('--search <prefix>', 'whose name begins so')
+    .option('--json', 'print JSON lines')
+    .action((options: Json & { search?: string }, command: Command) => list(options, command))
+  groups
+    .command('show <group>')
+    .description('show a group and who is in it')
+    .option(...json)
+    .action((name: string, options: Json, command: Command) =>
+      withAdministration(command, async (_tools, store) => showGroup(await findGroup(name, store), options, store))
+    )
+  patch(groups, 'rename <group> <name>', 'rename a group', 'renamed', ([name = '']) => ({ name }))
+  patch(groups, 'grant <group> <permission...>', 'let a group carry permissions', 'changed', (grant) => ({ grant }))
+  patch(groups, 'revoke <group> <permission...>', 'take permissions from a group', 'changed', (revoke) => ({ revoke }))
+  members(groups, 'add', 'put users into a group, by e-mail or id')
+  members(groups, 'remove', 'take users out of a group, by e-mail or id; what a backend mirrors stays')
+  groups
+    .command('delete <group>')
+    .description('delete a group')
+    .option(...json)
+    .action((name: string, options: Json, command: Command) =>
+      withAdministration(command, async (tools, store) => {
+        const group = await findGroup(name, store)
+        await deleteGroup(atConsole, group.id, tools)
+        print(group, options, 'deleted')
+      })
+    )
+}
+
+function patch(
+  groups: Command,
+  usage: string,
+  text: string,
+  done: string,
+  patchOf: (words: readonly string[]) => GroupPatch
+): void {
+  groups
+    .command(usage)
+    .description(text)
+    .option(...json)
+    .action((name: string, words: string | string[], options: Json, command: Command) =>
+      withAdministration(command, async (tools: AdminTools, store) => {
+        const { id } = await findGroup(name, store)
+        print(await patchGroup(atConsole, id, patchOf([words].flat()), tools), options, done)
+      })
+    )
+}
+
+function members(groups: Command, kind: 'add' | 'remove', text: string): void {
+  groups
+    .command(`${kind} <group> <user...>`)
+    .description(text)
+    .option(...json)
+    .action((name: string, who: string[], options: Json, command: Command) =>
+      withAdministration(command, async (tools, store) => {
+        const group = await findGroup(name, store)
+        const ids: string[] = []
+        for (const one of who) ids.push((await find(one, store.users)).id)
+        const { added, removed } = await changeMembers(atConsole, group.id, { [kind]: ids }, tools)
+        const counted = kind === 'add' ? added.length : removed.length
+        write(options.json ? asLine({ added, removed }) : `${kind === 'add' ? 'added' : 'removed'} ${counted}\n`)
+      })
+    )
+}
+
+async function list({ search, json: asJson }: Json & { search?: string }, command: Command): Promise<void> {
+  await withAdministration(command, async (_tools, { groups }) => {
+    let cursor: string | null = null
+    do {
+      const where = { ...(search === undefined ? {} : { search }), ...(cursor === null ? {} : { cursor }) }
+      const page = await groups.list({ ...where, limit: 500 })
+      for (const group of page.items) write(asJson ? asLine(groupAsJson(group)) : line(group))
+      cursor = page.next
+    } while (cursor !== null)
+  })
+}
+
+async function showGroup(group: Group, options: Json, { groups }: Store): Promise<void> {
+  if (options.json) write(asLine(groupAsJson(group)))
+  else
+    write(`id          ${group.id}\nname        ${group.name}\npermissions ${group.permissions.join(', ') || 'none'}\n`)
+  if (options.json) return
+  let cursor: string | null = null
+  do {
+    const page = await groups.members(group.id, { limit: 500, ...(cursor === null ? {} : { cursor }) })
+    for (const { email, origins } of page.items) write(`member      ${email} (${origins.join(', ')})\n`)
+    cursor = page.next
+  } while (cursor !== null)
+}
+
+const print = (group: Group, options: Json, done: string): void =>
+  write(options.json ? asLine(groupAsJson(group)) : `${done} ${line(group)}`)
+
+const line = ({ id, name, permissions }: Group): string => `${[id, name, ...permissions].join('  ')}\n`
+
+const groupAsJson = ({ id, name, permissions, createdAt, updatedAt }: Group): object => ({
+  ...{ id, name, permissions, createdAt: iso(createdAt), updatedAt: iso(updatedAt) }
+})
+
+const iso = (at: number): string => new Date(at).toISOString()

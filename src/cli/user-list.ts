@@ -1,0 +1,40 @@
+import type { Command } from 'commander'
+import type { UserQuery } from '../auth/user-store.ts'
+import { asLine, withAdministration, write } from './administration.ts'
+import { userAsJson, userLine } from './user-text.ts'
+
+/** What `latchkey users list` may be told. */
+export interface ListOptions {
+  readonly search?: string
+  readonly active?: boolean
+  readonly inactive?: boolean
+  readonly superuser?: boolean
+  readonly group?: string
+  readonly permission?: string
+  readonly backend?: string
+  readonly order?: NonNullable<UserQuery['order']>
+  readonly descending?: boolean
+  readonly json?: boolean
+}
+
+/** `latchkey users list`. */
+export async function list(options: ListOptions, command: Command): Promise<void> {
+  const query = queryOf(options)
+  await withAdministration(command, async (_tools, { users }) => {
+    let cursor: string | null = null
+    do {
+      const page = await users.list({ ...query, limit: 500, ...(cursor === null ? {} : { cursor }) })
+      for (const user of page.items) write(options.json ? asLine(userAsJson(user)) : `${userLine(user)}\n`)
+      cursor = page.next
+    } while (cursor !== null)
+  })
+}
+
+function queryOf({ search, active, inactive, superuser, json: _json, ...rest }: ListOptions): Omit<UserQuery, 'limit'> {
+  return {
+    ...rest,
+    ...(search === undefined ? {} : { search: search.normalize('NFKC').trim().toLowerCase() }),
+    ...(active ? { isActive: true } : inactive ? { isActive: false } : {}),
+    ...(superuser ? { isSuperuser: true } : {})
+  }
+}

@@ -1,0 +1,206 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import { temporaryFolder } from '../latchkey.ts'
+import { command } from '../process.ts'
+
+const yaml = `publicClient: true
+backends: [{ id: local, type: local }]
+issuer: http://localhost:8000
+permissions: { declare: { blog.view_post: Can view a post } }
+users: { attributes: { department: { type: string, maxLength: 10, required: true }, level: { type: number } } }
+`
+
+t.test('users, groups and permissions at the command line', async (t) => {
+  const folder = await temporaryFolder(t)
+  await writeFile(join(folder, 'latchkey.yaml'), yaml)
+  const run = (args: string[], input = '') => command(t, args, folder, { input })
+  const json = async (args: string[], input = '') => {
+    const { stdout, stderr } = await run([...args, '--json'], input)
+    return stdout === '' ? { failed: stderr } : JSON.parse(stdout)
+  }
+  const refused = async (args: string[], says: string | RegExp, input = '') => {
+    const { code, stderr } = await run(args, input)
+    t.match([code, stderr], [1, says], args.join(' '))
+  }
+  await refused(
+    ['users', 'create-superuser', '--email', 'root@example.com'],
+    'nobody can be asked: use --attribute department=…'
+  )
+  const given = ['--email', 'Root@example.com', '--attribute', 'department=R&D', '--password-stdin']
+  t.match(await json(['users', 'create-superuser', ...given], 'correct horse\n'), {
+    ...{ email: 'root@example.com', isSuperuser: true, hasPassword: true, attributes: { department: 'R&D' } }
+  })
+  await refused(['users', 'create', 'ann@example.com'], 'department: every user must have it')
+  const ann = await json([
+    'users',
+    'create',
+    'ann@example.com',
+    '--attribute',
+    'department=Sales',
+    '--attribute',
+    'level=3',
+    '--attribute',
+    'firstName=Ann'
+  ])
+  t.match(ann, { firstName: 'Ann', attributes: { department: 'Sales', level: 3 } })
+  await refused(['users', 'change', 'ann@example.com', '--attribute', 'department='], 'every user must have it')
+  t.match(
+    await json(['users', 'change', 'ann@example.com', '--email', 'anna@example.com', '--attribute', 'firstName=']),
+    { email: 'anna@example.com', firstName: null }
+  )
+
+  t.match(await json(['groups', 'create', 'editors', '--permission', 'blog.view_post']), {
+    name: 'editors',
+    permissions: ['blog.view_post']
+  })
+  await refused(['groups', 'create', 'editors'], 'A group has this name already')
+  t.match(await json(['groups', 'grant', 'editors', 'blog.add_post', 'blog.x']), {
+    permissions: ['blog.add_post', 'blog.view_post', 'blog.x']
+  })
+  t.match(await json(['groups', 'revoke', 'editors', 'blog.x']), { permissions: ['blog.add_post', 'blog.view_post'] })
+  t.match(await json(['groups', 'rename', 'editors', 'Redaktion']), { name: 'Redaktion' })
+  t.same(await json(['groups', 'add', 'Redaktion', 'anna@example.com']), { added: [ann.id], removed: [] })
+  t.match((await run(['groups', 'show', 'Redaktion'])).stdout, 'member      anna@example.com (local)')
+  t.match(await json(['users', 'grant', ann.id, 'shop.buy']), {
+    groups: ['Redaktion'],
+    permissions: ['blog.add_post', 'blog.view_post', 'shop.buy']
+  })
+  const listed = async (...filter: string[]) => (await run(['users', 'list', ...filter])).stdout.match(/\S+@\S+/g) ?? []
+  t.same(await listed('--group', 'Redaktion'), ['anna@example.com'])
+  t.same(await listed('--permission', 'shop.buy'), ['anna@example.com'])
+  t.same(await listed('--superuser'), ['root@example.com'])
+  t.same(await listed('--order', 'email', '--descending'), ['root@example.com', 'anna@example.com'])
+  t.match(await json(['users', 'revoke', ann.id, 'shop.buy']), { permissions: ['blog.add_post', 'blog.view_post'] })
+  await json(['groups', 'remove', 'Redaktion', ann.id])
+  t.equal((await run(['groups', 'delete', 'Redaktion'])).code, 0)
+  t.equal((await run(['groups', 'list'])).stdout, '')
+
+  await refused(['users', 'delete', 'root@example.com'], 'This is the last active superuser')
+  await refused(['users', 'deactivate', 'root@example.com'], 'This is the last active superuser')
+  t.match(await json(['users', 'superuser', ann.id]), { isSuperuser: true })
+  t.match(await json(['users', 'superuser', ann.id, '--off']), { isSuperuser: false })
+  t.match(await json(['users', 'link', ann.id, 'local', 'x', '--username', 'y']), {
+    identities: [{ backend: 'local', subject: 'x', username: 'y' }]
+  })
+  t.match(await json(['users', 'unlink', ann.id, 'local', 'x']), { identities: [] })
+  t.match(await json(['users', 'set-password', ann.id, '--password-stdin'], 'one\n'), { hasPassword: true })
+  t.match(await json(['users', 'set-password', ann.id, '--unset']), { hasPassword: false })
+  t.equal((await run(['users', 'delete', ann.id])).stdout, 'deleted anna@example.com\n')
+  t.same(await listed('--inactive'), [])
+
+  t.match(await json(['permissions', 'create', 'shop.sell', 'Can sell']), {
+    name: 'shop.sell',
+    source: 'administration'
+  })
+  await refused(['permissions', 'create', 'shop.sell', 'Again'], 'There is such a permission already')
+  t.match(await json(['permissions', 'describe', 'shop.buy', 'Can buy']), { description: 'Can buy' })
+  await refused(['permissions', 'delete', 'none.such'], 'There is no such permission')
+  t.equal((await run(['permissions', 'delete', 'shop.sell'])).code, 0)
+})
+
+t.test('what is exported can be imported: all of it, in either format', async (t) => {
+  const [from, to] = [await temporaryFolder(t), await temporaryFolder(t)]
+  for (const folder of [from, to]) await writeFile(join(folder, 'latchkey.yaml'), yaml)
+  const person = ['--attribute', 'department=a;"b",', '--attribute', 'level=-1.5', '--attribute', 'firstName=Zoë\n2']
+  await command(
+    t,
+    [
+      'users',
+      'create',
+      'zoe@example.com',
+      ...person,
+      '--permission',
+      'blog.add',
+      '--permission',
+      'blog.x',
+      '--group',
+      'a;b',
+      '--password-stdin'
+    ],
+    from,
+    { input: 'one' }
+  )
+  await command(t, ['users', 'create', 'bob@example.com', '--attribute', 'department=x', '--superuser'], from)
+  await command(t, ['users', 'link', 'bob@example.com', 'local', 'somebody', '--username', 'b'], from)
+  await command(t, ['users', 'create', 'eve@example.com', '--attribute', 'department=x'], from)
+  await command(t, ['users', 'deactivate', 'eve@example.com'], from)
+  const whole = async (folder: string, format: string) =>
+    (await command(t, ['users', 'export', '--format', format, '--password-hashes'], folder)).stdout
+  for (const format of ['csv', 'jsonl']) {
+    const text = await whole(from, format)
+    t.match(text, '$argon2id$')
+    t.notMatch((await command(t, ['users', 'export', '--format', format], from)).stdout, /argon2id|passwordHash/)
+    const place = await temporaryFolder(t)
+    await writeFile(join(place, 'latchkey.yaml'), yaml)
+    await writeFile(join(place, `all.${format}`), text)
+    const file = join(place, `all.${format}`)
+    const report = async (...more: string[]) => {
+      const { stdout, stderr } = await command(t, ['users', 'import', file, '--json', ...more], place)
+      return stdout === '' ? stderr : JSON.parse(stdout)
+    }
+    t.same(await report('--dry-run'), { read: 3, created: 3, present: 0, refused: 0 })
+    t.same(await report(), { read: 3, created: 3, present: 0, refused: 0 })
+    t.equal(await whole(place, format), text)
+    t.same(await report(), { read: 3, created: 0, present: 3, refused: 0 }, 'again: nothing')
+  }
+})
+
+t.test('each line that is refused is told, and the others are imported', async (t) => {
+  const folder = await temporaryFolder(t)
+  await writeFile(join(folder, 'latchkey.yaml'), yaml)
+  const lines = [
+    '\ufeff{"email":"one@example.com","department":"x"}',
+    'not json',
+    '[]',
+    '{"department":"x"}',
+    '{"email":"two@example.com"}',
+    '',
+    '{"email":"two@example.com","department":"far too long a name"}',
+    '{"email":"two@example.com","department":"x","level":"high"}',
+    '{"email":"two@example.com","department":"x","nick":"t"}',
+    '{"email":"two@example.com","department":"x","passwordHash":"md5"}',
+    '{"email":"two@example.com","department":"x","permissions":["nodot"]}',
+    '{"email":"two@example.com","department":"x","isActive":"perhaps"}',
+    '{"email":"two@example.com","department":"x","identities":[{"backend":"none","subject":"1"}]}',
+    '{"email":"ONE@example.com","department":"x"}',
+    '{"email":"three@example.com","attributes":{"department":"x"},"groups":["g"]}'
+  ]
+  await writeFile(join(folder, 'some.jsonl'), lines.join('\r\n'))
+  const { code, stdout, stderr } = await command(t, ['users', 'import', 'some.jsonl'], folder)
+  t.same([code, stdout], [1, '14 read: 2 created, 1 there already, 11 refused\n'])
+  t.same(
+    [...stderr.matchAll(/^line (\d+): (\w+)/gm)].map(([, line, word]) => `${line} ${word}`),
+    [
+      '2 not',
+      '3 expected',
+      '4 email',
+      '5 department',
+      '7 department',
+      '8 level',
+      '9 nick',
+      '10 passwordHash',
+      '11 ',
+      '12 isActive',
+      '13 identities'
+    ].filter((text) => !text.startsWith('11'))
+  )
+  t.match(stderr, 'line 11: "nodot" is no permission')
+  await writeFile(join(folder, 'some.csv'), 'email,department\nfour@example.com,x,y\n"five@example.com",x\n')
+  const csv = await command(t, ['users', 'import', 'some.csv'], folder)
+  t.match(
+    [csv.stdout, csv.stderr],
+    ['2 read: 1 created, 0 there already, 1 refused', 'line 2: another number of columns']
+  )
+  await writeFile(join(folder, 'broken.csv'), 'email,department\n"four@example.com,x')
+  t.match(await command(t, ['users', 'import', 'broken.csv'], folder), { code: 1, stderr: /can't be read on/ })
+  t.match(await command(t, ['users', 'import', 'none.csv'], folder), { code: 1, stderr: /ENOENT/ })
+  const many = Array.from({ length: 5000 }, (_, n) => `{"email":"p${n}@example.com","department":"x"}\n`).join('')
+  const started = performance.now()
+  t.match(await command(t, ['users', 'import', '-'], folder, { input: many }), {
+    code: 0,
+    stdout: '5000 read: 5000 created'
+  })
+  t.comment(`5000 users in ${Math.round(performance.now() - started)} ms`)
+  t.match(await readFile(join(folder, 'some.jsonl'), 'utf8'), 'one@example.com')
+})
