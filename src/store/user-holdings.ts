@@ -1,4 +1,4 @@
-import type { UserHoldings } from '../auth/user-holdings.ts'
+import type { UserHoldings } from '../auth/group-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 
