@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http'
 import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import { SlowDown } from './errors.ts'
@@ -19,9 +20,12 @@ import { type App, createServer } from './http/server.ts'
 import { tokenRoute } from './http/token.ts'
 import { userinfoRoute } from './http/userinfo.ts'
 
-/** The whole service as plugins and routes in reading order; it listens on nothing. */
-export async function createApp(parts: AppParts): Promise<App> {
-  const app = createServer({ ...parts, issuer: parts.tokens.issuer })
+/**
+ * The whole service as plugins and routes in reading order; it listens on nothing.
+ * @param options.handle what answers the requests of its server in its place
+ */
+export async function createApp(parts: AppParts, options: { readonly handle?: RequestListener } = {}): Promise<App> {
+  const app = createServer({ ...parts, issuer: parts.tokens.issuer, handle: options.handle })
   answerErrors(app, parts)
   acceptBodies(app)
   logRequests(app, parts)

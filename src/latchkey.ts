@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
 import { ownPermissions } from './admin/own-permissions.ts'
 import { administrationOf } from './administration.ts'
 import { createAudit } from './audit/audit.ts'
 import { checkedAttributes } from './auth/attribute-checks.ts'
+import type { Chain } from './auth/link.ts'
 import type { LoginTools } from './auth/login.ts'
 import { closeChain, openChain } from './auth/open-chain.ts'
 import { createAssertions } from './clients/assertions.ts'
@@ -14,7 +16,7 @@ import type { ClientTools } from './http/client.ts'
 import type { AppParts } from './http/parts.ts'
 import { createInProcessLimits } from './limits/in-process.ts'
 import { createRates } from './limits/rates.ts'
-import { createMetrics } from './metrics.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
 import { openStoreOf } from './open-store.ts'
 import { type HashQueue, openPasswords } from './passwords/argon2.ts'
 import { secretsOf } from './secret.ts'
@@ -26,17 +28,36 @@ import { createRefreshTokens } from './tokens/refresh-token.ts'
 import { createSessions } from './tokens/sessions.ts'
 import { version } from './version.ts'
 
-/** Everything that the configuration asks for, opened: what the server serves with and the command line works on. */
-export interface Latchkey {
+/** What one configuration asks for, on what lasts as long as the process. */
+export interface Generation {
   readonly config: Config
-  readonly store: Store
-  readonly passwords: HashQueue
   readonly login: LoginTools
   readonly tokens: TokenTools
   readonly parts: AppParts
+  /** Closes what this one opened, but for what the next one goes on with. */
+  retire(next?: Generation): Promise<void>
+}
+
+/** Everything that the configuration asks for, opened: what the server serves with and the command line works on. */
+export interface Latchkey extends Generation {
+  readonly store: Store
+  readonly passwords: HashQueue
+  /** Opens what another configuration asks for; its database, secret and password settings must be the same. */
+  next(config: Config, before: Generation): Promise<Generation>
   /** From now on new work belongs elsewhere. */
   drain(): void
   close(): Promise<void>
+}
+
+/** What no configuration exchanges. */
+interface Lasting {
+  readonly log: Logger
+  readonly store: Store
+  readonly secrets: readonly string[]
+  readonly passwords: HashQueue
+  readonly metrics: Metrics
+  readonly keyTimes: KeyTimes
+  readonly isDraining: () => boolean
 }
 
 /**
@@ -50,96 +71,158 @@ export async function openLatchkey(
   options: { readonly keyTimes?: KeyTimes } = {}
 ): Promise<Latchkey> {
   const store = await openStoreOf(config, log)
+  let draining = false
   try {
     const secrets = await secretsOf(config, store)
-    await store.permissions.declare({ ...config.permissions.declare, ...ownPermissions })
     const passwords = await openPasswords(config.passwords)
     const metrics = createMetrics(passwords.queue)
-    const chain = openChain(config.backends, {
-      log,
-      metrics,
-      accounts: store.accounts,
-      hashPassword: passwords.hash,
-      needsRehash: passwords.needsRehash,
-      baseFolder: config.baseFolder,
-      userFields: Object.keys(config.users.attributes)
-    })
-    metrics.watch(chain)
-    const login: LoginTools = {
-      chain,
+    const { keyTimes = {} } = options
+    const lasting: Lasting = { log, store, secrets, passwords, metrics, keyTimes, isDraining: () => draining }
+    const generation = await openGeneration(config, lasting)
+    return {
+      ...generation,
+      store,
       passwords,
-      metrics,
-      store: store.users,
-      limits: createInProcessLimits(config.limits.account),
-      permissions: {
-        users: store.users,
-        registry: store.permissions,
-        objects: store.objectGrants,
-        anonymous: config.permissions.anonymous
+      next: (other, before) => openGeneration(other, lasting, before),
+      drain() {
+        draining = true
       },
-      checked: (identity, backend) => checkedAttributes(identity, backend, config.users.attributes, log),
-      timeoutMs: config.login.timeoutMs,
-      failureFloorMs: config.login.failureFloorMs,
-      now: Date.now
+      async close() {
+        await generation.retire()
+        await store.close()
+      }
     }
-    const tokens: TokenTools = {
-      issuer: config.issuer,
-      keys: await openSigningKeys(config, store, { secrets, log, times: options.keyTimes ?? {} }),
-      accessTtlSeconds: config.tokens.accessTtlSeconds,
-      maxBytes: config.tokens.maxBytes,
-      claims: claimsOf(config),
-      now: Date.now
-    }
-    const sessions = createSessions({
-      store: store.sessions,
-      refreshTokens: createRefreshTokens(secrets),
-      refreshTtlMs: config.tokens.refreshTtlSeconds * 1000,
-      refreshIdleTtlMs: config.tokens.refreshIdleTtlSeconds * 1000,
-      now: Date.now
-    })
-    const audit = createAudit({ ...config.audit, store: store.audit, metrics })
-    const stopSweeping = sweepStore(store, config, log)
-    let draining = false
-    const parts: AppParts = {
-      log,
-      version,
-      trustedProxies: config.listen.trustedProxies,
-      isOperator: createCidrMatcher(config.ops.from),
-      ipLimit: config.limits.ip,
-      publicClient: config.publicClient,
-      clients: clientsOf(config, store, log),
-      login,
-      permissionSearch: store.permissionSearch,
-      admin: administrationOf(config, store, { passwords, login, log }),
-      audit,
-      tokens,
-      sessions,
-      audiences: config.audiences,
-      metrics,
-      administration: {
-        clients: clientAdministrationOf(config, store.clients),
-        keys: rotationToolsOf(config, store, secrets),
-        groups: store.groups,
-        permissions: store.permissions,
-        objectGrants: store.objectGrants,
-        holdings: store.holdings
-      },
-      pingDatabase: store.ping,
-      isDraining: () => draining
-    }
-    const drain = (): void => {
-      draining = true
-    }
-    const close = async (): Promise<void> => {
-      stopSweeping()
-      await closeChain(chain)
-      await tokens.keys.close()
-      await store.close()
-    }
-    return { config, store, passwords, login, tokens, parts, drain, close }
   } catch (error) {
     await store.close()
     throw error
+  }
+}
+
+/**
+ * Opens what a configuration asks for. Counters of failed logins and of requests, and the signing keys, go on from the one
+ * before where their settings are the same; all else begins anew.
+ */
+async function openGeneration(config: Config, lasting: Lasting, before?: Generation): Promise<Generation> {
+  const { log, store, passwords, metrics } = lasting
+  const chain = openChain(config.backends, {
+    log,
+    metrics,
+    accounts: store.accounts,
+    hashPassword: passwords.hash,
+    needsRehash: passwords.needsRehash,
+    baseFolder: config.baseFolder,
+    userFields: Object.keys(config.users.attributes)
+  })
+  try {
+    await store.permissions.declare({ ...config.permissions.declare, ...ownPermissions })
+    const login = loginToolsOf(config, lasting, chain, before)
+    const tokens = await tokenToolsOf(config, lasting, before)
+    const parts = partsOf(config, lasting, { login, tokens, before })
+    metrics.watch(chain)
+    const stopSweeping = sweepStore(store, config, log)
+    let retired: Promise<void> | undefined
+    const retire = async (next?: Generation): Promise<void> => {
+      stopSweeping()
+      await closeChain(chain)
+      if (next?.tokens.keys !== tokens.keys) await tokens.keys.close()
+    }
+    return {
+      ...{ config, login, tokens, parts },
+      retire(next) {
+        retired ??= retire(next)
+        return retired
+      }
+    }
+  } catch (error) {
+    await closeChain(chain)
+    throw error
+  }
+}
+
+function loginToolsOf(config: Config, lasting: Lasting, chain: Chain, before?: Generation): LoginTools {
+  const { log, store, passwords, metrics } = lasting
+  const sameLimits = isDeepStrictEqual(before?.config.limits.account, config.limits.account)
+  const known = sameLimits ? before?.login.limits : undefined
+  return {
+    chain,
+    passwords,
+    metrics,
+    store: store.users,
+    limits: known ?? createInProcessLimits(config.limits.account),
+    permissions: {
+      users: store.users,
+      registry: store.permissions,
+      objects: store.objectGrants,
+      anonymous: config.permissions.anonymous
+    },
+    checked: (identity, backend) => checkedAttributes(identity, backend, config.users.attributes, log),
+    timeoutMs: config.login.timeoutMs,
+    failureFloorMs: config.login.failureFloorMs,
+    now: Date.now
+  }
+}
+
+async function tokenToolsOf(config: Config, lasting: Lasting, before?: Generation): Promise<TokenTools> {
+  const { store, secrets, log, keyTimes } = lasting
+  const isSame = before !== undefined && isDeepStrictEqual(keySettings(before.config), keySettings(config))
+  return {
+    issuer: config.issuer,
+    keys: isSame ? before.tokens.keys : await openSigningKeys(config, store, { secrets, log, times: keyTimes }),
+    accessTtlSeconds: config.tokens.accessTtlSeconds,
+    maxBytes: config.tokens.maxBytes,
+    claims: claimsOf(config),
+    now: Date.now
+  }
+}
+
+/** What the signing keys depend on. */
+const keySettings = ({ tokens, audiences, clients }: Config): unknown => [
+  ...[tokens.rotateMs, tokens.keyFiles, tokens.accessTtlSeconds],
+  audiences.map(({ algorithm, accessTtlSeconds }) => [algorithm, accessTtlSeconds]),
+  clients.map(({ accessTtlSeconds }) => accessTtlSeconds)
+]
+
+interface Opened {
+  readonly login: LoginTools
+  readonly tokens: TokenTools
+  readonly before: Generation | undefined
+}
+
+function partsOf(config: Config, lasting: Lasting, { login, tokens, before }: Opened): AppParts {
+  const { log, store, secrets, passwords, metrics, isDraining } = lasting
+  const sessions = createSessions({
+    store: store.sessions,
+    refreshTokens: createRefreshTokens(secrets),
+    refreshTtlMs: config.tokens.refreshTtlSeconds * 1000,
+    refreshIdleTtlMs: config.tokens.refreshIdleTtlSeconds * 1000,
+    now: Date.now
+  })
+  return {
+    log,
+    version,
+    trustedProxies: config.listen.trustedProxies,
+    isOperator: createCidrMatcher(config.ops.from),
+    ipLimit: config.limits.ip,
+    publicClient: config.publicClient,
+    clients: clientsOf(config, store, log, before?.parts.clients.rates),
+    login,
+    permissionSearch: store.permissionSearch,
+    admin: administrationOf(config, store, { passwords, login, log }),
+    audit: createAudit({ ...config.audit, store: store.audit, metrics }),
+    tokens,
+    sessions,
+    audiences: config.audiences,
+    metrics,
+    administration: {
+      clients: clientAdministrationOf(config, store.clients),
+      keys: rotationToolsOf(config, store, secrets),
+      groups: store.groups,
+      permissions: store.permissions,
+      objectGrants: store.objectGrants,
+      holdings: store.holdings
+    },
+    pingDatabase: store.ping,
+    isDraining
   }
 }
 
@@ -157,7 +240,8 @@ function sweepStore({ sessions, audit }: Store, { audit: { retentionMs } }: Conf
 function clientsOf(
   { clients: configured, issuer }: Config,
   { clients, usedAssertions }: Store,
-  log: Logger
+  log: Logger,
+  rates = createRates()
 ): ClientTools {
   const define = (stored: unknown) => readDefinition(stored, issuer)
   return {
@@ -167,7 +251,7 @@ function clientsOf(
     assertions: createAssertions({
       ...{ audiences: [issuer, `${issuer}/token`], used: usedAssertions, log, now: Date.now }
     }),
-    rates: createRates()
+    rates
   }
 }
 

@@ -70,6 +70,7 @@ export function createMetrics(queue: () => QueueStatus): Metrics {
   return {
     contentType: registry.contentType,
     text() {
+      up.reset()
       for (const { id, breaker } of watched) up.set({ backend: id }, breaker.status().state === 'closed' ? 1 : 0)
       return registry.metrics()
     },

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BackendUnavailable, InvalidGrant, Refusal } from '../errors.ts'
-import type { AuthenticateContext, BackendContext, Identity, TraceStep, Verdict } from './backend.ts'
+import type { AuthenticateContext, BackendContext, Identity, PermissionObject, TraceStep, Verdict } from './backend.ts'
 import { chosenFrom } from './chain.ts'
 import { emailOf, type VouchedEmail } from './email.ts'
 import { emailRemedy, verdictWords } from './explain-words.ts'
@@ -23,6 +23,8 @@ export interface ExplainRequest {
   readonly password?: string
   /** The only backend to be asked. */
   readonly backend?: string
+  /** What is held on it is told, too. */
+  readonly object?: PermissionObject
   readonly log: RequestContext['log']
 }
 
@@ -31,7 +33,12 @@ export interface Explanation {
   readonly outcome: 'accepted' | 'refused' | 'unavailable'
   readonly steps: readonly ExplainedStep[]
   /** What a token would be issued for. */
-  readonly login?: { readonly backend: Link; readonly user: User; readonly permissions: Permissions }
+  readonly login?: {
+    readonly backend: Link
+    readonly user: User
+    readonly permissions: Permissions
+    readonly onObject?: Permissions
+  }
 }
 
 type Tell = (backend: string | null, step: TraceStep) => void
@@ -59,7 +66,15 @@ export async function explainLogin(request: ExplainRequest, tools: LoginTools): 
     const user = email && (await explainUser(found, email, tools, asking, tell))
     if (!user) return { outcome: 'refused', steps }
     const permissions = await explainPermissions(found, user, tools, asking, tell)
-    return { outcome: 'accepted', steps, login: { backend: found.link, user, permissions } }
+    const { object } = request
+    const onObject =
+      object &&
+      (await permissionsOf(tools.chain, user, { ...asking(), trace: () => undefined }, tools.permissions, { object }))
+    return {
+      outcome: 'accepted',
+      steps,
+      login: { backend: found.link, user, permissions, ...(onObject && { onObject }) }
+    }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
     tell(null, { step: 'permissions', outcome: 'failed', text: causes(error).join(': ') })

@@ -1,6 +1,6 @@
 import { createBreaker, passThrough } from './breaker.ts'
 import type { BackendDefinition, BackendTools } from './define-backend.ts'
-import type { Chain, LinkPolicy } from './link.ts'
+import type { Chain, Link, LinkPolicy } from './link.ts'
 
 /** A backend as it is configured. */
 export interface ChainEntry {
@@ -9,13 +9,20 @@ export interface ChainEntry {
   readonly options: unknown
 }
 
-/** Opens the backends in their order; none of them is asked anything yet. */
+/** Opens the backends in their order, all or none; none of them is asked anything yet. */
 export function openChain(entries: readonly ChainEntry[], tools: BackendTools): Chain {
-  return entries.map(({ policy, definition, options }) => {
-    const backend = definition.open(policy.id, options, tools)
-    const { availability } = backend
-    return { ...policy, backend, breaker: availability ? passThrough(availability) : createBreaker() }
-  })
+  const chain: Link[] = []
+  try {
+    for (const { policy, definition, options } of entries) {
+      const backend = definition.open(policy.id, options, tools)
+      const { availability } = backend
+      chain.push({ ...policy, backend, breaker: availability ? passThrough(availability) : createBreaker() })
+    }
+  } catch (error) {
+    void closeChain(chain)
+    throw error
+  }
+  return chain
 }
 
 /** Closes all backends, whatever one of them throws. */

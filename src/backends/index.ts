@@ -3,6 +3,7 @@ import { httpBackend } from './http/index.ts'
 import { ldapBackend } from './ldap/index.ts'
 import { localBackend } from './local.ts'
 import { proxyBackend } from './proxy/index.ts'
+import { sqlBackend } from './sql/index.ts'
 import { staticBackend } from './static.ts'
 
 /** The types of backends, by the word in the configuration. */
@@ -10,6 +11,7 @@ export const backendDefinitions: Readonly<Record<string, BackendDefinition>> = {
   local: localBackend,
   static: staticBackend,
   ldap: ldapBackend,
+  sql: sqlBackend,
   http: httpBackend,
   proxy: proxyBackend
 }

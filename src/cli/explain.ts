@@ -14,6 +14,8 @@ export interface ExplainOptions {
   readonly backend?: string
   readonly passwordStdin?: boolean
   readonly permission?: string
+  /** `T:ID` */
+  readonly object?: string
   readonly json?: boolean
 }
 
@@ -25,10 +27,12 @@ export async function explain(username: string, options: ExplainOptions, command
   const latchkey = await openLatchkey(config, log)
   try {
     const { backend } = options
+    const object = options.object === undefined ? undefined : objectIn(options.object)
     const request = {
       username,
       log,
       ...(backend !== undefined && { backend }),
+      ...(object && { object }),
       ...(password !== undefined && { password })
     }
     const explanation = await explainLogin(request, latchkey.login)
@@ -67,8 +71,15 @@ function tokenOf({ login }: Explanation, { config }: Latchkey): object | undefin
   }
 }
 
+/** The type ends at the first colon. @throws {Refused} there is none */
+function objectIn(text: string): { type: string; id: string } {
+  const colon = text.indexOf(':')
+  if (colon < 1 || colon === text.length - 1) throw new Refused('--object takes TYPE:ID')
+  return { type: text.slice(0, colon), id: text.slice(colon + 1) }
+}
+
 function decisionOn(name: string, { login }: Explanation) {
-  const decision = login?.permissions.decisions.get(name)
+  const decision = (login?.onObject ?? login?.permissions)?.decisions.get(name)
   const origins = decision?.origins ?? []
   return { name, granted: decision?.granted ?? false, origins }
 }
@@ -91,7 +102,7 @@ function describe(
   if (permission) {
     const because = permission.origins.map(({ source, because }) => `${source}: ${because}`).join('; ')
     const holds = permission.granted ? 'would be held' : 'would not be held'
-    parts.push(printable(`${permission.name} ${holds}${because === '' ? '' : ` (${because})`}`), '\n')
+    parts.push(printable(`${permission.name} ${holds} (${because === '' ? 'nobody grants it' : because})`), '\n')
   }
   if (outcome === 'accepted') parts.push(coloured('green', 'a token would be issued'), '\n')
   return parts.join('')

@@ -41,6 +41,10 @@ function addCommands(program: Command): void {
     .description('serve HTTP until SIGTERM or SIGINT')
     .action(async (_options: object, command: Command) => (await import('./serve.ts')).serve(command))
   program
+    .command('reload')
+    .description('let the running server read its configuration again')
+    .action(async (_options: object, command: Command) => (await import('./reload.ts')).reload(command))
+  program
     .command('migrate')
     .description("bring the database's tables up to date")
     .action(async (_options: object, command: Command) => (await import('./migrate.ts')).migrate(command))
@@ -56,6 +60,7 @@ function addCommands(program: Command): void {
     .option('--backend <id>', 'ask this backend only')
     .option('--password-stdin', 'try the password on standard input; without it accounts are looked up only')
     .option('--permission <name>', 'tell whether this permission would be held, and why')
+    .option('--object <type:id>', 'on this object')
     .option('--json', 'print JSON')
     .action(async (username: string, options: ExplainOptions, command: Command) =>
       (await import('./explain.ts')).explain(username, options, command)

@@ -4,12 +4,14 @@ import type { Command } from 'commander'
 import { createApp } from '../app.ts'
 import { createFirstAdministrator } from '../first-administrator.ts'
 import { closeServer } from '../http/closing.ts'
+import { createDispatcher } from '../http/dispatch.ts'
 import type { App } from '../http/server.ts'
 import { type Latchkey, openLatchkey } from '../latchkey.ts'
 import { openLog } from '../log.ts'
 import { runningModule } from '../own-backends/containment.ts'
 import { collectInQuietMoments } from '../quiet-memory.ts'
 import { configOf } from './configuration.ts'
+import { reloadOnSignal } from './reload-on-signal.ts'
 import { welcome } from './welcome.ts'
 
 /** Callers that keep connections open learn by their next answer that this process ends; so long it is still heard. */
@@ -24,11 +26,14 @@ export async function serve(command: Command): Promise<void> {
   const log = await openLog(config.log.level)
   const latchkey = await openLatchkey(config, log)
   try {
-    const app = await createApp(latchkey.parts)
+    const dispatcher = createDispatcher()
+    const app = await createApp(latchkey.parts, { handle: dispatcher.handle })
+    await dispatcher.switchTo(app, 0)
     await app.listen({ host: config.listen.host, port: config.listen.port })
+    const stopReloading = reloadOnSignal({ latchkey, dispatcher, read: () => configOf(command), log })
     collectInQuietMoments()
     if (config.firstAdministrator) await greet(latchkey)
-    await ended(app, latchkey)
+    await ended(app, latchkey, stopReloading)
   } catch (error) {
     await latchkey.close()
     throw error
@@ -45,11 +50,11 @@ async function greet({ config, store, passwords }: Latchkey): Promise<void> {
 const unawaited = ['uncaughtException', 'unhandledRejection'] as const
 
 /** Resolves when a signal has come and everything that was under way is answered. */
-function ended(app: App, latchkey: Latchkey): Promise<void> {
+function ended(app: App, latchkey: Latchkey, stopReloading: () => Promise<void>): Promise<void> {
   return new Promise((resolve) => {
     let failure: { readonly err: unknown } | undefined
     const closing = closeWithGrace(
-      { delay: closeTimeoutMs, logger: app.log, skip: [...unawaited] },
+      { delay: closeTimeoutMs, logger: app.log, skip: [...unawaited, 'SIGHUP'] },
       async ({ signal }) => {
         if (failure) app.log.fatal(failure, 'the process fails')
         else app.log.info({ signal }, 'ending')
@@ -59,6 +64,7 @@ function ended(app: App, latchkey: Latchkey): Promise<void> {
         await closeServer(app.server)
         clearTimeout(patience)
         await app.close()
+        await stopReloading()
         await latchkey.close()
         if (failure) process.exit(1)
         resolve()

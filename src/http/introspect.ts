@@ -98,6 +98,7 @@ async function refreshTokenAnswer(
 ): Promise<Static<typeof Introspection>> {
   const session = await sessions.owned(token, client.id)
   if (!session || sessions.tokenOf(session) !== token || session.idleExpiresAt <= tokens.now()) return inactive
+  if (!login.chain.some(({ id }) => id === session.backend)) return inactive
   const user = await login.store.byId(session.userId)
   log.debug({ session: session.id }, 'refresh token introspected')
   if (!user?.isActive || session.authenticatedAt < user.tokensValidFrom) return inactive

@@ -1,5 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse
+} from 'node:http'
 import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { Ajv } from 'ajv'
@@ -31,6 +37,8 @@ export interface ServerOptions {
   readonly trustedProxies: readonly string[]
   /** A URL; a path in it stands before every path of ours, and is understood with and without a proxy that strips it. */
   readonly issuer: string
+  /** What answers in this app's place, where one server is for several apps. */
+  readonly handle?: RequestListener | undefined
 }
 
 const requestId = /^[\w.-]{8,64}$/
@@ -38,7 +46,7 @@ const requestId = /^[\w.-]{8,64}$/
 const anyRequestId = /^[\x20-\x7e]{1,1024}$/
 
 /** A server with limits on sizes and times, strict about bodies, that keeps query strings and headers out of its log. */
-export function createServer({ log, trustedProxies, issuer }: ServerOptions): App {
+export function createServer({ log, trustedProxies, issuer, handle }: ServerOptions): App {
   const options: FastifyHttpOptions<Server, FastifyBaseLogger> = {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -61,9 +69,17 @@ export function createServer({ log, trustedProxies, issuer }: ServerOptions): Ap
       return typeof given === 'string' && allowed.test(given) ? given : randomUUID()
     }
   }
-  const app = Fastify(options).withTypeProvider<TypeBoxTypeProvider>()
+  const app = Fastify(
+    handle ? { ...options, serverFactory: () => listener(options, handle) } : options
+  ).withTypeProvider<TypeBoxTypeProvider>()
   validateWith(app)
   return app
+}
+
+/** As Fastify makes it. */
+function listener(options: FastifyHttpOptions<Server, FastifyBaseLogger>, handle: RequestListener): Server {
+  const { http = {}, keepAliveTimeout = 0, requestTimeout = 0, connectionTimeout = 0 } = options
+  return createHttpServer({ ...http, keepAliveTimeout, requestTimeout }, handle).setTimeout(connectionTimeout)
 }
 
 const metadataPaths = ['/.well-known/oauth-authorization-server', '/.well-known/authzen-configuration']

@@ -1,0 +1,6 @@
+import { defineBackend } from '../../auth/define-backend.ts'
+import { openSql } from './open.ts'
+import { SqlOptions, sqlMistakes } from './options.ts'
+
+/** Somebody else's table, which is only read. */
+export const sqlBackend = defineBackend({ options: SqlOptions, mistakes: sqlMistakes, open: openSql })

@@ -1,0 +1,141 @@
+import type {
+  AuthenticateContext,
+  Backend,
+  BackendContext,
+  Credentials,
+  IdentityAnswer,
+  PasswordCredentials,
+  PermissionAnswer,
+  PermissionRequest,
+  Verdict
+} from '../../auth/backend.ts'
+import type { BackendTools } from '../../auth/define-backend.ts'
+import { BackendUnavailable } from '../../errors.ts'
+import { readHash } from '../../passwords/formats/index.ts'
+import { accountOf, columnNames, type SqlAccount, textOf } from './account.ts'
+import { type Row, SqlFailure } from './database.ts'
+import { readOptions, type SqlOptions } from './options.ts'
+import { createSource } from './source.ts'
+
+/** How long the statements may take when they are tried at start. */
+const startMs = 5000
+
+/** Opens the backend. The statements are tried at once, and nobody waits for that: a database may be down. */
+export const openSql = (
+  id: string,
+  options: SqlOptions,
+  { log, baseFolder, userFields = [] }: BackendTools
+): Backend => {
+  const { place, statements } = readOptions(options, baseFolder)
+  const source = createSource(place, statements)
+  const weak = options.weak === true
+  const columnName = columnNames(userFields)
+  const accountsOf = (rows: readonly Row[]): SqlAccount[] => rows.map((row) => accountOf(row, columnName))
+
+  const found = async (username: string, context: BackendContext): Promise<SqlAccount | 'none' | 'several'> => {
+    const { rows } = await source.ask('user', { username }, context)
+    const [account, another] = accountsOf(rows).filter((each) => isNamed(each, username))
+    if (another) return 'several'
+    return account && hasPassword(account, weak) ? account : 'none'
+  }
+
+  const authenticate = async (credentials: PasswordCredentials, context: AuthenticateContext): Promise<Verdict> => {
+    const account = await found(credentials.username, context)
+    if (account === 'none') return { outcome: 'unknown' }
+    if (account === 'several') return { outcome: 'rejected', reason: 'ambiguous' }
+    const { identity, passwordHash = '', isActive } = account
+    await context.found(identity.subject)
+    const matches = await context.verifyPassword(passwordHash, credentials.password, { weak })
+    if (!matches) return { outcome: 'rejected', reason: 'wrong-password' }
+    return isActive ? { outcome: 'accepted', identity } : { outcome: 'denied', reason: 'disabled' }
+  }
+
+  const lookUp = async (username: string, context: BackendContext): Promise<Verdict> => {
+    const account = await found(username, context)
+    if (account === 'none') return { outcome: 'unknown' }
+    if (account === 'several') return { outcome: 'rejected', reason: 'ambiguous' }
+    if (!account.isActive) return { outcome: 'denied', reason: 'disabled' }
+    return { outcome: 'accepted', identity: account.identity }
+  }
+
+  const identity = async (subject: string, context: BackendContext): Promise<IdentityAnswer> => {
+    const { rows } = await source.ask('identity', { subject }, context)
+    // MySQL finds 5 for '5x': what it found is compared again.
+    const [account, another] = accountsOf(rows).filter((each) => each.identity.subject === subject)
+    if (another) throw new SqlFailure('protocol', 'several rows have the same subject')
+    if (!account) return { state: 'gone' }
+    return account.isActive
+      ? { state: 'present', identity: account.identity }
+      : { state: 'disabled', reason: 'disabled' }
+  }
+
+  const permissions = async (asked: PermissionRequest, context: BackendContext): Promise<PermissionAnswer> => {
+    const { subject, object } = asked
+    if (subject === null) return { grants: [] }
+    if (statements.identity && !asked.identity && (await identity(subject, context)).state !== 'present') {
+      return { grants: [], known: false }
+    }
+    const values = { subject, objectType: object?.type ?? null, objectId: object?.id ?? null }
+    const granted = await source.ask('permissions', values, context)
+    const joined = await source.ask('groups', values, context)
+    return {
+      grants: columnOf(granted.rows, 'permission').map((permission) => ({ permission, origin: 'sql permissions' })),
+      groups: columnOf(joined.rows, 'group')
+    }
+  }
+
+  /** What the database could not tell becomes the word that the chain knows; all else passes. */
+  const answered =
+    <Arguments extends unknown[], T>(ask: (...args: Arguments) => Promise<T>) =>
+    async (...args: Arguments): Promise<T> => {
+      try {
+        return await ask(...args)
+      } catch (error) {
+        throw error instanceof SqlFailure ? new BackendUnavailable(id, { reason: error.reason, cause: error }) : error
+      }
+    }
+
+  source.check({ remainingMs: () => startMs }).catch((err: unknown) => {
+    log.warn({ err, backend: id }, 'backend does not answer as it should')
+  })
+
+  return {
+    takes: ['password'],
+    authenticate: answered(async (credentials: Credentials, context: AuthenticateContext) =>
+      credentials.kind === 'password' ? authenticate(credentials, context) : { outcome: 'unknown' }
+    ),
+    lookUp: answered(lookUp),
+    ...(statements.identity && { identity: answered(identity) }),
+    ...((statements.identity ?? statements.permissions ?? statements.groups) && {
+      permissions: answered(permissions)
+    }),
+    probe: answered((context: BackendContext) => source.check(context)),
+    close: source.close
+  }
+}
+
+/** A hash that says that no password is set is none. */
+function hasPassword({ passwordHash }: SqlAccount, weak: boolean): boolean {
+  if (passwordHash === undefined) return false
+  const reading = readHash(passwordHash, { weak })
+  return !('unusable' in reading) || reading.unusable !== 'none'
+}
+
+/**
+ * Whether a row is really meant: MySQL's collations find jose for josé. Judged where the row tells its `username`; that, or its
+ * e-mail, is what was typed, but for case, width and outer space.
+ */
+function isNamed({ username, identity }: SqlAccount, typed: string): boolean {
+  if (username === undefined) return true
+  return [username, ...identity.emails].some((name) => folded(name) === folded(typed))
+}
+
+const folded = (name: string): string => name.normalize('NFKC').trim().toLowerCase()
+
+const columnOf = (rows: readonly Row[], name: string): string[] => [
+  ...new Set(
+    rows.flatMap((row) =>
+      Object.entries(row).flatMap(([column, value]) => (column.toLowerCase() === name ? (textOf(value) ?? []) : []))
+    )
+  )
+]

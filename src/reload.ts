@@ -1,0 +1,113 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Logger } from 'pino'
+import { createApp } from './app.ts'
+import type { Config } from './config/config.ts'
+import { ConfigError } from './config/config-error.ts'
+import type { Dispatcher } from './http/dispatch.ts'
+import type { App } from './http/server.ts'
+import type { Generation, Latchkey } from './latchkey.ts'
+
+/** How a reload ended: `mistakes` says why all stays as it was. */
+export type ReloadOutcome = { readonly reloaded: true } | { readonly reloaded: false; readonly mistakes: string }
+
+/** What a reload needs. */
+export interface ReloadTools {
+  readonly latchkey: Latchkey
+  readonly dispatcher: Dispatcher
+  /** Reads the configuration as it is now. @throws {ConfigError} */
+  readonly read: () => Promise<Config>
+  readonly log: Logger
+}
+
+/** The configuration of a running server, which can be exchanged. */
+export interface Reloader {
+  /** One after another. */
+  reload(): Promise<ReloadOutcome>
+  /** Ends what is being exchanged, and the configuration in force; not what the server began with. */
+  close(): Promise<void>
+}
+
+/** Longer than any login may take: then what the old configuration opened is closed under the last request. */
+const marginMs = 5_000
+
+/** Puts one configuration in another one's place, whole or not at all. */
+export function createReloader({ latchkey, dispatcher, read, log }: ReloadTools): Reloader {
+  let current: { readonly generation: Generation; readonly app?: App } = { generation: latchkey }
+  let last: Promise<unknown> = Promise.resolve()
+  const retiring = new Set<Promise<void>>()
+
+  const exchange = async (): Promise<void> => {
+    const { generation: before, app: oldApp } = current
+    const config = await read()
+    refuseRestart(before.config, config)
+    const generation = await latchkey.next(config, before)
+    const app = await openApp(generation)
+    current = { generation, app }
+    log.level = config.log.level
+    const patienceMs = before.config.login.timeoutMs + marginMs
+    const retired = dispatcher
+      .switchTo(app, patienceMs)
+      .then(() => oldApp?.close())
+      .then(() => before.retire(generation))
+      .catch((err) => log.warn({ err }, 'the configuration before could not be closed'))
+      .finally(() => retiring.delete(retired))
+    retiring.add(retired)
+  }
+
+  const attempt = async (): Promise<ReloadOutcome> => {
+    try {
+      await exchange()
+      log.info(
+        { event: 'reloaded', backends: current.generation.config.backends.map(({ policy }) => policy.id) },
+        'reloaded'
+      )
+      return { reloaded: true }
+    } catch (err) {
+      const mistakes = err instanceof Error ? err.message : String(err)
+      const fields = err instanceof ConfigError ? { mistakes: err.mistakes } : { err }
+      log.error({ event: 'reload_refused', ...fields }, 'the configuration stays as it was')
+      return { reloaded: false, mistakes }
+    }
+  }
+
+  return {
+    reload() {
+      const next = last.then(attempt)
+      last = next
+      return next
+    },
+    async close() {
+      await last
+      await current.app?.close()
+      await Promise.all(retiring)
+      if (current.generation !== latchkey) await current.generation.retire()
+    }
+  }
+}
+
+async function openApp(generation: Generation): Promise<App> {
+  try {
+    const app = await createApp(generation.parts)
+    return await app.ready().then(() => app)
+  } catch (error) {
+    await generation.retire()
+    throw error
+  }
+}
+
+/** @throws {ConfigError} settings changed that a running server can't exchange */
+function refuseRestart(before: Config, after: Config): void {
+  const settings = (config: Config): Readonly<Record<string, unknown>> => ({
+    issuer: config.issuer,
+    'listen.host': config.listen.host,
+    'listen.port': config.listen.port,
+    secret: config.secrets,
+    database: config.database,
+    passwords: config.passwords
+  })
+  const old = settings(before)
+  const changed = Object.entries(settings(after)).filter(([path, value]) => !isDeepStrictEqual(value, old[path]))
+  if (changed.length === 0) return
+  const mistakes = changed.map(([path]) => ({ path, message: 'has changed: this needs a restart' }))
+  throw new ConfigError(after.file ?? 'configuration', mistakes)
+}

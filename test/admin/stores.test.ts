@@ -1,0 +1,232 @@
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { atConsole } from '../../src/admin/actor.ts'
+import { changeMembers, createGroup, deleteGroup, patchGroup } from '../../src/admin/groups.ts'
+import type { ImportRecord } from '../../src/admin/import-record.ts'
+import { importUsers } from '../../src/admin/import-users.ts'
+import { declarePermission, deletePermission, describePermission } from '../../src/admin/permissions.ts'
+import { createUser, patchUser } from '../../src/admin/users.ts'
+import type { UserQuery } from '../../src/auth/user-store.ts'
+import type { Store } from '../../src/store/index.ts'
+import { startMariadb } from '../servers/mariadb.ts'
+import { needs } from '../servers/needs.ts'
+import { at, identity, open } from '../store/world.ts'
+import { actorOf, toolsOver } from './world.ts'
+
+const skip = needs('mariadbd', 'mariadb-install-db', 'mariadb')
+const server = skip ? undefined : await startMariadb(['--character-set-server=latin1'])
+t.setTimeout(120_000)
+t.teardown(() => server?.stop())
+let databases = 0
+const dialects = {
+  sqlite: { skip: false, url: async (t: Test) => `file:${t.testdir({})}/latchkey.db` },
+  mariadb: { skip, url: async () => (await server?.database(`admin_${++databases}`)) ?? '' }
+}
+
+/** Starts a process that takes a superuser's power away when told. */
+const startProcess = (...args: string[]) => {
+  const file = fileURLToPath(new URL('superuser-process.ts', import.meta.url))
+  const child = spawn(process.execPath, [file, ...args], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  return {
+    line: async (): Promise<string> => (await lines.next()).value ?? 'ended',
+    go: () => child.stdin.write('go\n')
+  }
+}
+
+const emails = async (store: Store, query: Omit<UserQuery, 'limit'> = {}, limit = 2): Promise<string[]> => {
+  const found: string[] = []
+  let cursor: string | null = null
+  do {
+    const page = await store.users.list({ ...query, limit, ...(cursor === null ? {} : { cursor }) })
+    found.push(...page.items.map(({ email }) => email.split('@')[0] ?? ''))
+    cursor = page.next
+  } while (cursor !== null)
+  return found
+}
+
+for (const [name, { skip, url }] of Object.entries(dialects)) {
+  const test = (title: string, body: (t: Test, store: Store, url: string) => Promise<void>) =>
+    t.test(`${name}: ${title}`, { skip }, async (t) => {
+      const place = await url(t)
+      const store = await open(place)
+      t.teardown(() => store.close())
+      await body(t, store, place)
+    })
+
+  test('of three superusers whom three processes take away at once, one stays', async (t, store, place) => {
+    const tools = toolsOver(store)
+    for (let round = 0; round < 1; round++) {
+      const people = await Promise.all(
+        [1, 2, 3].map((n) => createUser(atConsole, { email: `r${round}-${n}@example.com`, isSuperuser: true }, tools))
+      )
+      const before = (await emails(store, { isSuperuser: true, isActive: true })).length
+      for (const one of (await store.users.list({ isSuperuser: true, limit: 100 })).items)
+        if (!people.some(({ id }) => id === one.id)) await patchUser(atConsole, one.id, { isSuperuser: false }, tools)
+      t.ok(before >= 3)
+      const ways = ['demote', 'deactivate', 'delete']
+      const processes = people.map(({ id }, n) => startProcess(place, id, ways[n] ?? ''))
+      for (const one of processes) t.equal(await one.line(), 'ready')
+      for (const one of processes) one.go()
+      const answers = await Promise.all(processes.map((one) => one.line()))
+      t.same(answers.sort(), ['done', 'done', 'last_superuser'])
+      t.equal((await emails(store, { isSuperuser: true, isActive: true })).length, 1)
+    }
+  })
+
+  test('users are listed by every filter, in every order, page by page', async (t, store) => {
+    let now = at
+    const tools = toolsOver(store, { now: () => now++ })
+    await createGroup(atConsole, { name: 'Ä', permissions: ['blog.add'] }, tools)
+    const drafts = {
+      d: { isSuperuser: true },
+      c: { groups: ['Ä'] },
+      b: { isActive: false, permissions: ['blog.add'] },
+      a: { password: 'x' },
+      ab: {}
+    }
+    for (const [who, draft] of Object.entries(drafts))
+      await createUser(atConsole, { email: `${who}@example.com`, ...draft }, tools)
+    const idOf = async (who: string) => (await store.users.byEmail(`${who}@example.com`))?.id ?? ''
+    for (const who of ['ab', 'c']) {
+      const seen = identity('corp', who, { isSuperuser: who === 'ab' })
+      await store.users.link(await idOf(who), seen)
+      await store.users.recordLogin({ userId: await idOf(who), identity: seen, at: at + 5 })
+    }
+    t.same(await emails(store), ['d', 'c', 'b', 'a', 'ab'])
+    t.same(await emails(store, { descending: true }), ['ab', 'a', 'b', 'c', 'd'])
+    t.same(await emails(store, { order: 'createdAt', descending: true }, 1), ['ab', 'a', 'b', 'c', 'd'])
+    t.same(await emails(store, { order: 'email' }), ['a', 'ab', 'b', 'c', 'd'])
+    t.same(await emails(store, { search: 'a' }, 1), ['a', 'ab'])
+    for (const limit of [1, 2, 3, 9]) {
+      t.same(await emails(store, { order: 'lastLoginAt' }, limit), ['d', 'b', 'a', 'c', 'ab'], `${limit}`)
+      t.same(
+        await emails(store, { order: 'lastLoginAt', descending: true }, limit),
+        ['ab', 'c', 'a', 'b', 'd'],
+        `${limit}`
+      )
+    }
+    t.same(await emails(store, { isActive: false }), ['b'])
+    t.same(await emails(store, { isSuperuser: true }), ['d', 'ab'])
+    t.same(await emails(store, { isSuperuser: false }), ['c', 'b', 'a'])
+    t.same(await emails(store, { group: 'Ä' }), ['c'])
+    t.same(await emails(store, { group: 'ä' }), [])
+    t.same(await emails(store, { permission: 'blog.add' }), ['c', 'b'])
+    t.same(await emails(store, { backend: 'corp', order: 'email' }), ['ab', 'c'])
+    t.same(await emails(store, { backend: 'local' }), ['a'])
+    for (const cursor of ['', 'x', Buffer.from('["email","a","1"]').toString('base64url')])
+      await t.rejects(store.users.list({ limit: 1, cursor }), { code: 'invalid_request' })
+  })
+
+  test('groups carry permissions, and have members by origin', async (t, store) => {
+    const tools = toolsOver(store)
+    const [ann, bob] = [
+      await createUser(atConsole, { email: 'ann@example.com' }, tools),
+      await createUser(atConsole, { email: 'bob@example.com' }, tools)
+    ]
+    const group = await createGroup(atConsole, { name: 'editors', permissions: ['blog.add', 'blog.add'] }, tools)
+    t.same(await store.groups.byId(group.id), group)
+    await t.rejects(createGroup(atConsole, { name: 'editors' }, tools), { code: 'already_exists' })
+    for (const wrong of ['', ' a', 'a\u0000', 'ü'.repeat(128)])
+      await t.rejects(createGroup(atConsole, { name: wrong }, tools), { code: 'invalid_request' })
+    const limited = actorOf(ann, ['latchkey.change_group', 'latchkey.change_user', 'blog.view'])
+    const refused = { code: 'grant_refused' }
+    await t.rejects(patchGroup(limited, group.id, { grant: ['blog.drop'] }, tools), refused)
+    await t.rejects(
+      patchGroup(limited, group.id, { name: 'admins' }, tools),
+      refused,
+      'its name may be that of a backend’s group'
+    )
+    await t.rejects(changeMembers(limited, group.id, { add: [ann.id] }, tools), refused)
+    await t.rejects(changeMembers(atConsole, group.id, { add: [ann.id, 'nobody'] }, tools), { code: 'not_found' })
+    t.same(await store.groups.ofUser(ann.id), [], 'nothing of what is refused')
+    t.same((await patchGroup(limited, group.id, { grant: ['blog.view'] }, tools)).permissions, [
+      'blog.add',
+      'blog.view'
+    ])
+    await t.rejects(patchGroup(atConsole, group.id, { name: 'x' }, tools, { ifVersion: group.version }), {
+      code: 'precondition_failed'
+    })
+    await changeMembers(atConsole, group.id, { add: [ann.id, bob.id, bob.id] }, tools)
+    await store.users.mirrorGroups(bob.id, 'corp', ['editors'], at)
+    t.ok(((await store.users.byId(ann.id))?.version ?? 0) > ann.version, 'who joined has another version')
+    t.same((await store.groups.members(group.id, { limit: 9 })).items, [
+      { userId: ann.id, email: 'ann@example.com', origins: ['local'] },
+      { userId: bob.id, email: 'bob@example.com', origins: ['corp', 'local'] }
+    ])
+    const first = await store.groups.members(group.id, { limit: 1 })
+    t.same(
+      (await store.groups.members(group.id, { limit: 1, cursor: first.next ?? '' })).items.map(({ userId }) => userId),
+      [bob.id]
+    )
+    t.same(await changeMembers(atConsole, group.id, { remove: [bob.id, 'nobody'] }, tools), {
+      added: [],
+      removed: [bob.id]
+    })
+    t.same(
+      await store.groups.ofUser(bob.id),
+      [{ groupId: group.id, name: 'editors', origin: 'corp' }],
+      'what a backend mirrors stays'
+    )
+    t.same(
+      (await store.groups.list({ limit: 1, search: 'ed' })).items.map((one) => one.name),
+      ['editors']
+    )
+    await deleteGroup(atConsole, group.id, tools)
+    t.same([await store.groups.byName('editors'), await store.groups.ofUser(bob.id)], [undefined, []])
+  })
+
+  test('what the configuration declares is not deleted, and what vanished from it is marked', async (t, store) => {
+    const tools = toolsOver(store)
+    await store.permissions.declare({ 'blog.add': 'Can add', 'latchkey.evaluate': 'Can ask' })
+    const user = await createUser(atConsole, { email: 'ann@example.com', permissions: ['blog.add', 'shop.buy'] }, tools)
+    for (const one of ['blog.add', 'latchkey.evaluate']) {
+      await t.rejects(deletePermission(atConsole, one, tools), { code: 'set_by_configuration', statusCode: 409 })
+      await t.rejects(describePermission(atConsole, one, 'x', tools), { code: 'set_by_configuration' })
+      await t.rejects(declarePermission(atConsole, { name: one, description: 'x' }, tools), { code: 'already_exists' })
+    }
+    t.match(await declarePermission(atConsole, { name: 'shop.buy', description: 'Can buy' }, tools), {
+      declared: false,
+      origin: 'administration'
+    })
+    await store.permissions.declare({})
+    t.match(await store.permissions.byName('blog.add'), { declared: false, origin: 'configuration' })
+    const page = await store.permissions.list({ limit: 2 })
+    t.same(
+      [
+        page.items.map((one) => one.name),
+        (await store.permissions.list({ limit: 2, cursor: page.next ?? '' })).items.length
+      ],
+      [['blog.add', 'latchkey.evaluate'], 1]
+    )
+    await deletePermission(atConsole, 'blog.add', tools)
+    t.same(await store.permissions.ofUser(user.id), ['shop.buy'], 'with all grants of it')
+  })
+
+  test('an import is fast, and can be run again after it was broken off', async (t, store) => {
+    const tools = toolsOver(store)
+    async function* records(count: number, breaks = false): AsyncGenerator<ImportRecord> {
+      for (let n = 1; n <= count; n++) {
+        const fields = { email: `p${n}@example.com`, firstName: `P ${n}`, groups: ['all'], permissions: ['blog.add'] }
+        yield { line: n, fields: { ...fields, identities: [{ backend: 'corp', subject: `s${n % 4999}` }] } }
+      }
+      if (breaks) throw new Error('broken off')
+    }
+    const refused: number[] = []
+    const options = {
+      dryRun: false,
+      isUsableHash: () => true,
+      onRefused: (line: number) => void refused.push(line),
+      onProgress() {}
+    }
+    await t.rejects(importUsers(records(1200, true), tools, options), /broken off/)
+    t.equal(await store.users.count(), 1000, 'whole batches')
+    const started = performance.now()
+    t.same(await importUsers(records(5000), tools, options), { read: 5000, created: 3999, present: 1000, refused: 1 })
+    t.comment(`${Math.round(5000 / ((performance.now() - started) / 1000))} users/s`)
+    t.same(refused, [5000], 'an identity that somebody has')
+    t.equal((await store.users.list({ limit: 1000, group: 'all' })).items.length, 1000)
+  })
+}
