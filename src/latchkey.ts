@@ -223,7 +223,11 @@ function partsOf(config: Config, lasting: Lasting, { login, tokens, before }: Op
     metrics,
     administration: {
       clients: clientAdministrationOf(config, store.clients),
-      keys: rotationToolsOf(config, store, secrets)
+      keys: rotationToolsOf(config, store, secrets),
+      groups: store.groups,
+      permissions: store.permissions,
+      objectGrants: store.objectGrants,
+      holdings: store.holdings
     },
     pingDatabase: store.ping,
     isDraining
