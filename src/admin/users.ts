@@ -2,7 +2,7 @@ import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import { verdictOnShape } from '../auth/credentials.ts'
 import { isSuperuser } from '../auth/permissions.ts'
 import type { User } from '../auth/user-store.ts'
-import { AlreadyExists, FieldReadOnly, InvalidRequest } from '../errors.ts'
+import { AlreadyExists, FieldReadOnly, invalidField } from '../errors.ts'
 import { type Actor, demand, demandSuperuser, refuseGrantBeyond } from './actor.ts'
 import { type AttributeChange, changedAttributes, emailOfText, emailOwner, newAttributes } from './fields.ts'
 import { joinGroups, leaveGroups } from './memberships.ts'
@@ -189,7 +189,7 @@ function changedFlags(actor: Actor, user: User, { isActive, isSuperuser: wanted 
 
 async function hashed(password: string, { hashPassword }: AdminTools): Promise<string> {
   const verdict = verdictOnShape({ kind: 'password', username: 'somebody', password })
-  if (verdict) throw new InvalidRequest('password: it is empty, too long or holds characters that nobody types')
+  if (verdict) throw invalidField('password', 'it is empty, too long or holds characters that nobody types')
   return hashPassword(password)
 }
 
