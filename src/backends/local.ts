@@ -32,6 +32,7 @@ export const localBackend = defineBackend({
 
     return {
       takes: ['password'],
+      keepsOwnPasswords: true,
       allowsInactive: allowInactive,
       async authenticate(credentials, context) {
         const email = credentials.kind === 'password' ? canonicalEmail(credentials.username) : undefined

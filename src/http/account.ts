@@ -1,5 +1,6 @@
 import { NotFound } from '../errors.ts'
 import { sessionAsJson } from '../tokens/session-store.ts'
+import { ownPasswordRoute } from './account-password.ts'
 import { callerOf } from './admin/caller.ts'
 import { pageOf, positionOf } from './admin/page.ts'
 import { guardedScope } from './admin/scope.ts'
@@ -18,6 +19,7 @@ export async function accountRoutes(app: App, parts: AppParts): Promise<void> {
     async (account: App) => {
       guardedScope(account, parts)
       sessionRoutes(account, parts)
+      ownPasswordRoute(account, parts)
     },
     { prefix: '/account' }
   )

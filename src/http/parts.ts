@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { AdminTools } from '../admin/tools.ts'
 import type { Audit } from '../auth/audit.ts'
+import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { LoginTools } from '../auth/login.ts'
 import type { PermissionSearch } from '../auth/object-grant-store.ts'
 import type { ClientAdministration } from '../clients/administration.ts'
@@ -24,6 +25,8 @@ export interface AppParts {
   readonly clients: ClientTools
   readonly login: LoginTools
   readonly permissionSearch: PermissionSearch
+  /** The passwords of our own table. */
+  readonly accounts: LocalAccounts
   readonly admin: AdminTools
   readonly audit: Audit
   readonly tokens: TokenTools

@@ -72,6 +72,7 @@ const rowOf = (id: string, { permissions, groups, identities, ...user }: Importe
   attributes: { ...user.attributes },
   ownAttributes: { ...user.ownAttributes },
   tokensValidFrom: 0,
+  sparedSession: null,
   version: 0,
   lastLoginAt: null,
   createdAt: user.createdAt ?? at,

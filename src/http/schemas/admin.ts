@@ -1,3 +1,4 @@
+import { OwnPassword } from './account.ts'
 import { Backend } from './admin/backends.ts'
 import { Client, ClientChange, ClientSecret, NewClient, SecretRotation } from './admin/clients.ts'
 import { KeyRotation, RotatedKeys, SigningKey } from './admin/keys.ts'
@@ -16,5 +17,6 @@ export const administrative = [
   SigningKey,
   KeyRotation,
   RotatedKeys,
-  Backend
+  Backend,
+  OwnPassword
 ] as const

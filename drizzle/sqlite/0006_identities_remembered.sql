@@ -1,0 +1,1 @@
+ALTER TABLE `latchkey_identities` ADD `remembered` text;
