@@ -4,6 +4,7 @@ import type { UserStore } from './auth/user-store.ts'
 
 /** The administrator of an empty database, with the password that is shown this once. */
 export interface FirstAdministrator {
+  readonly id: string
   readonly email: string
   readonly password: string
 }
@@ -27,5 +28,5 @@ export async function createFirstAdministrator(
     lastLoginAt: null,
     at: Date.now()
   })
-  return created === 'taken' ? undefined : { email, password }
+  return created === 'taken' ? undefined : { id: created.id, email, password }
 }

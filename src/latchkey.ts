@@ -7,6 +7,7 @@ import { checkedAttributes } from './auth/attribute-checks.ts'
 import type { Chain } from './auth/link.ts'
 import type { LoginTools } from './auth/login.ts'
 import { closeChain, openChain } from './auth/open-chain.ts'
+import type { SingleUse } from './auth/ports.ts'
 import { createAssertions } from './clients/assertions.ts'
 import { createClientRegistry } from './clients/registry.ts'
 import { createCidrMatcher } from './config/cidr.ts'
@@ -21,6 +22,7 @@ import { openStoreOf } from './open-store.ts'
 import { type HashQueue, openPasswords } from './passwords/argon2.ts'
 import { secretsOf } from './secret.ts'
 import { type KeyTimes, openSigningKeys, rotationToolsOf } from './signing-keys.ts'
+import { createSingleUse } from './single-use.ts'
 import type { Store } from './store/index.ts'
 import { sweep } from './sweep.ts'
 import type { TokenTools } from './tokens/access-token.ts'
@@ -56,6 +58,7 @@ interface Lasting {
   readonly secrets: readonly string[]
   readonly passwords: HashQueue
   readonly metrics: Metrics
+  readonly singleUse: SingleUse
   readonly keyTimes: KeyTimes
   readonly isDraining: () => boolean
 }
@@ -76,8 +79,12 @@ export async function openLatchkey(
     const secrets = await secretsOf(config, store)
     const passwords = await openPasswords(config.passwords)
     const metrics = createMetrics(passwords.queue)
+    const singleUse = createSingleUse({ used: store.usedAssertions, log, now: Date.now })
     const { keyTimes = {} } = options
-    const lasting: Lasting = { log, store, secrets, passwords, metrics, keyTimes, isDraining: () => draining }
+    const lasting: Lasting = {
+      ...{ log, store, secrets, passwords, metrics, singleUse, keyTimes },
+      isDraining: () => draining
+    }
     const generation = await openGeneration(config, lasting)
     return {
       ...generation,
@@ -103,11 +110,12 @@ export async function openLatchkey(
  * before where their settings are the same; all else begins anew.
  */
 async function openGeneration(config: Config, lasting: Lasting, before?: Generation): Promise<Generation> {
-  const { log, store, passwords, metrics } = lasting
+  const { log, store, passwords, metrics, singleUse } = lasting
   const chain = openChain(config.backends, {
     log,
     metrics,
     accounts: store.accounts,
+    singleUse,
     hashPassword: passwords.hash,
     needsRehash: passwords.needsRehash,
     baseFolder: config.baseFolder,
@@ -204,7 +212,7 @@ function partsOf(config: Config, lasting: Lasting, { login, tokens, before }: Op
     isOperator: createCidrMatcher(config.ops.from),
     ipLimit: config.limits.ip,
     publicClient: config.publicClient,
-    clients: clientsOf(config, store, log, before?.parts.clients.rates),
+    clients: clientsOf(config, lasting, before?.parts.clients.rates),
     login,
     permissionSearch: store.permissionSearch,
     accounts: store.accounts,
@@ -215,8 +223,13 @@ function partsOf(config: Config, lasting: Lasting, { login, tokens, before }: Op
     audiences: config.audiences,
     metrics,
     administration: {
+      audit: store.audit,
       clients: clientAdministrationOf(config, store.clients),
-      keys: rotationToolsOf(config, store, secrets)
+      keys: rotationToolsOf(config, store, secrets),
+      groups: store.groups,
+      permissions: store.permissions,
+      objectGrants: store.objectGrants,
+      holdings: store.holdings
     },
     pingDatabase: store.ping,
     isDraining
@@ -236,8 +249,7 @@ function sweepStore({ sessions, audit }: Store, { audit: { retentionMs } }: Conf
 
 function clientsOf(
   { clients: configured, issuer }: Config,
-  { clients, usedAssertions }: Store,
-  log: Logger,
+  { store: { clients }, singleUse, log }: Lasting,
   rates = createRates()
 ): ClientTools {
   const define = (stored: unknown) => readDefinition(stored, issuer)
@@ -246,7 +258,7 @@ function clientsOf(
       ...{ configured, store: clients, define, createMatcher: createCidrMatcher, log, now: Date.now }
     }),
     assertions: createAssertions({
-      ...{ audiences: [issuer, `${issuer}/token`], used: usedAssertions, log, now: Date.now }
+      ...{ audiences: [issuer, `${issuer}/token`], singleUse, log, now: Date.now }
     }),
     rates
   }

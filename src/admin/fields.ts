@@ -3,7 +3,7 @@ import { localType, mergeAttributes } from '../auth/attributes.ts'
 import type { Attributes, AttributeValue } from '../auth/backend.ts'
 import { canonicalEmail } from '../auth/email.ts'
 import type { User } from '../auth/user-store.ts'
-import { FieldReadOnly, InvalidRequest } from '../errors.ts'
+import { FieldReadOnly, invalidField } from '../errors.ts'
 import type { AdminTools } from './tools.ts'
 
 /** Values by name; null takes one away. */
@@ -12,7 +12,7 @@ export type AttributeChange = Readonly<Record<string, AttributeValue | null>>
 /** The canonical e-mail of a text. @throws {InvalidRequest} it is none */
 export function emailOfText(text: string): string {
   const email = canonicalEmail(text)
-  if (email === undefined) throw new InvalidRequest('email: that is no e-mail address')
+  if (email === undefined) throw invalidField('email', 'that is no e-mail address')
   return email
 }
 
@@ -41,7 +41,7 @@ export function ruleOf(name: string, attributes: AdminTools['attributes']): Attr
   const rule = Object.hasOwn(builtInAttributes, name) ? builtInAttributes[name] : undefined
   const declared = Object.hasOwn(attributes, name) ? attributes[name] : undefined
   const found = rule ?? declared
-  if (!found) throw new InvalidRequest(`${name}: there is no such field`)
+  if (!found) throw invalidField(name, 'there is no such field')
   return found
 }
 
@@ -51,14 +51,14 @@ export function checkedValue(name: string, value: AttributeValue, attributes: Ad
   const checked = conforming(value, rule)
   if (checked !== undefined) return checked
   const expected = rule.type === 'string' ? `text of ${rule.maxLength} characters at most` : `a ${rule.type}`
-  throw new InvalidRequest(`${name}: expected ${expected}`)
+  throw invalidField(name, `expected ${expected}`)
 }
 
 /** The fields of somebody new. @throws {InvalidRequest} one is wrong, or a required one is missing */
 export function newAttributes(given: AttributeChange, { attributes }: Pick<AdminTools, 'attributes'>): Attributes {
   const own = applied({}, given, attributes)
   for (const [name, { required }] of Object.entries(attributes)) {
-    if (required && own[name] === undefined) throw new InvalidRequest(`${name}: every user must have it`)
+    if (required && own[name] === undefined) throw invalidField(name, 'every user must have it')
   }
   return own
 }
@@ -82,7 +82,7 @@ export function changedAttributes(
   const attributes = mergeAttributes(tools.chain, user.identities, ownAttributes)
   for (const [name] of differing) {
     if (tools.attributes[name]?.required && attributes[name] === undefined)
-      throw new InvalidRequest(`${name}: every user must have it`)
+      throw invalidField(name, 'every user must have it')
   }
   return { attributes, ownAttributes }
 }

@@ -1,6 +1,6 @@
 import { mergeAttributes } from '../auth/attributes.ts'
 import type { User } from '../auth/user-store.ts'
-import { AlreadyExists, InvalidRequest, NotFound } from '../errors.ts'
+import { AlreadyExists, invalidField, NotFound } from '../errors.ts'
 import { type Actor, demand } from './actor.ts'
 import type { AdminTools, ChangeOptions } from './tools.ts'
 import { changeUser } from './turn.ts'
@@ -24,9 +24,9 @@ export async function linkIdentity(
   options: ChangeOptions = {}
 ): Promise<User> {
   demand(actor, 'latchkey.change_user')
-  if (!tools.chain.some(({ id }) => id === backend)) throw new InvalidRequest('backend: there is none of that id')
-  if (!isUsable(subject, 255)) throw new InvalidRequest('subject: expected text of 255 bytes at most')
-  if (!isUsable(username, 1024)) throw new InvalidRequest('username: expected text of 1024 bytes at most')
+  if (!tools.chain.some(({ id }) => id === backend)) throw invalidField('backend', 'there is none of that id')
+  if (!isUsable(subject, 255)) throw invalidField('subject', 'expected text of 255 bytes at most')
+  if (!isUsable(username, 1024)) throw invalidField('username', 'expected text of 1024 bytes at most')
   return changeUser(actor, userId, tools, options, async (tx) => {
     const at = tools.now()
     await tx.users.link(userId, { backend, subject, username, attributes: {}, isSuperuser: false, lastSeenAt: at }, at)

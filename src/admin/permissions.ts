@@ -1,6 +1,6 @@
 import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import type { RegisteredPermission } from '../auth/group-store.ts'
-import { AlreadyExists, InvalidRequest, NotFound, SetByConfiguration } from '../errors.ts'
+import { AlreadyExists, invalidField, NotFound, SetByConfiguration } from '../errors.ts'
 import { type Actor, demand, refuseGrantBeyond } from './actor.ts'
 import { permissionNames } from './names.ts'
 import { ownPermissions } from './own-permissions.ts'
@@ -70,7 +70,7 @@ function refuseDeclared({ name, declared }: RegisteredPermission): void {
 
 function descriptionOf(text: string): string {
   if ([...text].length <= 255 && !/[\p{Cc}\p{Cs}\ufffd]/u.test(text)) return text
-  throw new InvalidRequest('description: expected text of 255 characters at most')
+  throw invalidField('description', 'expected text of 255 characters at most')
 }
 
 const exists = (): AlreadyExists => new AlreadyExists('There is such a permission already')

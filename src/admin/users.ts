@@ -3,7 +3,7 @@ import { verdictOnShape } from '../auth/credentials.ts'
 import type { PasswordOwner } from '../auth/password-policy.ts'
 import { isSuperuser } from '../auth/permissions.ts'
 import type { User } from '../auth/user-store.ts'
-import { AlreadyExists, FieldReadOnly, InvalidRequest } from '../errors.ts'
+import { AlreadyExists, FieldReadOnly, invalidField } from '../errors.ts'
 import { type Actor, demand, demandSuperuser, refuseGrantBeyond } from './actor.ts'
 import { type AttributeChange, changedAttributes, emailOfText, emailOwner, newAttributes } from './fields.ts'
 import { joinGroups, leaveGroups } from './memberships.ts'
@@ -203,7 +203,7 @@ async function hashed(
   { hashPassword, passwordPolicy }: AdminTools
 ): Promise<string> {
   const verdict = verdictOnShape({ kind: 'password', username: 'somebody', password })
-  if (verdict) throw new InvalidRequest('password: it is empty, too long or holds characters that nobody types')
+  if (verdict) throw invalidField('password', 'it is empty, too long or holds characters that nobody types')
   await passwordPolicy.demand(password, owner)
   return hashPassword(password)
 }

@@ -58,8 +58,11 @@ export function createAudit({ store, metrics, refusalsPerMinute }: AuditTools): 
   }
 }
 
-/** Without what is empty. */
-export const written = (event: AuditEvent): Partial<AuditEvent> =>
+/** An event without what is empty. */
+export type WrittenEvent = { readonly [Name in keyof AuditEvent]?: NonNullable<AuditEvent[Name]> }
+
+/** Leaves out what is empty. */
+export const written = (event: AuditEvent): WrittenEvent =>
   Object.fromEntries(Object.entries(event).filter(([, value]) => value !== null))
 
 async function patiently(work: Promise<void>): Promise<void> {

@@ -3,7 +3,7 @@ import type { Log } from './ports.ts'
 /**
  * What happened: somebody logged in, refreshed, exchanged a token, a client got a token for itself, a token or session was
  * revoked, a client asked about a token (only where it was refused), a password was changed by its owner, somebody
- * administered.
+ * changed something else of their own, somebody administered.
  */
 export const auditKinds = [
   'login',
@@ -14,6 +14,7 @@ export const auditKinds = [
   'introspection',
   'evaluation',
   'password_change',
+  'account',
   'administration'
 ] as const
 

@@ -52,6 +52,11 @@ export interface Identity {
   readonly mirroredGroups?: readonly string[]
   /** The source's own single-valued attributes, for templates such as `email.fallback`. */
   readonly source?: Readonly<Record<string, string>>
+  /**
+   * What the backend wants to know of the account when it is asked for permissions without a new proof: kept with the
+   * identity as it stands here, in place of what was kept before. Text of 32 KiB at most, and no secret.
+   */
+  readonly remembered?: string
   /** Set by a backend over our own table alone: the user that this identity is, whatever the e-mail. */
   readonly userId?: string
   /** The backend's own handle (an entry, a row), given back to its `permissions` within the same login. */
@@ -66,6 +71,16 @@ export type RejectedReason =
   | 'not-required'
   | 'expired'
   | 'malformed'
+  | 'wrong-type'
+  | 'wrong-algorithm'
+  | 'unknown-key'
+  | 'wrong-signature'
+  | 'wrong-audience'
+  | 'wrong-actor'
+  | 'bound-to-a-key'
+  | 'not-yet-valid'
+  | 'too-old'
+  | 'used-before'
 
 /**
  * Why an account is refused although it exists, for the log. `password-expired` and `must-change-password` are for a
@@ -133,6 +148,8 @@ export interface PermissionRequest {
   readonly subject: string | null
   /** The identity, where this backend gave it within the same login: saves a look-up. */
   readonly identity?: Identity
+  /** What the backend gave to be remembered with this subject (`Identity.remembered`). */
+  readonly remembered?: string
   /**
    * The canonical e-mail of a user who has no identity at this backend; `subject` is null then. Nobody but a backend with
    * `authorizesAll` is asked so, and only where the address is vouched for.

@@ -2,7 +2,7 @@ import type { Static, TSchema } from 'typebox'
 import type { Backend } from './backend.ts'
 import { verdictOnShape } from './credentials.ts'
 import type { LocalAccounts } from './local-accounts.ts'
-import type { BackendMetrics, Log } from './ports.ts'
+import type { BackendMetrics, Log, SingleUse } from './ports.ts'
 
 /** A mistake in a backend's options, at a path below them such as `/servers/0`. */
 export interface OptionMistake {
@@ -16,6 +16,8 @@ export interface BackendTools {
   readonly metrics?: BackendMetrics
   /** The service's own accounts, for the backend over our own table. */
   readonly accounts: LocalAccounts
+  /** For credentials that are good once; a backend that needs it does not open without. */
+  readonly singleUse?: SingleUse
   /** Hashes a password with the service's own parameters. */
   hashPassword(password: string): Promise<string>
   /** Whether a stored hash was made with weaker parameters than today's. */

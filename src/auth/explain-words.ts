@@ -7,7 +7,17 @@ const rejected: Readonly<Record<RejectedReason, string>> = {
   ambiguous: 'several accounts have this name, and nobody can tell which is meant',
   'not-required': 'the account does not meet what the configuration requires',
   expired: 'what was shown has expired',
-  malformed: 'the name or the password holds characters that none may have'
+  malformed: 'what was shown is malformed, or holds characters that none may have',
+  'wrong-type': 'the token is of another type than those that are taken',
+  'wrong-algorithm': 'the token is signed by an algorithm that is not allowed',
+  'unknown-key': 'the token is signed by a key that the issuer does not publish',
+  'wrong-signature': 'the signature is wrong',
+  'wrong-audience': 'the token is for somebody else',
+  'wrong-actor': 'the token may be used by another client only',
+  'bound-to-a-key': 'the token is bound to a key, which was not shown',
+  'not-yet-valid': 'the token is not valid yet: compare the clocks',
+  'too-old': 'the token is older than `maxAge`, or its authentication than `maxAuthAge`',
+  'used-before': 'the token was used before'
 }
 
 const denied: Readonly<Record<DeniedReason, string>> = {

@@ -93,6 +93,7 @@ interface Question {
   readonly link: Link
   readonly subject: string | null
   readonly identity?: Identity
+  readonly remembered?: string
   readonly email?: string
 }
 
@@ -103,9 +104,10 @@ function questions(chain: Chain, user: User | null, { identity: given }: Permiss
     // An address that nobody vouches for may be anybody's: it opens no other account's permissions.
     const byEmail = seen.length === 0 && link.backend.authorizesAll && user.emailVouched
     if (byEmail) return [{ link, subject: null, email: user.email }]
-    return seen.map(({ subject }) => {
+    return seen.map(({ subject, remembered }) => {
       const same = given?.backend === link.id && given.identity.subject === subject
-      return { link, subject, ...(same ? { identity: given.identity } : {}) }
+      const known = same ? { identity: given.identity } : {}
+      return { link, subject, ...known, ...(remembered !== undefined && { remembered }) }
     })
   })
 }

@@ -59,3 +59,14 @@ export interface BackendMetrics {
   /** An answer that pointed to another server, which is not asked. */
   referralMet(backend: string): void
 }
+
+/** Tokens that are good once, counted over all replicas. */
+export interface SingleUse {
+  /**
+   * Counts one; false where it was counted before.
+   * @param owner whose it is, without a space: ids of different owners never meet
+   * @param expiresAt epoch milliseconds, after which nobody would take it anyway
+   * @throws {TemporarilyUnavailable}
+   */
+  use(owner: string, id: string, expiresAt: number): Promise<boolean>
+}

@@ -8,6 +8,8 @@ export interface UserIdentity {
   /** The values that this backend gave, before any other backend's go before them. */
   readonly attributes: Attributes
   readonly isSuperuser: boolean
+  /** What its backend asked to be remembered; see `Identity.remembered`. */
+  readonly remembered?: string
   /** Epoch milliseconds, as all times here. */
   readonly lastSeenAt: number
 }

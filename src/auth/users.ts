@@ -176,6 +176,7 @@ const identityAt = ({ backend, identity, at }: Login): UserIdentity => ({
   username: identity.username,
   attributes: identity.attributes,
   isSuperuser: identity.isSuperuser === true,
+  ...(identity.remembered !== undefined && { remembered: identity.remembered }),
   lastSeenAt: at
 })
 

@@ -1,5 +1,6 @@
 import type { BackendDefinition } from '../auth/define-backend.ts'
 import { httpBackend } from './http/index.ts'
+import { jwtBackend } from './jwt/index.ts'
 import { ldapBackend } from './ldap/index.ts'
 import { localBackend } from './local.ts'
 import { proxyBackend } from './proxy/index.ts'
@@ -13,5 +14,6 @@ export const backendDefinitions: Readonly<Record<string, BackendDefinition>> = {
   ldap: ldapBackend,
   sql: sqlBackend,
   http: httpBackend,
-  proxy: proxyBackend
+  proxy: proxyBackend,
+  jwt: jwtBackend
 }

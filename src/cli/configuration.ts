@@ -5,6 +5,7 @@ import { readConfig } from '../config/read-config.ts'
 import { openLog } from '../log.ts'
 import { openStoreOf } from '../open-store.ts'
 import type { Store } from '../store/index.ts'
+import { asConsole } from './console-act.ts'
 
 /** The configuration that this command line is for. @throws {ConfigError} */
 export function configOf(command: Command): Promise<Config> {
@@ -12,15 +13,16 @@ export function configOf(command: Command): Promise<Config> {
   return readConfig({ path: config, env: process.env, definitions })
 }
 
-/** Works on the database alone, also beside a running server; warnings and errors go to standard error. */
+/** Works on the database alone, also beside a running server; acts are audited, warnings and errors go to standard error. */
 export async function withStore<Result>(
   command: Command,
   work: (store: Store, config: Config) => Promise<Result>
 ): Promise<Result> {
   const config = await configOf(command)
-  const store = await openStoreOf(config, await openLog('warn', { stream: process.stderr }))
+  const log = await openLog('warn', { stream: process.stderr })
+  const store = await openStoreOf(config, log)
   try {
-    return await work(store, config)
+    return await asConsole(command, { store, log }, () => work(store, config))
   } finally {
     await store.close()
   }

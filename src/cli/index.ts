@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { ConfigError } from '../config/config-error.ts'
 import { Refusal } from '../errors.ts'
 import { version } from '../version.ts'
+import { addAudit } from './audit.ts'
 import type { CheckOptions } from './check.ts'
 import { addClients } from './clients.ts'
 import type { ExplainOptions } from './explain.ts'
@@ -71,6 +72,7 @@ function addCommands(program: Command): void {
   addClients(program)
   addKeys(program)
   addSessions(program)
+  addAudit(program)
   addLdap(program)
 }
 

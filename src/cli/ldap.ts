@@ -6,6 +6,7 @@ import { MassChange, type SyncReport, syncUsers } from '../auth/sync.ts'
 import { type Latchkey, openLatchkey } from '../latchkey.ts'
 import { openLog } from '../log.ts'
 import { configOf } from './configuration.ts'
+import { asConsole } from './console-act.ts'
 import { createProgress } from './progress.ts'
 import { Refused } from './refused.ts'
 
@@ -28,15 +29,17 @@ export async function sync(backend: string, options: SyncOptions, command: Comma
   const progress = createProgress(process.stderr)
   try {
     const link = linkOf(backend, latchkey)
-    const report = await syncUsers(
-      link,
-      {
-        ...userToolsOf({ ...asker(), log, deadline: Number.POSITIVE_INFINITY }, latchkey.login),
-        context: contextOf(log),
-        now: Date.now
-      },
-      { dryRun: options.dryRun === true, maxChange: options.maxChange, onProgress: progress.show }
-    )
+    const work = () =>
+      syncUsers(
+        link,
+        {
+          ...userToolsOf({ ...asker(), log, deadline: Number.POSITIVE_INFINITY }, latchkey.login),
+          context: contextOf(log),
+          now: Date.now
+        },
+        { dryRun: options.dryRun === true, maxChange: options.maxChange, onProgress: progress.show }
+      )
+    const report = await asConsole(command, { store: latchkey.store, log }, work)
     progress.end()
     process.stdout.write(options.json ? `${JSON.stringify(report)}\n` : describe(report, options))
   } catch (error) {

@@ -41,8 +41,12 @@ export async function serve(command: Command): Promise<void> {
 }
 
 /** Only once it listens: the password of an administrator who was made before a start that failed would be lost. */
-async function greet({ config, store, passwords }: Latchkey): Promise<void> {
+async function greet({ config, store, passwords, parts }: Latchkey): Promise<void> {
   const administrator = await createFirstAdministrator(store.users, passwords)
+  if (administrator) {
+    const act = { kind: 'administration', outcome: 'success', actor: 'service', action: 'users.create' } as const
+    await parts.audit.record({ ...act, user: administrator.id }, parts.log)
+  }
   process.stdout.write(welcome(`http://localhost:${config.listen.port}`, administrator))
 }
 

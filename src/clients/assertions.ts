@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto'
 import type { JSONWebKeySet, JWTPayload } from 'jose'
-import type { Log } from '../auth/ports.ts'
+import type { Log, SingleUse } from '../auth/ports.ts'
+import { readUnverified } from '../unverified-jwt.ts'
 import type { ClientDefinition, PublicKeys } from './client.ts'
-import type { UsedAssertions } from './client-store.ts'
 import { createRemoteKeys } from './remote-keys.ts'
 
 /** What assertions may be signed with: never anything symmetric, never `none`. */
@@ -24,26 +23,17 @@ export interface Assertions {
 export interface AssertionOptions {
   /** Whom assertions may be for: the issuer and the token endpoint. */
   readonly audiences: readonly string[]
-  readonly used: UsedAssertions
+  readonly singleUse: SingleUse
   readonly log: Log
   readonly now: () => number
 }
 
 const leewaySeconds = 30
 const maxLifeSeconds = 300
-const forgetEveryMs = 60_000
-const forgetAtOnce = 500
 
 /** Verifies assertions. The library is loaded when the first one comes: few services have such clients. */
-export function createAssertions({ audiences, used, log, now }: AssertionOptions): Assertions {
+export function createAssertions({ audiences, singleUse, log, now }: AssertionOptions): Assertions {
   const remote = createRemoteKeys({ log, now })
-  let forgottenAt = now()
-
-  const forgetExpired = async (): Promise<void> => {
-    if (now() - forgottenAt < forgetEveryMs) return
-    forgottenAt = now()
-    while ((await used.forget(now(), forgetAtOnce)) === forgetAtOnce);
-  }
 
   const claimsOf = async (assertion: string, { jwks, jwksUri, id }: Parameters<Assertions['verify']>[1]) => {
     const expected = { id, audiences: [...audiences], at: new Date(now()) }
@@ -56,21 +46,15 @@ export function createAssertions({ audiences, used, log, now }: AssertionOptions
     async verify(assertion, client) {
       const claims = await claimsOf(assertion, client)
       if (typeof claims === 'string' || !isSound(claims, now() / 1000)) return false
-      forgetExpired().catch((err) => log.warn({ err }, 'used assertions could not be removed'))
-      return used.use(digestOf(`${client.id} ${claims.jti}`), Math.ceil(claims.exp + leewaySeconds + 1) * 1000)
+      return singleUse.use(client.id, claims.jti, Math.ceil(claims.exp + leewaySeconds + 1) * 1000)
     }
   }
 }
 
 /** Who an assertion says that it is of, unverified. */
 export function subjectOf(assertion: string): string | undefined {
-  try {
-    const claims: unknown = JSON.parse(Buffer.from(assertion.split('.')[1] ?? '', 'base64url').toString('utf8'))
-    const subject = typeof claims === 'object' && claims !== null && 'sub' in claims ? claims.sub : undefined
-    return typeof subject === 'string' && subject !== '' ? subject : undefined
-  } catch {
-    return undefined
-  }
+  const subject = readUnverified(assertion)?.claims.sub
+  return typeof subject === 'string' && subject !== '' ? subject : undefined
 }
 
 interface Expected {
@@ -108,5 +92,3 @@ function isSound(claims: JWTPayload, nowSeconds: number): claims is JWTPayload &
   const isBorn = iat === undefined || iat <= nowSeconds + leewaySeconds
   return isOne && isShort && isBorn && typeof jti === 'string' && jti !== ''
 }
-
-const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64url')

@@ -23,6 +23,16 @@ export const backendChecks: readonly Check[] = [
     })
   },
 
+  ({ issuer, ...file }) =>
+    commonOptions(file).flatMap((backend, index) =>
+      when(
+        issuer !== undefined && Reflect.get(backend, 'issuer') === issuer,
+        ['backends', index, 'issuer'],
+        'is this service: its own tokens are taken without a backend',
+        [['issuer']]
+      )
+    ),
+
   (file) =>
     commonOptions(file).flatMap(({ timeout = '1ms' }, index) =>
       when(

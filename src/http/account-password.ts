@@ -15,7 +15,7 @@ export function ownPasswordRoute(account: App, parts: AppParts): void {
   account.post(
     '/password',
     {
-      config: { access: 'self', rateLimit: addressLimit(parts) },
+      config: { access: 'self', auditsItself: true, rateLimit: addressLimit(parts) },
       schema: {
         operationId: 'changeOwnPassword',
         summary: "Change one's own password, which ends all other sessions",

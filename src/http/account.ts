@@ -1,13 +1,18 @@
+import { changeOwnFields } from '../admin/own-account.ts'
 import { NotFound } from '../errors.ts'
 import { sessionAsJson } from '../tokens/session-store.ts'
 import { ownPasswordRoute } from './account-password.ts'
 import { callerOf } from './admin/caller.ts'
 import { pageOf, positionOf } from './admin/page.ts'
 import { guardedScope } from './admin/scope.ts'
+import { fieldsOf, userAsJson } from './admin/user-json.ts'
+import { expectedVersion, tag } from './etag.ts'
 import type { AppParts } from './parts.ts'
 import { Session } from './schemas/admin/sessions.ts'
-import { ById, listQuery, nothing, pageOf as pageSchema } from './schemas/admin/words.ts'
-import { problems } from './schemas/problems.ts'
+import { AccountChange, User } from './schemas/admin/users.ts'
+import { ById, IfMatch, listQuery, nothing, pageOf as pageSchema, tagged } from './schemas/admin/words.ts'
+import { bodyProblems, problems } from './schemas/problems.ts'
+import { ref } from './schemas/words.ts'
 import type { App } from './server.ts'
 
 const own = { access: 'self' } as const
@@ -18,10 +23,56 @@ export async function accountRoutes(app: App, parts: AppParts): Promise<void> {
   await app.register(
     async (account: App) => {
       guardedScope(account, parts)
+      ownRoutes(account, parts)
       sessionRoutes(account, parts)
       ownPasswordRoute(account, parts)
     },
     { prefix: '/account' }
+  )
+}
+
+function ownRoutes(account: App, parts: AppParts): void {
+  account.get(
+    '/',
+    {
+      prefixTrailingSlash: 'no-slash',
+      config: own,
+      schema: {
+        operationId: 'readAccount',
+        summary: 'Oneself',
+        ...common,
+        response: { 200: tagged(User, 'The user behind the token'), ...problems() }
+      }
+    },
+    async (request, reply) => {
+      const { user } = callerOf(request)
+      tag(reply, user.version)
+      return userAsJson(user, parts)
+    }
+  )
+  account.patch(
+    '/',
+    {
+      prefixTrailingSlash: 'no-slash',
+      config: own,
+      schema: {
+        operationId: 'changeAccount',
+        summary: 'Change oneself: fields that no backend owns; never the e-mail',
+        ...common,
+        headers: IfMatch,
+        body: ref(AccountChange),
+        response: { 200: tagged(User, 'The user as it is now'), ...bodyProblems(409, 412) }
+      }
+    },
+    async (request, reply) => {
+      const { user } = callerOf(request)
+      const ifVersion = expectedVersion(request, user.version)
+      const fixed = ['employeeNumber', ...Object.values(parts.tokens.claims)]
+      const options = ifVersion === undefined ? {} : { ifVersion }
+      const changed = await changeOwnFields(user.id, fieldsOf(request.body), { admin: parts.admin, fixed }, options)
+      tag(reply, changed.version)
+      return userAsJson(changed, parts)
+    }
   )
 }
 

@@ -31,6 +31,8 @@ export async function audited<Answer>(
   const written = new WeakSet<object>()
   const refused = async (error: unknown): Promise<void> => {
     if (!(error instanceof Error) || written.has(error)) return
+    // A grant may call a refusal by another name: it is one refusal all the same.
+    if (error.cause instanceof Error && written.has(error.cause)) return
     written.add(error)
     await recordRefusal(trail, error, request, parts)
   }

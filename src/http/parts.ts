@@ -1,9 +1,10 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { AdminTools } from '../admin/tools.ts'
-import type { Audit } from '../auth/audit.ts'
+import type { Audit, AuditStore } from '../auth/audit.ts'
+import type { GroupStore, PermissionList, UserHoldings } from '../auth/group-store.ts'
 import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { LoginTools } from '../auth/login.ts'
-import type { PermissionSearch } from '../auth/object-grant-store.ts'
+import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
 import type { ClientAdministration } from '../clients/administration.ts'
 import type { TokenTools } from '../tokens/access-token.ts'
 import type { Audience } from '../tokens/audience.ts'
@@ -27,6 +28,7 @@ export interface AppParts {
   readonly permissionSearch: PermissionSearch
   /** The passwords of our own table. */
   readonly accounts: LocalAccounts
+  /** The rules of administration over users, groups and permissions. */
   readonly admin: AdminTools
   readonly audit: Audit
   readonly tokens: TokenTools
@@ -34,10 +36,15 @@ export interface AppParts {
   /** All audiences, the issuer first. */
   readonly audiences: readonly Audience[]
   readonly metrics: { contentType: string; text(): Promise<string> }
-  /** What administration works on, beside the users. */
+  /** What else administration reads and changes. */
   readonly administration: {
     readonly clients: ClientAdministration
     readonly keys: RotationTools
+    readonly audit: Pick<AuditStore, 'find'>
+    readonly groups: GroupStore
+    readonly permissions: PermissionList
+    readonly objectGrants: ObjectGrantStore
+    readonly holdings: UserHoldings
   }
   /** Throws where the database does not answer. */
   readonly pingDatabase: () => Promise<void>

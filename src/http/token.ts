@@ -31,7 +31,7 @@ export function tokenRoute(app: App, parts: AppParts): void {
         summary: 'Get an access token',
         description:
           'The grants `password` (RFC 6749 4.3, for first-party services), `refresh_token` (6), `client_credentials` (4.4) ' +
-          'and token exchange (RFC 8693); where a backend `proxy` is configured, ' +
+          'and token exchange (RFC 8693: a token of ours, or of an issuer that a backend takes); where a backend `proxy` is configured, ' +
           '`urn:latchkey:params:oauth:grant-type:proxy`, a login by the headers of a proxy. ' +
           'A form, or JSON as an extension, where `grant_type` defaults to `password`. In a form, empty and unknown parameters are ignored (RFC 6749 3.2); in JSON they are refused. No parameter may come ' +
           'twice but `audience` and `resource`.',

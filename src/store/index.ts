@@ -1,6 +1,6 @@
 import type { Administration } from '../auth/administration-store.ts'
 import type { AuditStore } from '../auth/audit.ts'
-import type { GroupStore, PermissionList } from '../auth/group-store.ts'
+import type { GroupStore, PermissionList, UserHoldings } from '../auth/group-store.ts'
 import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
 import type { Log } from '../auth/ports.ts'
@@ -19,6 +19,7 @@ import { createObjectGrantStore } from './object-grants.ts'
 import { createPermissionSearch } from './permission-search.ts'
 import { createPermissionStore } from './permissions.ts'
 import { createSessionStore } from './sessions.ts'
+import { createUserHoldings } from './user-holdings.ts'
 import { createUserStore } from './users.ts'
 
 /** Everything that Latchkey keeps. Each method throws `TemporarilyUnavailable` where the database can't answer. */
@@ -30,6 +31,7 @@ export interface Store {
   readonly administration: Administration
   readonly objectGrants: ObjectGrantStore
   readonly permissionSearch: PermissionSearch
+  readonly holdings: UserHoldings
   readonly keys: KeyStore
   readonly sessions: SessionStore
   readonly accounts: LocalAccounts
@@ -72,6 +74,7 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     administration: withoutStatements(createAdministration(db)),
     objectGrants: withoutStatements(createObjectGrantStore(db)),
     permissionSearch: withoutStatements(createPermissionSearch(db)),
+    holdings: withoutStatements(createUserHoldings(db)),
     keys: withoutStatements(createKeyStore(db)),
     sessions: withoutStatements(createSessionStore(db)),
     accounts: withoutStatements(createLocalAccounts(db)),

@@ -9,6 +9,7 @@ const ofIdentity = ({ identity }: LoginRecord): Assignment[] => [
   ['username', identity.username],
   ['attributes', JSON.stringify(identity.attributes)],
   ['is_superuser', identity.isSuperuser],
+  ['remembered', identity.remembered ?? null],
   ['last_seen_at', identity.lastSeenAt]
 ]
 

@@ -47,6 +47,8 @@ export const createTables = (kit: Kit) => {
       username: kit.text('username').notNull(),
       attributes: kit.json<StoredAttributes>('attributes').notNull(),
       isSuperuser: kit.boolean('is_superuser').notNull(),
+      /** What the backend wants back when it is asked for permissions. */
+      remembered: kit.text('remembered'),
       lastSeenAt: kit.integer('last_seen_at').notNull()
     },
     (t) => [

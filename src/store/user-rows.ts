@@ -18,6 +18,7 @@ const toIdentity = ({
   username,
   attributes,
   isSuperuser,
+  remembered,
   lastSeenAt
 }: IdentityRow): UserIdentity => ({
   backend,
@@ -25,6 +26,7 @@ const toIdentity = ({
   username,
   attributes,
   isSuperuser,
+  ...(typeof remembered === 'string' && { remembered }),
   lastSeenAt
 })
 

@@ -15,8 +15,9 @@ const { and, eq, isNull, ne } = orm
 export const createUserStore = (db: Database): UserStore => {
   const { users, identities, permissions, userPermissions, sessions } = db.tables
   const find = createUserQueries(db)
-  const identityRow = (userId: string, { attributes, ...identity }: UserIdentity) => ({
+  const identityRow = (userId: string, { attributes, remembered, ...identity }: UserIdentity) => ({
     ...identity,
+    remembered: remembered ?? null,
     userId,
     attributes: { ...attributes }
   })

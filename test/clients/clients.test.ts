@@ -8,6 +8,7 @@ import { createClientRegistry } from '../../src/clients/registry.ts'
 import { createSecret, matchesSecret, rotated, storedSecret } from '../../src/clients/secret.ts'
 import { TemporarilyUnavailable } from '../../src/errors.ts'
 import { createRates } from '../../src/limits/rates.ts'
+import { createSingleUse } from '../../src/single-use.ts'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 const start = 1_767_225_600_000
@@ -83,7 +84,10 @@ t.test('a key that is new at jwksUri is found after half a minute, and what expi
       return forgotten.length === 1 ? limit : 3
     }
   }
-  const assertions = createAssertions({ audiences: ['https://a.example'], used, log, now: () => at })
+  const assertions = createAssertions({
+    ...{ audiences: ['https://a.example'], log, now: () => at },
+    singleUse: createSingleUse({ used, log, now: () => at })
+  })
   const client = { ...definition, id: 'c', jwksUri: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }
   const signedBy = async (index: number) => {
     const { kid = '', privateKey } = pairs[index] ?? {}

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import { createSeal } from '../../src/tokens/seal.ts'
 import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
+import { type Ask, call, type Method } from './admin-calls.ts'
 
 const secret = 'a secret of at least thirty-two bytes'
 const clientSecret = 'the secret of a client, of thirty-two bytes'
@@ -22,7 +23,7 @@ permissions: { declare: { blog.add_post: x } }
 `
 
 interface Operation {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+  readonly method: Method
   readonly path: string
   readonly url: string
   /** The permission that its description names; undefined for one's own account. */
@@ -35,7 +36,7 @@ const operations: readonly Operation[] = Object.entries(
 ).flatMap(([path, methods]) =>
   /^\/(admin|account)(\/|$)/.test(path)
     ? Object.entries(methods).map(([method, { description = '' }]) => ({
-        method: method.toUpperCase() as Operation['method'],
+        method: method.toUpperCase() as Method,
         path,
         url: path.replace(/\{\w+\}/g, 'none'),
         needs: /Needs `([\w.]+)`/.exec(description)?.[1]
@@ -169,39 +170,6 @@ t.test('a right is what is held now', async (t) => {
   t.equal(await ask(), 200, 'granted after the token was issued')
 })
 
-interface Answered {
-  readonly status: number
-  // biome-ignore lint/suspicious/noExplicitAny: a test reads whatever came
-  readonly body: any
-  readonly headers: Record<string, unknown>
-}
-
-async function call(
-  { app }: TestLatchkey,
-  token: string,
-  method: Operation['method'],
-  url: string,
-  payload?: unknown,
-  headers: Record<string, string> = {}
-): Promise<Answered> {
-  const json = typeof payload === 'string' ? payload : JSON.stringify(payload)
-  const answer = await app.inject({
-    method,
-    url,
-    headers: {
-      authorization: `Bearer ${token}`,
-      ...(payload === undefined ? {} : { 'content-type': 'application/json' }),
-      ...headers
-    },
-    ...(payload === undefined ? {} : { payload: json })
-  })
-  return {
-    status: answer.statusCode,
-    body: answer.body === '' ? undefined : answer.json(),
-    headers: answer.headers as Record<string, unknown>
-  }
-}
-
 async function opened(t: Test): Promise<TestLatchkey & { ask: Ask; root: string }> {
   const latchkey = await openTestLatchkey(t, yaml)
   await latchkey.addUser({ email: 'root@example.com', password, superuser: true })
@@ -209,13 +177,6 @@ async function opened(t: Test): Promise<TestLatchkey & { ask: Ask; root: string 
   const ask: Ask = (method, url, payload, headers) => call(latchkey, root, method, url, payload, headers)
   return { ...latchkey, root, ask }
 }
-
-type Ask = (
-  method: Operation['method'],
-  url: string,
-  payload?: unknown,
-  headers?: Record<string, string>
-) => Promise<Answered>
 
 t.test('clients', async (t) => {
   const latchkey = await opened(t)

@@ -154,3 +154,70 @@ t.test('every grant leaves one event, however it ends', async (t) => {
   t.notMatch(latchkey.log(), /canary/, 'nor the log')
   t.notMatch(rows + latchkey.log(), /eyJ/, 'nor a token')
 })
+
+t.test('administration: every act by a token is an event, and events are listed for those who may', async (t) => {
+  const latchkey = await openTestLatchkey(t, `publicClient: true\n${yaml}`)
+  const root = await latchkey.addUser({ email, password, superuser: true })
+  const bob = await latchkey.addUser({ email: 'bob@example.com', password })
+  const token = await latchkey.accessToken(email, password)
+  const bobs = await latchkey.accessToken('bob@example.com', password)
+  const call = (method: 'GET' | 'POST' | 'DELETE', url: string, bearer: string, payload?: object) =>
+    latchkey.app.inject({
+      method,
+      url,
+      headers: { authorization: `Bearer ${bearer}` },
+      ...(payload ? { payload } : {})
+    })
+  t.equal((await call('POST', '/admin/clients', token, { id: 'shop' })).statusCode, 201)
+  t.equal((await call('POST', '/admin/clients', bobs, { id: 'mine' })).statusCode, 403)
+  t.equal((await call('POST', '/admin/clients', canary('bearer'), { id: 'mine' })).statusCode, 401)
+  t.equal((await call('DELETE', '/admin/clients/nobody', token)).statusCode, 404)
+  t.equal((await call('GET', '/admin/audit', bobs)).statusCode, 403)
+  t.equal((await call('DELETE', `/account/sessions/${claimsOf(bobs).sid}`, bobs)).statusCode, 204)
+  const mend = breakAudit(latchkey)
+  t.equal((await call('DELETE', '/admin/clients/shop', token)).statusCode, 503)
+  mend()
+  const listed = async (query: string) => (await call('GET', `/admin/audit?${query}`, token)).json()
+  const { items } = await listed('kind=administration')
+  t.match(items, [
+    { action: 'deleteClient', outcome: 'refused', reason: '404', actor: root, target: 'nobody' },
+    { action: 'createClient', outcome: 'refused', reason: '403', actor: bob },
+    { action: 'createClient', outcome: 'success', actor: root, target: 'shop', at: /Z$/ }
+  ])
+  t.equal(items.length, 3)
+  t.match((await listed('kind=account')).items, [{ outcome: 'success', user: bob, session: claimsOf(bobs).sid }])
+  const first = await listed(`user=${root}&limit=1`)
+  t.match(first, { items: [{ kind: 'login', user: root }], next: null })
+  const page = await listed('limit=2')
+  const rest = await listed(`limit=200&cursor=${page.next}`)
+  t.equal(new Set([...page.items, ...rest.items].map(({ id }) => id)).size, 2 + rest.items.length)
+  t.equal((await listed('since=2026-13-45')).status, 400)
+  t.equal((await listed('kind=nonsense')).status, 400)
+})
+
+t.test('revocations, and clients that are refused at /introspect', async (t) => {
+  const latchkey = await open(t)
+  const { access_token, refresh_token } = await login(latchkey)
+  const { jti, sid } = claimsOf(access_token)
+  const to = (url: string, token: string, more: Fields = {}) => ask(latchkey, { token, ...more }, { url })
+  t.match(only((await to('/revoke', access_token)).events), {
+    kind: 'revocation',
+    user: latchkey.ann,
+    jti,
+    client: 'web'
+  })
+  const mend = breakAudit(latchkey)
+  t.equal((await to('/revoke', refresh_token)).answer.statusCode, 503)
+  mend()
+  t.same((await to('/revoke', refresh_token)).events, [], 'it is gone already')
+  const again = await login(latchkey)
+  t.match(only((await to('/revoke', again.refresh_token)).events), {
+    kind: 'revocation',
+    user: latchkey.ann,
+    outcome: 'success'
+  })
+  t.not(claimsOf(again.access_token).sid, sid)
+  t.same((await to('/introspect', access_token)).events, [])
+  const guess = await to('/introspect', access_token, { client_secret: canary('client-secret') })
+  t.match(only(guess.events), { kind: 'introspection', outcome: 'refused', reason: 'invalid_client', client: 'web' })
+})

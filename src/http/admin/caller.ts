@@ -1,7 +1,8 @@
 import type { FastifyRequest } from 'fastify'
+import { type Actor, demand } from '../../admin/actor.ts'
 import { isSuperuser } from '../../auth/permissions.ts'
 import type { User } from '../../auth/user-store.ts'
-import { InsufficientScope, InvalidToken } from '../../errors.ts'
+import { InvalidToken } from '../../errors.ts'
 import { scopeOf } from '../../tokens/audience.ts'
 import type { AccessClaims } from '../../tokens/verify.ts'
 import { type Bearer, bearerOf } from '../bearer.ts'
@@ -13,13 +14,16 @@ import type { Access } from './scope.ts'
 export interface Caller {
   readonly user: User
   readonly claims: AccessClaims
-  /** Active, and not narrowed by the token's scope. */
-  readonly isSuperuser: boolean
-  /** Whether they hold a permission now and the token's scope leaves it to them. */
-  holds(permission: string): boolean
+  /** With what the token's scope leaves of the permissions; nobody is a superuser by a token that was narrowed. */
+  readonly actor: Actor
 }
 
 const callers = new WeakMap<FastifyRequest, Caller>()
+
+const askers = new WeakMap<FastifyRequest, string>()
+
+/** The id of the user who asks, also where the right is missing. */
+export const askerOf = (request: FastifyRequest): string | undefined => askers.get(request)
 
 /** Who calls; known in every route of a guarded scope. */
 export function callerOf(request: FastifyRequest): Caller {
@@ -36,20 +40,24 @@ export function callerOf(request: FastifyRequest): Caller {
  */
 export async function admit(request: FastifyRequest, access: Access | undefined, parts: AppParts): Promise<void> {
   const bearer = await bearerOf(request, parts)
-  const { claims, user } = bearer
-  if (claims.aud !== parts.tokens.issuer) throw new InvalidToken('for another audience')
+  askers.set(request, bearer.user.id)
+  if (bearer.claims.aud !== parts.tokens.issuer) throw new InvalidToken('for another audience')
   const needsPermissions = access !== undefined && access !== 'self'
-  const caller = needsPermissions ? await withPermissions(request, bearer, parts) : alone(user, claims)
-  if (needsPermissions && !caller.holds(access)) throw new InsufficientScope()
+  const caller = needsPermissions ? await withPermissions(bearer, request, parts) : alone(bearer)
+  if (needsPermissions) demand(caller.actor, access)
   callers.set(request, caller)
 }
 
-const alone = (user: User, claims: AccessClaims): Caller => ({ user, claims, isSuperuser: false, holds: () => false })
+const noPermissions: ReadonlySet<string> = new Set()
 
-async function withPermissions(request: FastifyRequest, bearer: Bearer, parts: AppParts): Promise<Caller> {
+const alone = ({ user, claims }: Bearer): Caller => ({
+  ...{ user, claims },
+  actor: { kind: 'user', id: user.id, isSuperuser: false, permissions: noPermissions }
+})
+
+async function withPermissions(bearer: Bearer, request: FastifyRequest, parts: AppParts): Promise<Caller> {
   const { names } = await livePermissions(bearer, request, parts)
   const { user, claims } = bearer
-  const held = new Set(names)
   const isAll = user.isActive && scopeOf(claims) === undefined && isSuperuser(parts.login.chain, user)
-  return { user, claims, isSuperuser: isAll, holds: (permission) => isAll || held.has(permission) }
+  return { user, claims, actor: { kind: 'user', id: user.id, isSuperuser: isAll, permissions: new Set(names) } }
 }

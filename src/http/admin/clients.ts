@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { holds } from '../../admin/actor.ts'
 import type { ClientDone, ClientRefusal, ClientRequest, ClientView } from '../../clients/administration.ts'
 import { milliseconds } from '../../config/units.ts'
 import {
@@ -151,7 +152,7 @@ export function clientRoutes(admin: App, parts: AppParts): void {
   )
 }
 
-const asked = (request: FastifyRequest): ClientRequest => ({ holds: (name) => callerOf(request).holds(name) })
+const asked = (request: FastifyRequest): ClientRequest => ({ holds: (name) => holds(callerOf(request).actor, name) })
 
 /** Who asks, and the state that the client must still be in. @throws {PreconditionFailed} */
 async function condition(request: FastifyRequest, id: string, { administration }: AppParts): Promise<ClientRequest> {

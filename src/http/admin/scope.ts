@@ -1,9 +1,10 @@
 import type { FastifyRequest, FastifySchema } from 'fastify'
+import { auditScope } from '../audited-scope.ts'
 import { acceptJson } from '../bodies.ts'
 import type { AppParts } from '../parts.ts'
 import { answerProblems } from '../problems.ts'
 import type { App } from '../server.ts'
-import { admit } from './caller.ts'
+import { admit, askerOf } from './caller.ts'
 import { validateLazily } from './validation.ts'
 
 /** What a route asks of its caller: one of the service's own permissions, or no more than to be a user of ours. */
@@ -32,6 +33,7 @@ export function guardedScope(scope: App, parts: AppParts): void {
   answerProblems(scope)
   acceptJson(scope)
   validateLazily(scope)
+  auditScope(scope, parts, askerOf)
   scope.addHook('onRoute', (route) => {
     const { access } = route.config ?? {}
     if (access === undefined) throw new Error(`${String(route.method)} ${route.url} does not say whom it is for`)

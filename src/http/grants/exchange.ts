@@ -1,23 +1,68 @@
 import type { Static } from 'typebox'
+import { type LoggedIn, login } from '../../auth/login.ts'
 import { permissionsOf } from '../../auth/permissions.ts'
-import { InvalidRequest, InvalidToken } from '../../errors.ts'
+import { InvalidGrant, InvalidRequest, InvalidToken } from '../../errors.ts'
 import { type IssuedToken, issueAccessToken } from '../../tokens/access-token.ts'
-import { chooseAudience, parseScope, permissionsFor } from '../../tokens/audience.ts'
+import { permissionsFor } from '../../tokens/audience.ts'
+import { readUnverified } from '../../unverified-jwt.ts'
 import { type Bearer, holderOfToken } from '../bearer.ts'
 import { accessTokenType, type TokenExchangeGrant } from '../schemas.ts'
 import { type GrantRequest, ttlOf } from './grant.ts'
+import { issueForLogin, type Wanted, wantedBy } from './issue.ts'
 
 const jwtType = 'urn:ietf:params:oauth:token-type:jwt'
+const idTokenType = 'urn:ietf:params:oauth:token-type:id_token'
 
 /**
- * RFC 8693: a token of ours for another audience of the client's, with what the user may do there now; the public client
- * gets no more than the subject token holds. It ends with the session, or else with the subject token.
+ * RFC 8693: a token of ours for another audience, or a token of another issuer that a backend accepts as a login. Whose it
+ * is says its `iss`: one that calls itself ours never reaches a backend.
  */
 export async function exchange(body: Static<typeof TokenExchangeGrant>, asked: GrantRequest): Promise<IssuedToken> {
-  const { client, context, parts, trail } = asked
   refuseUnsupported(body)
-  const audience = chooseAudience(asked.target, client.audiences)
-  const scope = parseScope(body.scope)
+  const wanted = wantedBy(body, asked)
+  const { login, tokens } = asked.parts
+  const isOurs = readUnverified(body.subject_token)?.claims.iss === tokens.issuer
+  const isForeign = !isOurs && login.chain.some(({ backend }) => backend.takes.includes('token'))
+  const answer = isForeign ? await exchangeForeign(body, wanted, asked) : await exchangeOurs(body, wanted, asked)
+  return { ...answer, issued_token_type: accessTokenType }
+}
+
+/** A login by a token from elsewhere. Who did not prove to be a client gets nothing that outlives the token. */
+async function exchangeForeign(
+  { subject_token: token, subject_token_type: tokenType }: Static<typeof TokenExchangeGrant>,
+  wanted: Wanted,
+  asked: GrantRequest
+): Promise<IssuedToken> {
+  const { client, context, parts } = asked
+  try {
+    const request = { ...context, chain: client.chain }
+    const loggedIn = await login({ kind: 'token', token, tokenType }, request, parts.login)
+    const bounded = boundedBy(loggedIn, client.isConfidential, parts.tokens.now())
+    return await issueForLogin(bounded, wanted, asked, { amr: [], act: { sub: client.id } })
+  } catch (error) {
+    throw error instanceof InvalidGrant ? invalidSubject(error) : error
+  }
+}
+
+/** @throws {InvalidGrant} nothing would be left of it */
+function boundedBy(loggedIn: LoggedIn, isConfidential: boolean, now: number): LoggedIn {
+  const { until = Number.POSITIVE_INFINITY, expiresAt = until } = loggedIn.proof ?? {}
+  const ends = isConfidential ? until : Math.min(until, expiresAt)
+  if (ends < now + 1000) throw new InvalidGrant('the token is about to expire')
+  return { ...loggedIn, proof: { until: ends } }
+}
+
+/**
+ * A token of ours for another audience of the client's, with what the user may do there now; the public client gets no more
+ * than the subject token holds. It ends with the session, or else with the subject token.
+ */
+async function exchangeOurs(
+  body: Static<typeof TokenExchangeGrant>,
+  { audience, scope }: Wanted,
+  asked: GrantRequest
+): Promise<IssuedToken> {
+  const { client, context, parts, trail } = asked
+  if (body.subject_token_type === idTokenType) throw invalidSubject('no ID token is ours')
   const { claims, user } = await subjectOf(body.subject_token, asked)
   Object.assign(trail, { user: user.id, backend: claims.backend, session: claims.sid })
   const backend = parts.login.chain.find(({ id }) => id === claims.backend)
@@ -41,14 +86,14 @@ export async function exchange(body: Static<typeof TokenExchangeGrant>, asked: G
     { event: 'exchanged', user: user.id, backend: backend.id, client: client.id, audience: audience.id },
     'exchanged'
   )
-  return { ...answer, issued_token_type: accessTokenType }
+  return answer
 }
 
 function refuseUnsupported(body: Static<typeof TokenExchangeGrant>): void {
   if (body.actor_token !== undefined || body.actor_token_type !== undefined) {
     throw new InvalidRequest('Actor tokens are not taken: the client that asks is the actor')
   }
-  if (![accessTokenType, jwtType].includes(body.subject_token_type)) {
+  if (![accessTokenType, idTokenType, jwtType].includes(body.subject_token_type)) {
     throw new InvalidRequest('This subject_token_type is not taken')
   }
   if (![undefined, accessTokenType, jwtType].includes(body.requested_token_type)) {
@@ -66,7 +111,7 @@ async function subjectOf(token: string, { request, parts }: GrantRequest): Promi
 }
 
 const invalidSubject = (cause?: unknown): InvalidRequest =>
-  new InvalidRequest('The subject_token is not a valid access token of this service', cause)
+  new InvalidRequest('The subject_token is not valid, or not accepted here', cause)
 
 /** What the subject token holds of the permissions of now. */
 function held({ claims }: Bearer, names: readonly string[], { parts }: GrantRequest): readonly string[] {

@@ -24,7 +24,9 @@ export async function refresh(body: Static<typeof RefreshGrant>, asked: GrantReq
   const answer = await issueAccessToken(
     {
       ...{ loggedIn, clientId: client.id, audience, scope, amr: session.amr, log: context.log, sid: session.id },
-      ...{ notAfter: session.expiresAt, trail, ...ttlOf(client) }
+      ...{ notAfter: session.expiresAt, trail, ...ttlOf(client) },
+      // The session began with an exchange, in which the client acts for the user (RFC 8693 4.1).
+      ...(loggedIn.backend.backend.takes.includes('token') ? { act: { sub: client.id } } : {})
     },
     parts.tokens
   )

@@ -58,7 +58,10 @@ export const TokenExchangeGrant = Type.Object(
   {
     grant_type: Type.Literal(tokenExchange),
     subject_token: Token,
-    subject_token_type: Type.String({ maxLength: 255 }),
+    subject_token_type: Type.String({
+      maxLength: 255,
+      description: 'urn:ietf:params:oauth:token-type:access_token, …:jwt, or, of another issuer, …:id_token'
+    }),
     requested_token_type: Type.Optional(Type.String({ maxLength: 255 })),
     actor_token: Type.Optional(Token),
     actor_token_type: Type.Optional(Type.String({ maxLength: 255 })),

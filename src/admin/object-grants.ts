@@ -1,0 +1,40 @@
+import type { ObjectGrant, ObjectGrantStore } from '../auth/object-grant-store.ts'
+import { InvalidRequest, NotFound } from '../errors.ts'
+import { type Actor, demand, refuseGrantBeyond } from './actor.ts'
+import { permissionNames } from './names.ts'
+
+/**
+ * Grants a permission on one object to a user or a group.
+ * @returns whether it was not there before
+ * @throws {GrantRefused} the actor does not hold the permission generally @throws {NotFound} nobody to grant it to
+ * @throws {InvalidRequest} {InsufficientScope}
+ */
+export async function grantOnObject(actor: Actor, grant: ObjectGrant, store: ObjectGrantStore): Promise<boolean> {
+  demand(actor, 'latchkey.add_object_grant')
+  permissionNames([grant.permission])
+  checkObject(grant.object)
+  refuseGrantBeyond(actor, [grant.permission])
+  const granted = await store.grant(grant)
+  if (granted === 'no-holder') throw new NotFound('There is no such user or group')
+  return granted === 'granted'
+}
+
+/** Takes it away. @throws {NotFound} it is not there @throws {InsufficientScope} */
+export async function revokeOnObject(actor: Actor, grant: ObjectGrant, store: ObjectGrantStore): Promise<void> {
+  demand(actor, 'latchkey.delete_object_grant')
+  if (!(await store.revoke(grant))) throw new NotFound('There is no such grant')
+}
+
+const limits = { type: 128, id: 255 } as const
+
+/** @throws {InvalidRequest} a type or id that the columns can't hold, or that nobody can see */
+function checkObject(object: ObjectGrant['object']): void {
+  for (const part of ['type', 'id'] as const) {
+    const text = object[part]
+    const isPlain = text !== '' && Buffer.byteLength(text) <= limits[part] && !/[\p{Cc}\p{Cs}\ufffd]/u.test(text)
+    if (isPlain) continue
+    const name = part === 'type' ? 'objectType' : 'objectId'
+    const detail = `expected text of ${limits[part]} bytes at most`
+    throw new InvalidRequest(`${name}: ${detail}`, undefined, [{ pointer: `/${name}`, detail }])
+  }
+}

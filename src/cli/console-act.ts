@@ -1,0 +1,62 @@
+import type { Command } from 'commander'
+import type { AuditDetails, AuditMetrics } from '../auth/audit.ts'
+import { canonicalEmail } from '../auth/email.ts'
+import type { Log } from '../auth/ports.ts'
+import type { User } from '../auth/user-store.ts'
+import type { Store } from '../store/index.ts'
+
+/** Commands that change nothing of anybody's. All others are acts of administration, those that nobody has thought of yet, too. */
+const looks = ['audit', 'check', 'explain', 'export', 'list', 'migrate', 'show']
+
+const uncounted: AuditMetrics = { audited() {}, unaudited() {} }
+
+/**
+ * Does what a command at the console does, and writes it down. It is named by the command itself: `users.create`.
+ * @throws {TemporarilyUnavailable} it was done, and could not be written down
+ */
+export async function asConsole<Result>(
+  command: Command,
+  { store, log }: { readonly store: Store; readonly log: Log },
+  work: () => Promise<Result>
+): Promise<Result> {
+  if (looks.includes(command.name()) || command.opts().dryRun === true) return work()
+  const before = await userNamed(command, store)
+  const result = await work()
+  const { createAudit } = await import('../audit/audit.ts')
+  const audit = createAudit({ store: store.audit, metrics: uncounted, refusalsPerMinute: 1 })
+  const user = before ?? (await userNamed(command, store))
+  const [target] = command.args
+  await audit.record(
+    {
+      ...{ kind: 'administration', outcome: 'success', actor: 'console', action: pathOf(command).join('.') },
+      ...(user ? { user: user.id } : target === undefined ? {} : { target }),
+      details: chosen(command)
+    },
+    log
+  )
+  return result
+}
+
+/** Its names below the program's. */
+function pathOf(command: Command): string[] {
+  const { parent } = command
+  return parent === null ? [] : [...pathOf(parent), command.name()]
+}
+
+/** The user whom the command is about, if any. */
+async function userNamed(command: Command, { users }: Store): Promise<User | undefined> {
+  const name = command.opts<{ user?: unknown }>().user ?? command.args[0]
+  if (typeof name !== 'string') return undefined
+  const email = canonicalEmail(name)
+  return email === undefined ? users.byId(name.toLowerCase()) : users.byEmail(email)
+}
+
+/** What was switched on, and lists of names. Other texts stay out: nobody knows what they are. */
+function chosen(command: Command): AuditDetails {
+  const { json: _json, passwordStdin: _stdin, ...options } = command.opts<Record<string, unknown>>()
+  const isNames = (value: unknown): boolean =>
+    Array.isArray(value) && value.length > 0 && value.every((name) => typeof name === 'string')
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value === true || isNames(value))
+  ) as AuditDetails
+}

@@ -1,0 +1,68 @@
+import { written } from '../../audit/audit.ts'
+import { type AuditEvent, type AuditFilter, auditKinds } from '../../auth/audit.ts'
+import { InvalidRequest } from '../../errors.ts'
+import Type from '../../schema/type.ts'
+import type { AppParts } from '../parts.ts'
+import { AuditRecord } from '../schemas/admin/audit.ts'
+import { listQuery, pageOf as pageSchema } from '../schemas/admin/words.ts'
+import { problems } from '../schemas/problems.ts'
+import type { App } from '../server.ts'
+import { cursorOf, positionOf } from './page.ts'
+
+const text = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 255, description }))
+const time = (description: string) =>
+  Type.Optional(Type.String({ maxLength: 40, pattern: '^\\d{4}-\\d\\d-\\d\\d', description }))
+
+/** `/admin/audit`: who did what. */
+export function auditRoutes(admin: App, { administration }: AppParts): void {
+  admin.get(
+    '/audit',
+    {
+      config: { access: 'latchkey.view_audit' },
+      schema: {
+        operationId: 'listAudit',
+        summary: 'Who did what, newest first',
+        tags: ['administration'],
+        security: [{ bearer: [] }],
+        querystring: listQuery({
+          user: text("A user's id"),
+          client: text("A client's id"),
+          kind: Type.Optional(Type.Enum([...auditKinds])),
+          since: time('Not before: 2026-01-31 or 2026-01-31T12:00:00Z'),
+          until: time('Not after')
+        }),
+        response: { 200: pageSchema(AuditRecord, 'The events'), ...problems(400) }
+      }
+    },
+    async ({ query: { user, client, kind, since, until, limit, cursor } }) => {
+      const position = positionOf(cursor)
+      const filter: AuditFilter = {
+        ...{
+          limit,
+          ...(user === undefined ? {} : { user: user.toLowerCase() }),
+          ...(client === undefined ? {} : { client })
+        },
+        ...(kind === undefined ? {} : { kind }),
+        ...(since === undefined ? {} : { since: timeOf('since', since) }),
+        ...(until === undefined ? {} : { until: timeOf('until', until) }),
+        ...(position === undefined ? {} : { cursor: position })
+      }
+      const { items, next } = await administration.audit.find(filter)
+      return { items: items.map(shown), next: next === null ? null : cursorOf(next) }
+    }
+  )
+}
+
+function timeOf(name: string, text: string): number {
+  const at = Date.parse(text)
+  if (Number.isNaN(at)) throw new InvalidRequest(`querystring: '${name}' is no time`)
+  return at
+}
+
+const shown = (event: AuditEvent) => ({
+  ...written(event),
+  id: event.id,
+  kind: event.kind,
+  outcome: event.outcome,
+  at: new Date(event.at).toISOString()
+})

@@ -1,0 +1,37 @@
+import type { UserHoldings } from '../auth/group-store.ts'
+import type { Database } from './database.ts'
+import { orm } from './drizzle.ts'
+
+const { asc, eq, inArray } = orm
+
+/** Groups and direct permissions of a page of users. */
+export const createUserHoldings = (db: Database): UserHoldings => {
+  const { groups, userGroups, userPermissions } = db.tables
+  return {
+    async of(userIds) {
+      const found = new Map(
+        userIds.map((id) => [id, { groups: new Set<string>(), permissions: new Set<string>() }] as const)
+      )
+      if (userIds.length > 0) {
+        const [joined, granted] = await Promise.all([
+          db.queries
+            .select({ userId: userGroups.userId, name: groups.name })
+            .from(userGroups)
+            .innerJoin(groups, eq(groups.id, userGroups.groupId))
+            .where(inArray(userGroups.userId, [...userIds]))
+            .orderBy(asc(groups.name)),
+          db.queries
+            .select()
+            .from(userPermissions)
+            .where(inArray(userPermissions.userId, [...userIds]))
+            .orderBy(asc(userPermissions.permission))
+        ])
+        for (const { userId, name } of joined) found.get(userId)?.groups.add(name)
+        for (const { userId, permission } of granted) found.get(userId)?.permissions.add(permission)
+      }
+      return new Map(
+        Array.from(found, ([id, held]) => [id, { groups: [...held.groups], permissions: [...held.permissions] }])
+      )
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import t from 'tap'
+import { openTestLatchkey, temporaryFolder } from '../latchkey.ts'
+import { command } from '../process.ts'
+
+const email = 'ann@example.com'
+const password = 'canary-correct-horse'
+
+t.test('acts at the console are events, looks are none, and all are found', async (t) => {
+  const cwd = await temporaryFolder(t)
+  const latchkey = (args: string, input?: string) =>
+    command(t, args.split(' '), cwd, input === undefined ? {} : { input })
+  const done = async (args: string, input?: string) => {
+    const { code, stdout, stderr } = await latchkey(args, input)
+    t.equal(code, 0, `${args}: ${stderr}`)
+    return stdout
+  }
+  await done(`users create ${email} --password-stdin --superuser --permission blog.add_post`, password)
+  await done('clients create web')
+  await done(`users list`)
+  t.equal((await latchkey(`users create ${email}`)).code, 1, 'refused: nothing was done')
+  await done(`users deactivate ${email}`)
+  await done(`sessions revoke --user ${email}`)
+  const lines = (text: string) =>
+    text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+  const events = lines(await done('audit --json'))
+  t.match(events, [
+    {
+      action: 'sessions.revoke',
+      user: /^[0-9a-f-]{36}$/,
+      actor: 'console',
+      kind: 'administration',
+      outcome: 'success'
+    },
+    { action: 'users.deactivate' },
+    { action: 'clients.create', target: 'web' },
+    { action: 'users.create', details: { superuser: true, permission: ['blog.add_post'] } }
+  ])
+  t.equal(events.length, 4)
+  t.notMatch(JSON.stringify(events), /canary|secret/)
+  const count = async (args: string) => (await done(`audit ${args}`)).split('\n').length - 1
+  t.equal(await count(`--user ${email}`), 3)
+  t.equal(await count(`--user ${events[0].user} --kind administration --since 1h`), 3)
+  t.equal(await count('--kind login'), 0)
+  t.equal(await count('--client web'), 0, 'no act went through it')
+  t.equal(await count('--limit 2'), 2)
+  t.equal(await count('--until 2026-01-01'), 0)
+  t.match(
+    await done('audit --limit 1'),
+    /^20[\dT:.-]+Z {2}administration {2}success {2}sessions\.revoke {2}.* by console\n$/
+  )
+  for (const wrong of ['--kind nonsense', '--since yesterday', '--limit 0'])
+    t.equal((await latchkey(`audit ${wrong}`)).code, 2)
+  t.match(await latchkey('audit --user nobody@example.com'), { code: 1, stderr: /ask by id/ })
+})
+
+t.test('text from elsewhere moves no cursor', async (t) => {
+  const latchkey = await openTestLatchkey(t, 'backends: [{ id: local, type: local }]')
+  const event = {
+    kind: 'login',
+    outcome: 'refused',
+    subject: 'x\n2026-01-01  login  success\u001b[2J\u202e\u009b'
+  } as const
+  await latchkey.parts.audit.record({ ...event, username: 'evil\r\nname\0\u2028' }, latchkey.parts.log)
+  const { stdout } = await command(t, ['audit'], latchkey.folder)
+  t.match(stdout, /evil\\u\{d\}\\u\{a\}name\\u\{0\}\\u\{2028\}\n$/)
+  const json = (await command(t, ['audit', '--json'], latchkey.folder)).stdout
+  t.equal(json.trim().split('\n').length, 1)
+  t.equal(JSON.parse(json).subject, 'x\\u{a}2026-01-01  login  success\\u{1b}[2J\\u{202e}\\u{9b}')
+})
