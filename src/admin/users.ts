@@ -6,6 +6,7 @@ import type { User } from '../auth/user-store.ts'
 import { AlreadyExists, FieldReadOnly, invalidField } from '../errors.ts'
 import { type Actor, demand, demandSuperuser, refuseGrantBeyond } from './actor.ts'
 import { type AttributeChange, changedAttributes, emailOfText, emailOwner, newAttributes } from './fields.ts'
+import { loginNames, makeLoginNames } from './login-names.ts'
 import { joinGroups, leaveGroups } from './memberships.ts'
 import { groupNames, permissionNames } from './names.ts'
 import type { AdminTools, ChangeOptions } from './tools.ts'
@@ -23,6 +24,8 @@ export interface UserDraft {
   readonly permissions?: readonly string[]
   /** Names of groups that are there. */
   readonly groups?: readonly string[]
+  /** What the user logs in with beside the e-mail. */
+  readonly loginNames?: readonly string[]
 }
 
 /** What changes of a user; absent: the same as before. */
@@ -35,6 +38,8 @@ export interface UserPatch {
   readonly permissions?: readonly string[]
   /** Exactly these groups are the user's own memberships afterwards; those that a backend mirrors stay. */
   readonly groups?: readonly string[]
+  /** Exactly these afterwards. */
+  readonly loginNames?: readonly string[]
 }
 
 /**
@@ -50,7 +55,8 @@ export async function createUser(actor: Actor, draft: UserDraft, tools: AdminToo
   refuseGrantBeyond(actor, permissions)
   const email = emailOfText(draft.email)
   const attributes = newAttributes(draft.attributes ?? {}, tools)
-  const owner = { email, attributes }
+  const names = loginNames(draft.loginNames ?? [])
+  const owner = { email, attributes, loginNames: names }
   const passwordHash = draft.password === undefined ? null : await hashed(draft.password, owner, tools)
   const at = tools.now()
   const { isActive = true, isSuperuser = false, groups = [] } = draft
@@ -59,6 +65,7 @@ export async function createUser(actor: Actor, draft: UserDraft, tools: AdminToo
     const created = await tx.users.create({ ...user, at })
     if (permissions.length > 0) await tx.users.grant(created.id, permissions, at)
     await joinGroups(actor, created.id, groupNames(groups), tx, at)
+    if (names.length > 0) await makeLoginNames(created, names, tx, at)
     return (await tx.users.byId(created.id)) ?? created
   }).catch(emailTaken)
 }
@@ -79,6 +86,7 @@ export async function patchUser(
   const email = patch.email === undefined ? undefined : emailOfText(patch.email)
   const permissions = patch.permissions && permissionNames(patch.permissions)
   const groups = patch.groups && groupNames(patch.groups)
+  const names = patch.loginNames && loginNames(patch.loginNames)
   return changeUser(actor, userId, tools, options, async (tx, user) => {
     const at = tools.now()
     const changed = {
@@ -90,6 +98,7 @@ export async function patchUser(
     await tx.users.update(userId, { ...changed, endSessions }, at)
     if (permissions) await makePermissions(actor, userId, permissions, tx, at)
     if (groups) await makeGroups(actor, userId, groups, tx, at)
+    if (names) await makeLoginNames({ id: userId, email: changed.email ?? user.email }, names, tx, at)
   }).catch(emailTaken)
 }
 
@@ -215,5 +224,6 @@ const differences = (before: readonly string[], wanted: readonly string[]) => ({
 
 /** @throws {AlreadyExists} with a text for whoever typed the address */
 function emailTaken(error: unknown): never {
-  throw error instanceof AlreadyExists ? new AlreadyExists('A user has this e-mail already', error.cause) : error
+  const isOfStore = error instanceof AlreadyExists && error.cause !== undefined
+  throw isOfStore ? new AlreadyExists('A user has this e-mail already', error.cause) : error
 }

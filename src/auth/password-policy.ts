@@ -5,6 +5,7 @@ import type { Attributes } from './backend.ts'
 export interface PasswordOwner {
   readonly email: string
   readonly attributes: Attributes
+  readonly loginNames?: readonly string[]
   /** Login names elsewhere. */
   readonly identities?: ReadonlyArray<{ readonly username: string }>
 }
@@ -45,13 +46,13 @@ export function createPasswordPolicy({ minLength, serviceNames, isCommon }: Pass
   }
 }
 
-function namesOf({ email, attributes, identities = [] }: PasswordOwner): string[] {
+function namesOf({ email, attributes, identities = [], loginNames = [] }: PasswordOwner): string[] {
   const { firstName, lastName, displayName, employeeNumber } = attributes
   const names = [firstName, lastName].filter((name) => name !== undefined)
   const given = [...names, displayName, employeeNumber].filter((value) => value !== undefined).map(String)
   const localPart = email.slice(0, email.indexOf('@'))
   const usernames = identities.map(({ username }) => username)
-  return [email, localPart, ...given, names.join(' '), names.toReversed().join(' '), ...usernames]
+  return [email, localPart, ...given, names.join(' '), names.toReversed().join(' '), ...usernames, ...loginNames]
 }
 
 /** Letters and digits alone: `Alice.Example` and `alice example` are one name. Of what has none, all. */

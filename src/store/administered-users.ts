@@ -13,7 +13,7 @@ const { and, eq, inArray, ne, sql } = orm
  * @param ended told from when on tokens of somebody live; whole seconds, since `iat` counts these
  */
 export const administeredUsers = (db: Database, queries: Queries, ended: (from: number) => void): AdministeredUsers => {
-  const { users, identities, permissions, userPermissions, sessions } = db.tables
+  const { users, loginNames, identities, permissions, userPermissions, sessions } = db.tables
   const changed = async (userId: string, change: Partial<typeof users.$inferInsert>, at: number): Promise<void> => {
     const counted = { ...change, updatedAt: at, version: sql`${users.version} + 1` }
     await queries.update(users).set(counted).where(eq(users.id, userId))
@@ -89,6 +89,16 @@ export const administeredUsers = (db: Database, queries: Queries, ended: (from: 
     },
     async delete(userId) {
       await queries.delete(users).where(eq(users.id, userId))
+    },
+
+    async loginNames(userId) {
+      const rows = await queries.select().from(loginNames).where(eq(loginNames.userId, userId))
+      return rows.map(({ name }) => name).sort()
+    },
+    async setLoginNames(userId, names, at) {
+      await queries.delete(loginNames).where(eq(loginNames.userId, userId))
+      if (names.length > 0) await queries.insert(loginNames).values(names.map((name) => ({ name, userId })))
+      await changed(userId, {}, at)
     },
 
     async link(userId, { attributes, ...identity }, at) {

@@ -38,6 +38,18 @@ export const createTables = (kit: Kit) => {
     ]
   )
 
+  /** What somebody logs in with beside the e-mail; an e-mail goes before it. */
+  const loginNames = kit.table(
+    'latchkey_login_names',
+    { name: kit.key('name', 1020).primaryKey(), userId: kit.key('user_id', 36).notNull() },
+    (t) => [
+      kit.index('latchkey_login_names_user').on(t.userId),
+      kit
+        .foreignKey({ name: 'latchkey_login_names_user_fk', columns: [t.userId], foreignColumns: [users.id] })
+        .onDelete('cascade')
+    ]
+  )
+
   const identities = kit.table(
     'latchkey_identities',
     {
@@ -313,6 +325,7 @@ export const createTables = (kit: Kit) => {
 
   return {
     users,
+    loginNames,
     identities,
     permissions,
     userPermissions,

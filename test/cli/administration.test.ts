@@ -50,6 +50,11 @@ t.test('users, groups and permissions at the command line', async (t) => {
     { email: 'anna@example.com', firstName: null }
   )
 
+  const named = ['users', 'change', ann.id, '--login-name', 'anna', '--login-name', 'a.n']
+  t.match(await json(named), { loginNames: ['a.n', 'anna'] })
+  t.match((await run(['users', 'show', 'anna'])).stdout, 'login name      a.n\nlogin name      anna\n')
+  t.match(await json(['users', 'change', 'anna', '--login-name', '']), { loginNames: [] })
+
   t.match(await json(['groups', 'create', 'editors', '--permission', 'blog.view_post']), {
     name: 'editors',
     permissions: ['blog.view_post']
@@ -122,6 +127,7 @@ t.test('what is exported can be imported: all of it, in either format', async (t
     { input: 'one long password' }
   )
   await command(t, ['users', 'create', 'bob@example.com', '--attribute', 'department=x', '--superuser'], from)
+  await command(t, ['users', 'change', 'bob@example.com', '--login-name', 'bob', '--login-name', 'b;b'], from)
   await command(t, ['users', 'link', 'bob@example.com', 'local', 'somebody', '--username', 'b'], from)
   await command(t, ['users', 'create', 'eve@example.com', '--attribute', 'department=x'], from)
   await command(t, ['users', 'deactivate', 'eve@example.com'], from)
