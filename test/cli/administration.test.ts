@@ -89,7 +89,9 @@ t.test('users, groups and permissions at the command line', async (t) => {
     identities: [{ backend: 'local', subject: 'x', username: 'y' }]
   })
   t.match(await json(['users', 'unlink', ann.id, 'local', 'x']), { identities: [] })
-  t.match(await json(['users', 'set-password', ann.id, '--password-stdin'], 'one long password\n'), { hasPassword: true })
+  t.match(await json(['users', 'set-password', ann.id, '--password-stdin'], 'one long password\n'), {
+    hasPassword: true
+  })
   t.match(await json(['users', 'set-password', ann.id, '--unset']), { hasPassword: false })
   t.equal((await run(['users', 'delete', ann.id])).stdout, 'deleted anna@example.com\n')
   t.same(await listed('--inactive'), [])

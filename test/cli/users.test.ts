@@ -58,7 +58,10 @@ t.test('users', async (t) => {
     )
   }
   const short = await run(['users', 'set-password', 'ann@example.com', '--password-stdin'], 'fourteen chars')
-  t.match([short.code, short.stderr], [1, 'The new password is too short: at least 15 characters (passwords.minLength)'])
+  t.match(
+    [short.code, short.stderr],
+    [1, 'The new password is too short: at least 15 characters (passwords.minLength)']
+  )
   const own = await run(['users', 'create', 'bob.of.the.hill@example.com', '--password-stdin'], 'Bob of the hill')
   t.match([own.code, own.stderr], [1, 'nothing but a name or the e-mail of the user'])
   t.equal((await run(['users', 'show', 'bob.of.the.hill@example.com'])).code, 1, 'and nobody was created')
