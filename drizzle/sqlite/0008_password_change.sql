@@ -1,1 +1,0 @@
-ALTER TABLE `latchkey_users` ADD `spared_session` text;
