@@ -90,6 +90,7 @@ const rowOf = (id: string, { permissions, groups, identities, loginNames, ...use
   attributes: { ...user.attributes },
   ownAttributes: { ...user.ownAttributes },
   tokensValidFrom: 0,
+  sparedSession: null,
   version: 0,
   lastLoginAt: user.lastLoginAt ?? null,
   createdAt: user.createdAt ?? at,

@@ -22,7 +22,7 @@ export const administeredUsers = (db: Database, queries: Queries, ended: (from: 
     const tokensValidFrom = Math.ceil((at + 1) / 1000) * 1000
     ended(tokensValidFrom)
     await queries.delete(sessions).where(eq(sessions.userId, userId))
-    return { tokensValidFrom }
+    return { tokensValidFrom, sparedSession: null }
   }
 
   return {
@@ -75,6 +75,7 @@ export const administeredUsers = (db: Database, queries: Queries, ended: (from: 
         attributes: { ...user.attributes },
         ownAttributes: { ...user.ownAttributes },
         tokensValidFrom: 0,
+        sparedSession: null,
         version: 0,
         lastLoginAt: null,
         createdAt: at,

@@ -24,6 +24,8 @@ export const createTables = (kit: Kit) => {
       lastLoginAt: kit.integer('last_login_at'),
       /** Tokens issued before are dead: the password was changed, or the user was logged out everywhere. Whole seconds. */
       tokensValidFrom: kit.integer('tokens_valid_from').notNull().default(0),
+      /** The session whose tokens live on whenever they were issued: it is where the password was changed. */
+      sparedSession: kit.key('spared_session', 36),
       /** Counts the writes of administration; logins leave it alone. */
       version: kit.integer('version').notNull().default(0)
     },

@@ -9,7 +9,7 @@ import { createUserList } from './user-list.ts'
 import { createUserQueries } from './user-queries.ts'
 import { toUser } from './user-rows.ts'
 
-const { eq } = orm
+const { and, eq, isNull, ne } = orm
 
 /** The users in the database, by either dialect. */
 export const createUserStore = (db: Database): UserStore => {
@@ -33,15 +33,18 @@ export const createUserStore = (db: Database): UserStore => {
   const changeAndLogOut = async (
     userId: string,
     values: Partial<typeof users.$inferInsert>,
-    at: number
+    at: number,
+    { spare = null, from }: { readonly spare?: string | null | undefined; readonly from?: string | null } = {}
   ): Promise<boolean> => {
     const tokensValidFrom = Math.ceil((at + 1) / 1000) * 1000
+    const asRead = from === null ? isNull(users.passwordHash) : eq(users.passwordHash, from ?? '')
     const found = await db.transaction(async (tx) => {
       const [{ affectedRows }] = await tx
         .update(users)
-        .set({ ...values, tokensValidFrom })
-        .where(eq(users.id, userId))
-      await tx.delete(sessions).where(eq(sessions.userId, userId))
+        .set({ ...values, tokensValidFrom, sparedSession: spare })
+        .where(and(eq(users.id, userId), from === undefined ? undefined : asRead))
+      const others = spare === null ? undefined : ne(sessions.id, spare)
+      if (affectedRows > 0) await tx.delete(sessions).where(and(eq(sessions.userId, userId), others))
       return affectedRows > 0
     })
     const untilThen = tokensValidFrom - Date.now()
@@ -61,6 +64,7 @@ export const createUserStore = (db: Database): UserStore => {
         ownAttributes: { ...user.ownAttributes },
         isActive: true,
         tokensValidFrom: 0,
+        sparedSession: null,
         version: 0,
         createdAt: at,
         updatedAt: at
@@ -90,7 +94,9 @@ export const createUserStore = (db: Database): UserStore => {
     setPasswordHash: (userId, passwordHash, at) => changeAndLogOut(userId, { passwordHash, updatedAt: at }, at),
     setActive: (userId, isActive, at) =>
       isActive ? change(userId, { isActive, updatedAt: at }) : changeAndLogOut(userId, { isActive, updatedAt: at }, at),
-    logOut: (userId, at) => changeAndLogOut(userId, {}, at),
+    logOut: (userId, at, spare) => changeAndLogOut(userId, {}, at, { spare }),
+    replacePasswordHash: (userId, { from, to, at, spare }) =>
+      changeAndLogOut(userId, { passwordHash: to, updatedAt: at }, at, { spare, from }),
 
     async grantPermissions(userId, names) {
       if ((await find.byId(userId)) === undefined) return false
