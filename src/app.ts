@@ -14,6 +14,7 @@ import { forwardAuthRoute } from './http/forward-auth.ts'
 import { introspectRoute } from './http/introspect.ts'
 import { operationRoutes } from './http/operations.ts'
 import type { AppParts } from './http/parts.ts'
+import { passwordResetRoutes } from './http/password-reset.ts'
 import { logRequests } from './http/request-log.ts'
 import { revokeRoute } from './http/revoke.ts'
 import { type App, createServer } from './http/server.ts'
@@ -55,6 +56,7 @@ export async function createApp(parts: AppParts, options: { readonly handle?: Re
     discoveryRoutes(routes, parts)
     operationRoutes(routes, parts)
     await accountRoutes(routes, parts)
+    await passwordResetRoutes(routes, parts)
     await adminRoutes(routes, parts)
   })
   return app

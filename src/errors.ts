@@ -136,6 +136,13 @@ export class PasswordRefused extends Refusal {
   }
 }
 
+/** The token of a password reset was not made for what is so now: it was used, has had its time, or never was one. */
+export class InvalidResetToken extends Refusal {
+  constructor() {
+    super('invalid_reset_token', { description: 'The reset token is not valid any more', statusCode: 400 })
+  }
+}
+
 /** RFC 6749 5.2: the client is unknown, or did not authenticate; `scheme` is the one that it used, if it used any. */
 export class InvalidClient extends Refusal {
   constructor(scheme?: string) {

@@ -17,9 +17,11 @@ import type { ClientTools } from './http/client.ts'
 import type { AppParts } from './http/parts.ts'
 import { createInProcessLimits } from './limits/in-process.ts'
 import { createRates } from './limits/rates.ts'
+import { openMailer } from './mail/open-mailer.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { openStoreOf } from './open-store.ts'
 import { type HashQueue, openPasswords } from './passwords/argon2.ts'
+import { createResets, type Resets, resetToolsOf } from './resets.ts'
 import { secretsOf } from './secret.ts'
 import { type KeyTimes, openSigningKeys, rotationToolsOf } from './signing-keys.ts'
 import { createSingleUse } from './single-use.ts'
@@ -125,12 +127,14 @@ async function openGeneration(config: Config, lasting: Lasting, before?: Generat
     await store.permissions.declare({ ...config.permissions.declare, ...ownPermissions })
     const login = loginToolsOf(config, lasting, chain, before)
     const tokens = await tokenToolsOf(config, lasting, before)
-    const parts = partsOf(config, lasting, { login, tokens, before })
+    const resets = createResets(resetToolsOf(config, store, lasting.secrets), await openMailer(config))
+    const parts = partsOf(config, lasting, { login, tokens, before, resets })
     metrics.watch(chain)
     const stopSweeping = sweepStore(store, config, log)
     let retired: Promise<void> | undefined
     const retire = async (next?: Generation): Promise<void> => {
       stopSweeping()
+      await resets.close()
       await closeChain(chain)
       if (next?.tokens.keys !== tokens.keys) await tokens.keys.close()
     }
@@ -194,9 +198,10 @@ interface Opened {
   readonly login: LoginTools
   readonly tokens: TokenTools
   readonly before: Generation | undefined
+  readonly resets: Resets
 }
 
-function partsOf(config: Config, lasting: Lasting, { login, tokens, before }: Opened): AppParts {
+function partsOf(config: Config, lasting: Lasting, { login, tokens, before, resets }: Opened): AppParts {
   const { log, store, secrets, passwords, metrics, isDraining } = lasting
   const sessions = createSessions({
     store: store.sessions,
@@ -216,6 +221,7 @@ function partsOf(config: Config, lasting: Lasting, { login, tokens, before }: Op
     login,
     permissionSearch: store.permissionSearch,
     accounts: store.accounts,
+    resets,
     admin: administrationOf(config, store, { passwords, login, log }),
     audit: createAudit({ ...config.audit, store: store.audit, metrics }),
     tokens,

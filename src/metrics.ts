@@ -1,11 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { AuditMetrics } from './auth/audit.ts'
 import type { Chain } from './auth/link.ts'
+import type { MailMetrics } from './auth/password-reset.ts'
 import type { BackendMetrics, LoginMetrics } from './auth/ports.ts'
 import type { QueueStatus } from './passwords/queue.ts'
 
 /** The figures for Prometheus. */
-export interface Metrics extends LoginMetrics, BackendMetrics, AuditMetrics {
+export interface Metrics extends LoginMetrics, BackendMetrics, AuditMetrics, MailMetrics {
   readonly contentType: string
   text(): Promise<string>
   /** Shows whether each backend of the chain is taken for alive. */
@@ -63,6 +64,12 @@ export function createMetrics(queue: () => QueueStatus): Metrics {
     labelNames: ['why'] as const,
     registers
   })
+  const mails = new Counter({
+    name: 'latchkey_mails_total',
+    help: 'Mails by kind and outcome (unconfigured: there is nobody to send them)',
+    labelNames: ['kind', 'outcome'] as const,
+    registers
+  })
   gauge(registry, 'latchkey_hash_queue_running', 'Password hashes at work', () => queue().running)
   gauge(registry, 'latchkey_hash_queue_waiting', 'Password hashes that wait for their turn', () => queue().waiting)
   let watched: Chain = []
@@ -89,6 +96,9 @@ export function createMetrics(queue: () => QueueStatus): Metrics {
     },
     unaudited(why) {
       unaudited.inc({ why })
+    },
+    mailed(kind, outcome) {
+      mails.inc({ kind, outcome })
     },
     referralMet(backend) {
       referrals.inc({ backend })

@@ -2,7 +2,7 @@ import type { Log } from './ports.ts'
 
 /**
  * What happened: somebody logged in, refreshed, exchanged a token, a client got a token for itself, a token or session was
- * revoked, a client asked about a token (only where it was refused), a password was changed by its owner, somebody
+ * revoked, a client asked about a token (only where it was refused), a password was changed by its owner, a reset of one was asked for or done, somebody
  * changed something else of their own, somebody administered.
  */
 export const auditKinds = [
@@ -14,6 +14,8 @@ export const auditKinds = [
   'introspection',
   'evaluation',
   'password_change',
+  'password_reset_request',
+  'password_reset',
   'account',
   'administration'
 ] as const

@@ -124,6 +124,13 @@ function addChanges(users: Command): void {
       const done = password === null ? 'password taken from' : 'password set for'
       await change(name, options, command, done, (user, tools) => setPassword(atConsole, user.id, password, tools))
     })
+  users
+    .command('reset-link <user>')
+    .description('print a link by which a user chooses a new password, once')
+    .option(...json)
+    .action(async (name: string, options: Json, command: Command) =>
+      (await import('./reset-link.ts')).printResetLink(name, options, command)
+    )
   flag(users, 'deactivate', 'let a user in no longer, by e-mail or id', 'deactivated', { isActive: false })
   flag(users, 'activate', 'let a user in again, by e-mail or id', 'activated', { isActive: true })
   users

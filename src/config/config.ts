@@ -1,6 +1,8 @@
 import type { BackendDefinition } from '../auth/define-backend.ts'
 import type { LinkPolicy } from '../auth/link.ts'
 import type { ClientDefinition } from '../clients/client.ts'
+import type { SmtpOptions } from '../mail/smtp.ts'
+import type { WebhookOptions } from '../mail/webhook.ts'
 import type { ConfigFile } from './schema.ts'
 
 /** One backend of the chain: its place and policy, and what `definition.open` takes. */
@@ -47,6 +49,15 @@ export interface Client extends ClientDefinition {
   /** The newest first; two while one replaces the other. */
   readonly secrets: readonly string[]
 }
+
+/** How mails are sent: by a mail server, or by a service that is told of each. */
+export type MailConfig =
+  | {
+      readonly smtp: SmtpOptions
+      /** A folder, absolute. */
+      readonly templates?: string
+    }
+  | { readonly webhook: WebhookOptions }
 
 /** The configuration as the service uses it: complete, checked, units in the names of numbers. */
 export interface Config {
@@ -95,6 +106,15 @@ export interface Config {
     /** In code points. */
     readonly minLength: number
   }
+  readonly passwordReset: {
+    readonly ttlMs: number
+    /** With `{token}` in it. */
+    readonly url?: string | undefined
+    /** Where people of a backend get a new password, by its id. */
+    readonly elsewhere: Readonly<Record<string, string>>
+  }
+  /** Absent: no mails are sent. */
+  readonly mail?: MailConfig | undefined
   readonly limits: {
     readonly ip: false | { readonly max: number; readonly windowMs: number }
     readonly account: false | { readonly failures: number; readonly totalFailures: number; readonly windowMs: number }

@@ -8,6 +8,7 @@ import { fullCidr } from './cidr.ts'
 import { resolveDefinition } from './clients.ts'
 import type { Audience, Config, ConfiguredBackend, UserAttribute } from './config.ts'
 import { databaseOf } from './database.ts'
+import { mailOf } from './mail.ts'
 import type { ConfigFile } from './schema.ts'
 import { milliseconds } from './units.ts'
 
@@ -56,6 +57,12 @@ export function resolveConfig(file: ConfigFile, origin: Origin): Config {
       secrets: [secret ?? []].flat()
     })),
     passwords: passwordsOf(file.passwords),
+    passwordReset: {
+      ttlMs: milliseconds(file.passwords.resetTtl),
+      url: file.passwords.resetUrl,
+      elsewhere: file.passwords.resetElsewhere
+    },
+    mail: mailOf(file.mail, origin.baseFolder),
     passwordPolicy: { minLength: file.passwords.minLength },
     limits: limitsOf(limits),
     audit: {

@@ -2,6 +2,7 @@ import type { Static, TProperties } from 'typebox'
 import Type from '../schema/type.ts'
 import { accessSections } from './access-schema.ts'
 import { backendList } from './backend-schema.ts'
+import { Mail } from './mail.ts'
 import { Cidr, text } from './names.ts'
 import { duration } from './units.ts'
 
@@ -63,6 +64,15 @@ const Passwords = section('What passwords must be, how they are hashed (argon2id
     minimum: 8,
     maximum: 128,
     description: 'Characters that a new password has at least, wherever one is set.'
+  }),
+  resetTtl: duration({ default: '1h', description: 'How long the link to a new password works, 7d at most.' }),
+  resetUrl: Type.Optional(
+    text({ description: 'Where the link leads: a page of yours, with {token} in it, after the host.' })
+  ),
+  resetElsewhere: Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' }), text(), {
+    default: {},
+    keys: 'the id of a backend',
+    description: 'Where people of a backend get a new password, by its id: a URL or words, told in the mail.'
   }),
   memory: Type.Integer({ default: 19456, minimum: 7168, maximum: 131072, description: 'Memory of one hash in KiB.' }),
   iterations: Type.Integer({ default: 2, minimum: 1, maximum: 10, description: 'Passes over the memory.' }),
@@ -154,6 +164,7 @@ export const ConfigFile = Type.Object(
     ...accessSections,
     passwords: Passwords,
     limits: Limits,
+    mail: Mail,
     audit: Audit,
     log: section('The log on standard output.', {
       level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {

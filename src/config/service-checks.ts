@@ -3,6 +3,7 @@ import { isCidr, isEverything, isLoopback } from './cidr.ts'
 import type { Finding, Path } from './config-error.ts'
 import type { Check } from './contradictions.ts'
 import { databaseOf } from './database.ts'
+import { mailFindings } from './mail.ts'
 import { milliseconds } from './units.ts'
 
 /** Bytes that a secret of ours or of a client has at least. */
@@ -102,6 +103,8 @@ export const serviceChecks: readonly Check[] = [
       'expected 1h at least: a key is published a quarter of an hour before it signs'
     )
   ],
+
+  mailFindings,
 
   ({ passwords: { memory, iterations, queueTimeout } }) => [
     ...when(

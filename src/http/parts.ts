@@ -5,7 +5,9 @@ import type { GroupStore, PermissionList, UserHoldings } from '../auth/group-sto
 import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { LoginTools } from '../auth/login.ts'
 import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
+import type { MailMetrics } from '../auth/password-reset.ts'
 import type { ClientAdministration } from '../clients/administration.ts'
+import type { Resets } from '../resets.ts'
 import type { TokenTools } from '../tokens/access-token.ts'
 import type { Audience } from '../tokens/audience.ts'
 import type { RotationTools } from '../tokens/rotation.ts'
@@ -28,6 +30,7 @@ export interface AppParts {
   readonly permissionSearch: PermissionSearch
   /** The passwords of our own table. */
   readonly accounts: LocalAccounts
+  readonly resets: Resets
   /** The rules of administration over users, groups and permissions. */
   readonly admin: AdminTools
   readonly audit: Audit
@@ -35,7 +38,7 @@ export interface AppParts {
   readonly sessions: Sessions
   /** All audiences, the issuer first. */
   readonly audiences: readonly Audience[]
-  readonly metrics: { contentType: string; text(): Promise<string> }
+  readonly metrics: MailMetrics & { contentType: string; text(): Promise<string> }
   /** What else administration reads and changes. */
   readonly administration: {
     readonly clients: ClientAdministration

@@ -16,6 +16,7 @@ const titles: Readonly<Record<string, string>> = {
   field_read_only: 'A backend owns this field',
   set_by_configuration: 'The configuration says this',
   precondition_failed: 'Somebody else changed it',
+  invalid_reset_token: 'The reset token is not valid any more',
   password_refused: 'The new password is not taken',
   invalid_grant: 'The credentials were not accepted',
   slow_down: 'Too many attempts',

@@ -32,15 +32,17 @@ interface Operation {
 
 const document = parse(readFileSync(new URL('../../openapi.yaml', import.meta.url), 'utf8'))
 const operations: readonly Operation[] = Object.entries(
-  document.paths as Record<string, Record<string, { description?: string }>>
+  document.paths as Record<string, Record<string, { description?: string; security?: unknown[] }>>
 ).flatMap(([path, methods]) =>
   /^\/(admin|account)(\/|$)/.test(path)
-    ? Object.entries(methods).map(([method, { description = '' }]) => ({
-        method: method.toUpperCase() as Method,
-        path,
-        url: path.replace(/\{\w+\}/g, 'none'),
-        needs: /Needs `([\w.]+)`/.exec(description)?.[1]
-      }))
+    ? Object.entries(methods)
+        .filter(([, { security }]) => security?.length !== 0)
+        .map(([method, { description = '' }]) => ({
+          method: method.toUpperCase() as Method,
+          path,
+          url: path.replace(/\{\w+\}/g, 'none'),
+          needs: /Needs `([\w.]+)`/.exec(description)?.[1]
+        }))
     : []
 )
 

@@ -85,5 +85,11 @@ export const problems = (...statuses: Status[]): Record<number, object> =>
     })
   )
 
+/** The error answers of a route that needs no token and reads a body. */
+export const openProblems = (): Record<number, object> => {
+  const { 401: _unauthorized, 403: _forbidden, ...others } = bodyProblems(429)
+  return others
+}
+
 /** The same where a body is read. */
 export const bodyProblems = (...statuses: Status[]): Record<number, object> => problems(400, 413, 415, ...statuses)

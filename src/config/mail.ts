@@ -1,0 +1,123 @@
+import { resolve } from 'node:path'
+import { canonicalEmail } from '../auth/email.ts'
+import Type from '../schema/type.ts'
+import { isLoopback } from './cidr.ts'
+import type { MailConfig } from './config.ts'
+import type { Finding } from './config-error.ts'
+import { text } from './names.ts'
+import type { ConfigFile } from './schema.ts'
+import { duration, milliseconds } from './units.ts'
+
+const Webhook = Type.Object(
+  {
+    url: text({ description: 'Where each mail is posted to, in place of a mail server.' }),
+    secret: text({
+      description: 'What the requests are signed with (Standard Webhooks): whsec_… or 32 bytes and more.'
+    })
+  },
+  { additionalProperties: false }
+)
+
+/** How mails are sent. */
+export const Mail = Type.Optional(
+  Type.Object(
+    {
+      url: Type.Optional(text({ description: 'smtp://[USER@]HOST[:PORT] or smtps://…: the mail server.' })),
+      password: Type.Optional(text({ description: 'Of the user in the URL.' })),
+      from: Type.Optional(text({ description: 'Who the mails are from: Example <no-reply@example.com>.' })),
+      insecure: Type.Boolean({ default: false, description: 'Allows mails, and the password, in clear off loopback.' }),
+      tls: Type.Optional(
+        Type.Object(
+          {
+            ca: Type.Optional(text({ description: "A PEM file with the mail server's authority." })),
+            serverName: Type.Optional(text({ description: "The name in the mail server's certificate." }))
+          },
+          { additionalProperties: false }
+        )
+      ),
+      timeout: duration({ default: '10s', description: 'How long each step with the server may take.' }),
+      templates: Type.Optional(text({ description: 'A folder with templates in place of the built-in ones.' })),
+      webhook: Type.Optional(Webhook)
+    },
+    { additionalProperties: false, description: 'How mails are sent. Absent: none are.' }
+  )
+)
+
+const at = (key: string, wrong: boolean, message: string): Finding[] =>
+  wrong ? [{ path: ['mail', ...key.split('.')], message }] : []
+
+/** What is wrong with mails, and with the links in them. */
+export function mailFindings({ mail, passwords, backends }: ConfigFile): Finding[] {
+  const { resetUrl, resetElsewhere, resetTtl } = passwords
+  const ids = backends.map((backend) => Reflect.get(Object(backend), 'id'))
+  const link = (wrong: boolean, message: string): Finding[] =>
+    wrong ? [{ path: ['passwords', 'resetUrl'], message }] : []
+  return [
+    ...(mail ? sectionFindings(mail) : []),
+    ...link(mail?.url !== undefined && resetUrl === undefined, 'is missing: mails need it for their link'),
+    ...link(
+      resetUrl !== undefined && !isSafeLink(resetUrl),
+      'expected an https URL with {token} in it, such as https://app.example.com/reset#{token}'
+    ),
+    ...Object.keys(resetElsewhere)
+      .filter((id) => !ids.includes(id))
+      .map((id) => ({ path: ['passwords', 'resetElsewhere', id], message: 'there is no such backend' })),
+    ...(milliseconds(resetTtl) > milliseconds('7d')
+      ? [{ path: ['passwords', 'resetTtl'], message: 'expected 7d at most' }]
+      : [])
+  ]
+}
+
+function isSafeLink(link: string): boolean {
+  const [before = '', ...rest] = link.split('{token}')
+  if (rest.length !== 1 || !URL.canParse(link.replace('{token}', 'x'))) return false
+  const { protocol, hostname } = new URL(link.replace('{token}', 'x'))
+  // the token belongs behind the host
+  return (
+    (protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))) && /^\w+:\/\/[^/?#]+[/?#]/.test(before)
+  )
+}
+
+function sectionFindings(mail: NonNullable<ConfigFile['mail']>): Finding[] {
+  const { url, from, webhook, insecure, tls, password } = mail
+  const server = url !== undefined && URL.canParse(url) ? new URL(url) : undefined
+  const isServer = server !== undefined && /^smtps?:$/.test(server.protocol) && server.hostname !== ''
+  const isPlainHook = webhook !== undefined && !isSafe(webhook.url) && !(insecure && /^http:/.test(webhook.url))
+  return [
+    ...at('url', (url === undefined) === (webhook === undefined), 'expected either url or webhook'),
+    ...at('url', url !== undefined && !isServer, 'expected smtp://[USER@]HOST[:PORT] or smtps://…'),
+    ...at('from', url !== undefined && !isSender(from), 'expected an address such as Example <no-reply@example.com>'),
+    ...at('password', password !== undefined && !server?.username, 'is for a user in mail.url'),
+    ...at('password', password !== undefined && Boolean(server?.password), 'stands in the URL already'),
+    ...at('tls', tls !== undefined && insecure, 'contradicts insecure: true'),
+    ...at('webhook.url', isPlainHook, 'expected an https URL: http is for loopback only, or insecure: true'),
+    ...at('webhook.secret', webhook !== undefined && keyBytes(webhook.secret) < 24, 'too short: 24 bytes at least')
+  ]
+}
+
+const keyBytes = (secret: string): number =>
+  secret.startsWith('whsec_') ? Buffer.from(secret.slice(6), 'base64').length : Buffer.byteLength(secret)
+
+function isSafe(url: string): boolean {
+  if (!URL.canParse(url)) return false
+  const { protocol, hostname } = new URL(url)
+  return protocol === 'https:' || (protocol === 'http:' && isLoopback(hostname))
+}
+
+const isSender = (from: string | undefined): boolean =>
+  from !== undefined && canonicalEmail(/<([^<>]+)>$/.exec(from)?.[1] ?? from) !== undefined
+
+/** The section as the service uses it. */
+export function mailOf(mail: ConfigFile['mail'], folder: string): MailConfig | undefined {
+  if (mail === undefined) return undefined
+  const { url, password, from, insecure, tls, templates, webhook } = mail
+  const timeoutMs = milliseconds(mail.timeout)
+  if (webhook) return { webhook: { ...webhook, timeoutMs } }
+  const isNear = url !== undefined && URL.canParse(url) && isLoopback(new URL(url).hostname)
+  const isPlain = insecure || (isNear && tls === undefined && url?.startsWith('smtp:'))
+  const ca = tls?.ca === undefined ? undefined : resolve(folder, tls.ca)
+  return {
+    smtp: { url: url ?? '', password, from: from ?? '', tls: isPlain ? false : { ...tls, ca }, timeoutMs },
+    ...(templates !== undefined && { templates: resolve(folder, templates) })
+  }
+}
