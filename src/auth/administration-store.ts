@@ -45,6 +45,8 @@ export interface AdministeredUsers {
 export interface AdministeredGroups {
   byId(id: string): Promise<Group | undefined>
   byNames(names: readonly string[]): Promise<readonly Group[]>
+  /** The names of permissions that the group carries on any object. */
+  grantedOnObjects(groupId: string): Promise<readonly string[]>
   /** The names of groups where the user's membership is of the origin `local`. */
   localOf(userId: string): Promise<readonly string[]>
   create(name: string, at: number): Promise<Group>

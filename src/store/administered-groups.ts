@@ -5,11 +5,11 @@ import { orm } from './drizzle.ts'
 import { withPermissions } from './groups.ts'
 import type { Queries } from './kit.ts'
 
-const { and, eq, inArray, sql } = orm
+const { and, eq, exists, inArray, sql } = orm
 
 /** The groups within a transaction. */
 export const administeredGroups = (db: Database, queries: Queries): AdministeredGroups => {
-  const { users, groups, groupPermissions, permissions, userGroups } = db.tables
+  const { users, groups, groupPermissions, permissions, userGroups, groupObjectGrants } = db.tables
   const changed = async (groupId: string, change: { name?: string }, at: number): Promise<void> => {
     const counted = { ...change, updatedAt: at, version: sql`${groups.version} + 1` }
     await queries.update(groups).set(counted).where(eq(groups.id, groupId))
@@ -37,6 +37,15 @@ export const administeredGroups = (db: Database, queries: Queries): Administered
         .from(groups)
         .where(inArray(groups.name, [...names]))
       return withPermissions(db, queries, rows)
+    },
+    async grantedOnObjects(groupId) {
+      // by name, of which there are few: a group may have a grant on each of a million objects
+      const one = queries
+        .select({ n: sql`1` })
+        .from(groupObjectGrants)
+        .where(and(eq(groupObjectGrants.permission, permissions.name), eq(groupObjectGrants.groupId, groupId)))
+      const rows = await queries.select({ name: permissions.name }).from(permissions).where(exists(one))
+      return rows.map(({ name }) => name)
     },
     async localOf(userId) {
       const rows = await queries

@@ -2,9 +2,10 @@ import { v7 as uuidv7 } from 'uuid'
 import type { AdministeredImports, ImportedUser } from '../auth/administration-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
+import { insertMany } from './insert-many.ts'
 import type { Queries } from './kit.ts'
 
-const { and, eq, inArray, or } = orm
+const { and, eq, inArray } = orm
 
 /** Many users at once within a transaction: a statement a table, whatever their number. */
 export const administeredImports = (db: Database, queries: Queries): AdministeredImports => {
@@ -30,18 +31,26 @@ export const administeredImports = (db: Database, queries: Queries): Administere
       return found.map(({ email }) => email)
     },
     async takenIdentities(keys) {
-      if (keys.length === 0) return []
-      const these = keys.map(({ backend, subject }) =>
-        and(eq(identities.backend, backend), eq(identities.subject, subject))
-      )
-      return queries
-        .select({ backend: identities.backend, subject: identities.subject })
-        .from(identities)
-        .where(or(...these))
+      const found = []
+      for (const backend of new Set(keys.map((key) => key.backend))) {
+        const subjects = keys.flatMap((key) => (key.backend === backend ? [key.subject] : []))
+        const these = and(eq(identities.backend, backend), inArray(identities.subject, subjects))
+        found.push(
+          ...(await queries
+            .select({ backend: identities.backend, subject: identities.subject })
+            .from(identities)
+            .where(these))
+        )
+      }
+      return found
     },
     async create(imported, at) {
       const people = imported.map((user) => ({ id: uuidv7(), user }))
-      await queries.insert(users).values(people.map(({ id, user }) => rowOf(id, user, at)))
+      await insertMany(
+        queries,
+        users,
+        people.map(({ id, user }) => rowOf(id, user, at))
+      )
       const linked = people.flatMap(({ id: userId, user }) =>
         user.identities.map(({ attributes, ...identity }) => ({
           ...identity,
@@ -49,19 +58,19 @@ export const administeredImports = (db: Database, queries: Queries): Administere
           attributes: { ...attributes }
         }))
       )
-      if (linked.length > 0) await queries.insert(identities).values(linked)
+      await insertMany(queries, identities, linked)
       const granted = people.flatMap(({ id: userId, user }) =>
         user.permissions.map((permission) => ({ userId, permission }))
       )
       const names = [...new Set(granted.map(({ permission }) => permission))]
       const unknown = names.map((name) => ({ name, description: '', declared: false, origin: 'grant' as const }))
       if (names.length > 0) await db.insertMissing(queries, permissions, unknown)
-      if (granted.length > 0) await queries.insert(userPermissions).values(granted)
+      await insertMany(queries, userPermissions, granted)
       const ids = await groupIds([...new Set(imported.flatMap((user) => user.groups))], at)
       const members = people.flatMap(({ id: userId, user }) =>
         user.groups.map((name) => ({ userId, groupId: ids.get(name) ?? '', origin: 'local' }))
       )
-      if (members.length > 0) await queries.insert(userGroups).values(members)
+      await insertMany(queries, userGroups, members)
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Administration } from '../auth/administration-store.ts'
 import type { AuditStore } from '../auth/audit.ts'
-import type { GroupStore, PermissionList, UserHoldings } from '../auth/group-store.ts'
+import type { GroupStore, PermissionList, UserExport, UserHoldings } from '../auth/group-store.ts'
 import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
 import type { Log } from '../auth/ports.ts'
@@ -19,6 +19,7 @@ import { createObjectGrantStore } from './object-grants.ts'
 import { createPermissionSearch } from './permission-search.ts'
 import { createPermissionStore } from './permissions.ts'
 import { createSessionStore } from './sessions.ts'
+import { createUserExport } from './user-export.ts'
 import { createUserHoldings } from './user-holdings.ts'
 import { createUserStore } from './users.ts'
 
@@ -32,6 +33,7 @@ export interface Store {
   readonly objectGrants: ObjectGrantStore
   readonly permissionSearch: PermissionSearch
   readonly holdings: UserHoldings
+  readonly userExport: UserExport
   readonly keys: KeyStore
   readonly sessions: SessionStore
   readonly accounts: LocalAccounts
@@ -75,6 +77,7 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     objectGrants: withoutStatements(createObjectGrantStore(db)),
     permissionSearch: withoutStatements(createPermissionSearch(db)),
     holdings: withoutStatements(createUserHoldings(db)),
+    userExport: withoutStatements(createUserExport(db)),
     keys: withoutStatements(createKeyStore(db)),
     sessions: withoutStatements(createSessionStore(db)),
     accounts: withoutStatements(createLocalAccounts(db)),

@@ -73,7 +73,6 @@ export const createTables = (kit: Kit) => {
     { userId: kit.key('user_id', 36).notNull(), permission: kit.key('permission', 255).notNull() },
     (t) => [
       kit.primaryKey({ name: 'latchkey_user_permissions_pk', columns: [t.userId, t.permission] }),
-      kit.index('latchkey_user_permissions_permission').on(t.permission),
       kit.index('latchkey_user_permissions_holders').on(t.permission, t.userId),
       kit
         .foreignKey({ name: 'latchkey_user_permissions_user_fk', columns: [t.userId], foreignColumns: [users.id] })
@@ -130,7 +129,6 @@ export const createTables = (kit: Kit) => {
     },
     (t) => [
       kit.primaryKey({ name: 'latchkey_user_groups_pk', columns: [t.userId, t.groupId, t.origin] }),
-      kit.index('latchkey_user_groups_group').on(t.groupId),
       kit.index('latchkey_user_groups_members').on(t.groupId, t.userId),
       kit
         .foreignKey({ name: 'latchkey_user_groups_user_fk', columns: [t.userId], foreignColumns: [users.id] })
