@@ -1,3 +1,0 @@
-DROP INDEX `latchkey_user_permissions_permission`;
---> statement-breakpoint
-DROP INDEX `latchkey_user_groups_group`;
