@@ -66,6 +66,8 @@ export interface LoginRecord {
   /** False: the account was seen, but nobody logged in. Default: true. */
   readonly isLogin?: boolean
   readonly at: number
+  /** The user's e-mail afterwards and the names of the fields that change, where any does: for those who are told. */
+  readonly changed?: { readonly email: string; readonly fields: readonly string[] }
 }
 
 /** The permissions that are stored with us for one user, direct and by groups, and the names of these groups. */

@@ -3,11 +3,12 @@ import type { AdministeredImports, ImportedUser } from '../auth/administration-s
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import type { Queries } from './kit.ts'
+import type { Told } from './outbox.ts'
 
 const { and, eq, inArray, or } = orm
 
 /** Many users at once within a transaction: a statement a table, whatever their number. */
-export const administeredImports = (db: Database, queries: Queries): AdministeredImports => {
+export const administeredImports = (db: Database, queries: Queries, told: Told): AdministeredImports => {
   const { users, identities, permissions, userPermissions, groups, userGroups } = db.tables
 
   const groupIds = async (names: readonly string[], at: number): Promise<Map<string, string>> => {
@@ -42,6 +43,7 @@ export const administeredImports = (db: Database, queries: Queries): Administere
     async create(imported, at) {
       const people = imported.map((user) => ({ id: uuidv7(), user }))
       await queries.insert(users).values(people.map(({ id, user }) => rowOf(id, user, at)))
+      for (const { id, user } of people) told.created({ id, email: user.email }, null)
       const linked = people.flatMap(({ id: userId, user }) =>
         user.identities.map(({ attributes, ...identity }) => ({
           ...identity,
