@@ -218,6 +218,7 @@ function partsOf(config: Config, lasting: Lasting, { login, tokens, before }: Op
     clients: clientsOf(config, lasting, before?.parts.clients.rates),
     login,
     permissionSearch: store.permissionSearch,
+    accounts: store.accounts,
     admin: administrationOf(config, store, { passwords, login, log }),
     audit: createAudit({ ...config.audit, store: store.audit, metrics }),
     tokens,

@@ -297,7 +297,12 @@ t.test('the backend of docs/architecture.md passes the conformance suite', async
       { path: 'people' },
       {
         log: { debug() {}, info() {}, warn() {}, error() {} },
-        accounts: { byEmail: async () => undefined, byId: async () => undefined, replaceHash: async () => {} },
+        accounts: {
+          byEmail: async () => undefined,
+          byId: async () => undefined,
+          byLoginName: async () => undefined,
+          replaceHash: async () => {}
+        },
         hashPassword: passwords.hash,
         needsRehash: passwords.needsRehash,
         baseFolder: folder

@@ -4,6 +4,7 @@ import { mergeAttributes } from '../auth/attributes.ts'
 import { Refusal } from '../errors.ts'
 import { emailOfText, newAttributes } from './fields.ts'
 import type { IdentityKey } from './identities.ts'
+import { loginNames } from './login-names.ts'
 import { groupNames, permissionNames } from './names.ts'
 import type { AdminTools } from './tools.ts'
 
@@ -22,6 +23,7 @@ interface Rules {
 /** What a record may hold beside fields of the user. */
 const known = [
   'email',
+  'loginNames',
   'isActive',
   'isSuperuser',
   'passwordHash',
@@ -63,6 +65,7 @@ function userOf(fields: Readonly<Record<string, unknown>>, tools: AdminTools, ru
     isSuperuser: flag('isSuperuser', fields.isSuperuser, false),
     passwordHash: hashIn(fields.passwordHash, rules),
     permissions: permissionNames(list('permissions', fields.permissions)),
+    loginNames: loginNames(list('loginNames', fields.loginNames)),
     groups: groupNames(list('groups', fields.groups)),
     identities
   }

@@ -30,8 +30,12 @@ export interface EventData {
   readonly 'user.activated': { readonly user: EventUser }
   readonly 'user.deactivated': { readonly user: EventUser }
   readonly 'user.deleted': { readonly user: EventUser }
-  /** `session`: null where all sessions and tokens of the user ended. */
-  readonly 'session.ended': { readonly user: { readonly id: string }; readonly session: string | null }
+  /** `session`: null where all sessions and tokens of the user ended, but for `except`. */
+  readonly 'session.ended': {
+    readonly user: { readonly id: string }
+    readonly session: string | null
+    readonly except: string | null
+  }
   readonly 'account.locked': {
     readonly user: EventUser
     readonly backend: string

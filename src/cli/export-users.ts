@@ -17,7 +17,17 @@ export async function exportUsers({ format = 'jsonl', passwordHashes }: Options,
   await withAdministration(command, async ({ attributes }, store) => {
     const own = [...Object.keys(builtInAttributes), ...Object.keys(attributes)]
     const hash = passwordHashes ? ['passwordHash'] : []
-    const columns = ['email', ...own, 'isActive', 'isSuperuser', ...hash, 'permissions', 'groups', 'identities']
+    const columns = [
+      'email',
+      'loginNames',
+      ...own,
+      'isActive',
+      'isSuperuser',
+      ...hash,
+      'permissions',
+      'groups',
+      'identities'
+    ]
     const text = format === 'csv' ? await csvWriter(columns) : jsonLines
     if (format === 'csv') await print(text([Object.fromEntries(columns.map((name) => [name, name]))]))
     let cursor: string | null = null
@@ -32,16 +42,17 @@ export async function exportUsers({ format = 'jsonl', passwordHashes }: Options,
 }
 
 async function fieldsOf(user: User, store: Store, withHash: boolean): Promise<Fields> {
-  const permissions = await store.permissions.ofUser(user.id)
+  const held = (await store.holdings.of([user.id])).get(user.id)
   const groups = (await store.groups.ofUser(user.id)).filter(({ origin }) => origin === 'local')
   const account = withHash ? await store.accounts.byId(user.id) : undefined
   return {
     email: user.email,
+    loginNames: held?.loginNames ?? [],
     ...user.ownAttributes,
     isActive: user.isActive,
     isSuperuser: user.ownSuperuser,
     ...(withHash ? { passwordHash: account?.passwordHash ?? null } : {}),
-    permissions,
+    permissions: held?.permissions ?? [],
     groups: groups.map(({ name }) => name),
     identities: user.identities.map(({ backend, subject, username }) => ({ backend, subject, username }))
   }

@@ -91,6 +91,11 @@ export interface Config {
     readonly queueLength: number
     readonly queueTimeoutMs: number
   }
+  /** What a new password must be. */
+  readonly passwordPolicy: {
+    /** In code points. */
+    readonly minLength: number
+  }
   readonly limits: {
     readonly ip: false | { readonly max: number; readonly windowMs: number }
     readonly account: false | { readonly failures: number; readonly totalFailures: number; readonly windowMs: number }

@@ -57,6 +57,7 @@ export function resolveConfig(file: ConfigFile, origin: Origin): Config {
       secrets: [secret ?? []].flat()
     })),
     passwords: passwordsOf(file.passwords),
+    passwordPolicy: { minLength: file.passwords.minLength },
     limits: limitsOf(limits),
     audit: {
       retentionMs: audit.retention !== false && milliseconds(audit.retention),

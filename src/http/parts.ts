@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { AdminTools } from '../admin/tools.ts'
 import type { Audit, AuditStore } from '../auth/audit.ts'
 import type { GroupStore, PermissionList, UserHoldings } from '../auth/group-store.ts'
+import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { LoginTools } from '../auth/login.ts'
 import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
 import type { ClientAdministration } from '../clients/administration.ts'
@@ -26,6 +27,8 @@ export interface AppParts {
   readonly clients: ClientTools
   readonly login: LoginTools
   readonly permissionSearch: PermissionSearch
+  /** The passwords of our own table. */
+  readonly accounts: LocalAccounts
   /** The rules of administration over users, groups and permissions. */
   readonly admin: AdminTools
   readonly audit: Audit

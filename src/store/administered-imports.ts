@@ -7,9 +7,12 @@ import type { Told } from './outbox.ts'
 
 const { and, eq, inArray, or } = orm
 
-/** Many users at once within a transaction: a statement a table, whatever their number. */
+/** SQLite takes 32,766 values in one statement, MySQL 65,535. */
+const rowsAtOnce = 2000
+
+/** Many users at once within a transaction: a statement a table, or few. */
 export const administeredImports = (db: Database, queries: Queries, told: Told): AdministeredImports => {
-  const { users, identities, permissions, userPermissions, groups, userGroups } = db.tables
+  const { users, loginNames, identities, permissions, userPermissions, groups, userGroups } = db.tables
 
   const groupIds = async (names: readonly string[], at: number): Promise<Map<string, string>> => {
     if (names.length === 0) return new Map()
@@ -24,6 +27,7 @@ export const administeredImports = (db: Database, queries: Queries, told: Told):
 
   return {
     async takenEmails(emails) {
+      if (emails.length === 0) return []
       const found = await queries
         .select({ email: users.email })
         .from(users)
@@ -40,10 +44,20 @@ export const administeredImports = (db: Database, queries: Queries, told: Told):
         .from(identities)
         .where(or(...these))
     },
+    async takenLoginNames(names) {
+      if (names.length === 0) return []
+      const found = await queries
+        .select({ name: loginNames.name })
+        .from(loginNames)
+        .where(inArray(loginNames.name, [...names]))
+      return found.map(({ name }) => name)
+    },
     async create(imported, at) {
       const people = imported.map((user) => ({ id: uuidv7(), user }))
-      await queries.insert(users).values(people.map(({ id, user }) => rowOf(id, user, at)))
+      await inPortions(people, (some) => queries.insert(users).values(some.map(({ id, user }) => rowOf(id, user, at))))
       for (const { id, user } of people) told.created({ id, email: user.email }, null)
+      const named = people.flatMap(({ id: userId, user }) => user.loginNames.map((name) => ({ name, userId })))
+      await inPortions(named, (some) => queries.insert(loginNames).values(some))
       const linked = people.flatMap(({ id: userId, user }) =>
         user.identities.map(({ attributes, ...identity }) => ({
           ...identity,
@@ -51,31 +65,36 @@ export const administeredImports = (db: Database, queries: Queries, told: Told):
           attributes: { ...attributes }
         }))
       )
-      if (linked.length > 0) await queries.insert(identities).values(linked)
+      await inPortions(linked, (some) => queries.insert(identities).values(some))
       const granted = people.flatMap(({ id: userId, user }) =>
         user.permissions.map((permission) => ({ userId, permission }))
       )
       const names = [...new Set(granted.map(({ permission }) => permission))]
       const unknown = names.map((name) => ({ name, description: '', declared: false, origin: 'grant' as const }))
-      if (names.length > 0) await db.insertMissing(queries, permissions, unknown)
-      if (granted.length > 0) await queries.insert(userPermissions).values(granted)
+      await inPortions(unknown, (some) => db.insertMissing(queries, permissions, some))
+      await inPortions(granted, (some) => queries.insert(userPermissions).values(some))
       const ids = await groupIds([...new Set(imported.flatMap((user) => user.groups))], at)
       const members = people.flatMap(({ id: userId, user }) =>
         user.groups.map((name) => ({ userId, groupId: ids.get(name) ?? '', origin: 'local' }))
       )
-      if (members.length > 0) await queries.insert(userGroups).values(members)
+      await inPortions(members, (some) => queries.insert(userGroups).values(some))
     }
   }
 }
 
-const rowOf = (id: string, { permissions, groups, identities, ...user }: ImportedUser, at: number) => ({
+const inPortions = async <Row>(rows: Row[], write: (some: Row[]) => PromiseLike<unknown>): Promise<void> => {
+  for (let at = 0; at < rows.length; at += rowsAtOnce) await write(rows.slice(at, at + rowsAtOnce))
+}
+
+const rowOf = (id: string, { permissions, groups, identities, loginNames, ...user }: ImportedUser, at: number) => ({
   ...user,
   id,
   attributes: { ...user.attributes },
   ownAttributes: { ...user.ownAttributes },
   tokensValidFrom: 0,
+  sparedSession: null,
   version: 0,
-  lastLoginAt: null,
+  lastLoginAt: user.lastLoginAt ?? null,
   createdAt: user.createdAt ?? at,
   updatedAt: at
 })

@@ -19,7 +19,7 @@ export const administeredUsers = (
   queries: Queries,
   { ended, told }: { readonly ended: (from: number) => void; readonly told: Told }
 ): AdministeredUsers => {
-  const { users, identities, permissions, userPermissions, sessions } = db.tables
+  const { users, loginNames, identities, permissions, userPermissions, sessions } = db.tables
   const changed = async (userId: string, change: Partial<typeof users.$inferInsert>, at: number): Promise<void> => {
     const counted = { ...change, updatedAt: at, version: sql`${users.version} + 1` }
     await queries.update(users).set(counted).where(eq(users.id, userId))
@@ -29,7 +29,7 @@ export const administeredUsers = (
     ended(tokensValidFrom)
     await queries.delete(sessions).where(eq(sessions.userId, userId))
     told.sessionsEnded(userId)
-    return { tokensValidFrom }
+    return { tokensValidFrom, sparedSession: null }
   }
   const rowOf = async (userId: string) => {
     const [row] = told.ofUsers ? await queries.select().from(users).where(eq(users.id, userId)) : []
@@ -93,6 +93,7 @@ export const administeredUsers = (
         attributes: { ...user.attributes },
         ownAttributes: { ...user.ownAttributes },
         tokensValidFrom: 0,
+        sparedSession: null,
         version: 0,
         lastLoginAt: null,
         createdAt: at,
@@ -110,6 +111,17 @@ export const administeredUsers = (
       const user = await rowOf(userId)
       if (user) told.became('user.deleted', user)
       await queries.delete(users).where(eq(users.id, userId))
+    },
+
+    async loginNames(userId) {
+      const rows = await queries.select().from(loginNames).where(eq(loginNames.userId, userId))
+      return rows.map(({ name }) => name).sort()
+    },
+    async setLoginNames(userId, names, at) {
+      told.changed(userId, ['loginNames'])
+      await queries.delete(loginNames).where(eq(loginNames.userId, userId))
+      if (names.length > 0) await queries.insert(loginNames).values(names.map((name) => ({ name, userId })))
+      await changed(userId, {}, at)
     },
 
     async link(userId, { attributes, ...identity }, at) {

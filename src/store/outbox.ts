@@ -97,7 +97,8 @@ export interface Told {
   joined(userId: string, identity: { readonly backend: string; readonly subject: string }): void
   changed(userId: string, fields: readonly string[]): void
   became(type: UserEvent, user: EventUser): void
-  sessionsEnded(userId: string): void
+  /** @param except the session that lives on */
+  sessionsEnded(userId: string, except?: string | null): void
   /** Writes it all down. */
   flush(queries: Queries): Promise<void>
 }
@@ -132,8 +133,8 @@ export const gather = (outbox: StoreOutbox, { users }: Tables): Told => {
     became(type, { id, email }) {
       events.push({ type, data: { user: { id, email } } })
     },
-    sessionsEnded(id) {
-      events.push({ type: 'session.ended', data: { user: { id }, session: null } })
+    sessionsEnded(id, except = null) {
+      events.push({ type: 'session.ended', data: { user: { id }, session: null, except } })
     },
     async flush(queries) {
       const users = await named(queries)

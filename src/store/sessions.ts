@@ -59,7 +59,7 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
       .select({ id: sessions.id, userId: sessions.userId })
       .from(sessions)
       .where(inArray(sessions.id, [...ids]))
-    const events = ended.map(({ id: session, userId: id }) => ({ user: { id }, session }))
+    const events = ended.map(({ id: session, userId: id }) => ({ user: { id }, session, except: null }))
     await outbox.write(
       tx,
       events.map((data) => ({ type: 'session.ended', data }))

@@ -26,6 +26,8 @@ export const createTables = (kit: Kit) => {
       lastLoginAt: kit.integer('last_login_at'),
       /** Tokens issued before are dead: the password was changed, or the user was logged out everywhere. Whole seconds. */
       tokensValidFrom: kit.integer('tokens_valid_from').notNull().default(0),
+      /** The session whose tokens live on whenever they were issued: it is where the password was changed. */
+      sparedSession: kit.key('spared_session', 36),
       /** Counts the writes of administration; logins leave it alone. */
       version: kit.integer('version').notNull().default(0)
     },
@@ -35,6 +37,18 @@ export const createTables = (kit: Kit) => {
       kit.index('latchkey_users_last_login').on(t.lastLoginAt, t.id),
       kit.index('latchkey_users_active').on(t.isActive, t.email),
       kit.index('latchkey_users_superuser').on(t.isSuperuser, t.id)
+    ]
+  )
+
+  /** What somebody logs in with beside the e-mail; an e-mail goes before it. */
+  const loginNames = kit.table(
+    'latchkey_login_names',
+    { name: kit.key('name', 1020).primaryKey(), userId: kit.key('user_id', 36).notNull() },
+    (t) => [
+      kit.index('latchkey_login_names_user').on(t.userId),
+      kit
+        .foreignKey({ name: 'latchkey_login_names_user_fk', columns: [t.userId], foreignColumns: [users.id] })
+        .onDelete('cascade')
     ]
   )
 
@@ -345,6 +359,7 @@ export const createTables = (kit: Kit) => {
 
   return {
     users,
+    loginNames,
     identities,
     permissions,
     userPermissions,

@@ -11,7 +11,7 @@ import { createUserList } from './user-list.ts'
 import { createUserQueries } from './user-queries.ts'
 import { toUser } from './user-rows.ts'
 
-const { eq } = orm
+const { and, eq, isNull, ne } = orm
 
 type Change = { readonly isActive?: boolean; readonly passwordHash?: string | null; readonly updatedAt?: number }
 
@@ -37,19 +37,27 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
    * Sessions go, and so do the access tokens that were issued before: `iat` counts whole seconds, so that the answer waits
    * for the next one, and whoever logs in afterwards gets a token that lives.
    */
-  const changeAndLogOut = async (userId: string, values: Change, at: number): Promise<boolean> => {
+  const changeAndLogOut = async (
+    userId: string,
+    values: Change,
+    at: number,
+    { spare = null, from }: { readonly spare?: string | null | undefined; readonly from?: string | null } = {}
+  ): Promise<boolean> => {
     const tokensValidFrom = Math.ceil((at + 1) / 1000) * 1000
+    const asRead = from === null ? isNull(users.passwordHash) : eq(users.passwordHash, from ?? '')
     const found = await db.transaction(async (tx) => {
       const told = gather(outbox, db.tables)
       await tellOfChange(tx, userId, values, told)
       const [{ affectedRows }] = await tx
         .update(users)
-        .set({ ...values, tokensValidFrom })
-        .where(eq(users.id, userId))
-      await tx.delete(sessions).where(eq(sessions.userId, userId))
-      if (affectedRows > 0) told.sessionsEnded(userId)
+        .set({ ...values, tokensValidFrom, sparedSession: spare })
+        .where(and(eq(users.id, userId), from === undefined ? undefined : asRead))
+      if (affectedRows === 0) return false
+      const others = spare === null ? undefined : ne(sessions.id, spare)
+      await tx.delete(sessions).where(and(eq(sessions.userId, userId), others))
+      told.sessionsEnded(userId, spare)
       await told.flush(tx)
-      return affectedRows > 0
+      return true
     })
     const untilThen = tokensValidFrom - Date.now()
     if (found && untilThen > 0) await sleep(Math.min(untilThen, 1000))
@@ -87,6 +95,7 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
         ownAttributes: { ...user.ownAttributes },
         isActive: true,
         tokensValidFrom: 0,
+        sparedSession: null,
         version: 0,
         createdAt: at,
         updatedAt: at
@@ -123,7 +132,9 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
     setPasswordHash: (userId, passwordHash, at) => changeAndLogOut(userId, { passwordHash, updatedAt: at }, at),
     setActive: (userId, isActive, at) =>
       isActive ? activate(userId, at) : changeAndLogOut(userId, { isActive, updatedAt: at }, at),
-    logOut: (userId, at) => changeAndLogOut(userId, {}, at),
+    logOut: (userId, at, spare) => changeAndLogOut(userId, {}, at, { spare }),
+    replacePasswordHash: (userId, { from, to, at, spare }) =>
+      changeAndLogOut(userId, { passwordHash: to, updatedAt: at }, at, { spare, from }),
 
     async grantPermissions(userId, names) {
       if ((await find.byId(userId)) === undefined) return false

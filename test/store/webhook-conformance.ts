@@ -42,7 +42,7 @@ export const webhookConformance = (t: Test, world: (t: Test) => Promise<World>):
     await users.setActive(id, false, at)
     await users.setActive(id, true, at)
     const now = { id, email: 'new@example.com' }
-    const out = ['session.ended', { user: { id }, session: null }]
+    const out = ['session.ended', { user: { id }, session: null, except: null }]
     t.same(await told(store), [
       ['user.created', { user: ann, backend: 'corp' }],
       ['user.joined', { user: ann, backend: 'two', subject: '2' }],
@@ -69,7 +69,7 @@ export const webhookConformance = (t: Test, world: (t: Test) => Promise<World>):
     const tools = {
       administration: store.administration,
       ...{ users: store.users, chain: [], attributes: {}, now: Date.now },
-      ...{ hashPassword: async () => 'hash', permissionsOf: async () => [] }
+      ...{ hashPassword: async () => 'hash', permissionsOf: async () => [], passwordPolicy: { demand: async () => {} } }
     }
     await store.administration.change((tx) => tx.groups.create('staff', at))
     const draft = { email: 'root@example.com', isSuperuser: true, permissions: ['blog.add_post'], groups: ['staff'] }
@@ -87,10 +87,10 @@ export const webhookConformance = (t: Test, world: (t: Test) => Promise<World>):
     await deleteUser(atConsole, id, tools)
     t.same((await told(store)).slice(2), [
       ['user.changed', { user, changed: ['displayName', 'groups', 'isSuperuser', 'permissions'] }],
-      ['session.ended', { user: { id }, session: null }],
+      ['session.ended', { user: { id }, session: null, except: null }],
       ['user.changed', { user, changed: ['password'] }],
       ['user.deactivated', { user }],
-      ['session.ended', { user: { id }, session: null }],
+      ['session.ended', { user: { id }, session: null, except: null }],
       ['user.deleted', { user }]
     ])
   })
@@ -125,7 +125,7 @@ export const webhookConformance = (t: Test, world: (t: Test) => Promise<World>):
     const three = { ...key, kid: 'three', generation: 3, state: 'current' } as const
     t.equal(await keys.change([{ kid: 'two', from: 'current', set: { state: 'revoked' } }], three), 'done')
     t.same(await told(store), [
-      ['session.ended', { user: { id: user.id }, session: 'S1' }],
+      ['session.ended', { user: { id: user.id }, session: 'S1', except: null }],
       ['key.rotated', { key: { kid: 'two', algorithm: 'ES256' }, previous: 'one', reason: 'rotated' }],
       ['key.rotated', { key: { kid: 'three', algorithm: 'ES256' }, previous: 'two', reason: 'revoked' }]
     ])

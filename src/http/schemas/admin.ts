@@ -1,3 +1,4 @@
+import { OwnPassword } from './account.ts'
 import { AuditRecord } from './admin/audit.ts'
 import { Backend } from './admin/backends.ts'
 import { Client, ClientChange, ClientSecret, NewClient, SecretRotation } from './admin/clients.ts'
@@ -12,6 +13,7 @@ import { Problem } from './problems.ts'
 /** What the routes of administration and of self-service refer to by name. */
 export const administrative = [
   Problem,
+  OwnPassword,
   ...[User, NewUser, UserChange, AccountChange, NewPassword, NewIdentity, UserPermissions],
   ...[Group, NewGroup, GroupChange, Member],
   ...[Permission, NewPermission, PermissionChange, ObjectGrant],
