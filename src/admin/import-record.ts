@@ -4,6 +4,7 @@ import { mergeAttributes } from '../auth/attributes.ts'
 import type { UserIdentity } from '../auth/user-store.ts'
 import { Refusal } from '../errors.ts'
 import { checkedValue, emailOfText, newAttributes } from './fields.ts'
+import { loginNames } from './login-names.ts'
 import { groupNames, permissionNames } from './names.ts'
 import type { AdminTools } from './tools.ts'
 
@@ -23,6 +24,7 @@ interface Rules {
 const known = [
   'email',
   'emailVouched',
+  'loginNames',
   'isActive',
   'isSuperuser',
   'passwordHash',
@@ -64,6 +66,7 @@ function userOf(fields: Readonly<Record<string, unknown>>, tools: AdminTools, ru
     passwordHash: hashIn(fields.passwordHash, rules),
     createdAt: timeIn('createdAt', fields.createdAt, at),
     permissions: permissionNames(list('permissions', fields.permissions)),
+    loginNames: loginNames(list('loginNames', fields.loginNames)),
     groups: groupNames(list('groups', fields.groups)),
     identities
   }

@@ -1,6 +1,7 @@
 import type { AdministrationTransaction, ImportedUser } from '../auth/administration-store.ts'
 import { AlreadyExists } from '../errors.ts'
 import { type ImportRecord, importedUser } from './import-record.ts'
+import { takenNames } from './login-names.ts'
 import type { AdminTools } from './tools.ts'
 
 /** What an import did, or with `dryRun` would do. */
@@ -72,13 +73,14 @@ async function written(
 ): Promise<{ created: number; present: number }> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const { wanted, taken, present } = await tools.administration.change(async (tx) => {
+      const { wanted, taken, named, present } = await tools.administration.change(async (tx) => {
         const sorted = await sort(batch, tx)
         const users = sorted.wanted.map(({ user }) => user)
         if (!dryRun && users.length > 0) await tx.imports.create(users, tools.now())
         return sorted
       })
       for (const { line } of taken) refuse(line, 'somebody else has this identity')
+      for (const { line } of named) refuse(line, 'somebody else has this login name, or has it as an e-mail')
       return { created: wanted.length, present: present.length }
     } catch (error) {
       // somebody logged in for the first time meanwhile: the next look finds them
@@ -90,20 +92,28 @@ async function written(
 /** Who is new, who is there, and whose identity somebody else has. */
 async function sort(batch: readonly Entry[], { imports }: AdministrationTransaction) {
   const emails = new Set(await imports.takenEmails(batch.map(({ user }) => user.email)))
+  const names = await takenNames(
+    batch.map(({ user }) => user),
+    imports
+  )
   const keys = batch.flatMap(({ user }) => user.identities)
   const known = new Set((await imports.takenIdentities(keys)).map(keyOf))
   const wanted: Entry[] = []
   const taken: Entry[] = []
+  const named: Entry[] = []
   const present: Entry[] = []
   for (const entry of batch) {
     const { email, identities } = entry.user
-    const list = emails.has(email) ? present : identities.some((one) => known.has(keyOf(one))) ? taken : wanted
+    const hasIdentity = identities.some((one) => known.has(keyOf(one)))
+    const hasName = entry.user.loginNames.some((one) => names.has(one))
+    const list = emails.has(email) ? present : hasIdentity ? taken : hasName ? named : wanted
     list.push(entry)
     if (list !== wanted) continue
     emails.add(email)
+    for (const one of entry.user.loginNames) names.add(one)
     for (const one of identities) known.add(keyOf(one))
   }
-  return { wanted, taken, present }
+  return { wanted, taken, named, present }
 }
 
 const keyOf = ({ backend, subject }: { backend: string; subject: string }): string => `${backend}\u0000${subject}`

@@ -1,10 +1,12 @@
 import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import { verdictOnShape } from '../auth/credentials.ts'
+import type { PasswordOwner } from '../auth/password-policy.ts'
 import { isSuperuser } from '../auth/permissions.ts'
 import type { User } from '../auth/user-store.ts'
 import { AlreadyExists, FieldReadOnly, invalidField } from '../errors.ts'
 import { type Actor, demand, demandSuperuser, refuseGrantBeyond } from './actor.ts'
 import { type AttributeChange, changedAttributes, emailOfText, emailOwner, newAttributes } from './fields.ts'
+import { loginNames, makeLoginNames } from './login-names.ts'
 import { joinGroups, leaveGroups } from './memberships.ts'
 import { groupNames, permissionNames } from './names.ts'
 import type { AdminTools, ChangeOptions } from './tools.ts'
@@ -22,6 +24,8 @@ export interface UserDraft {
   readonly permissions?: readonly string[]
   /** Names of groups that are there. */
   readonly groups?: readonly string[]
+  /** What the user logs in with beside the e-mail. */
+  readonly loginNames?: readonly string[]
 }
 
 /** What changes of a user; absent: the same as before. */
@@ -34,12 +38,15 @@ export interface UserPatch {
   readonly permissions?: readonly string[]
   /** Exactly these groups are the user's own memberships afterwards; those that a backend mirrors stay. */
   readonly groups?: readonly string[]
+  /** Exactly these afterwards. */
+  readonly loginNames?: readonly string[]
 }
 
 /**
  * Creates a user.
  * @throws {InsufficientScope} {InvalidRequest} {AlreadyExists} the e-mail is taken
  * @throws {GrantRefused} with more than the actor holds @throws {NotFound} there is no such group
+ * @throws {PasswordRefused} the password is not taken
  */
 export async function createUser(actor: Actor, draft: UserDraft, tools: AdminTools): Promise<User> {
   demand(actor, 'latchkey.add_user')
@@ -48,7 +55,9 @@ export async function createUser(actor: Actor, draft: UserDraft, tools: AdminToo
   refuseGrantBeyond(actor, permissions)
   const email = emailOfText(draft.email)
   const attributes = newAttributes(draft.attributes ?? {}, tools)
-  const passwordHash = draft.password === undefined ? null : await hashed(draft.password, tools)
+  const names = loginNames(draft.loginNames ?? [])
+  const owner = { email, attributes, loginNames: names }
+  const passwordHash = draft.password === undefined ? null : await hashed(draft.password, owner, tools)
   const at = tools.now()
   const { isActive = true, isSuperuser = false, groups = [] } = draft
   const user = { email, emailVouched: true, attributes, ownAttributes: attributes, isActive, isSuperuser, passwordHash }
@@ -56,6 +65,7 @@ export async function createUser(actor: Actor, draft: UserDraft, tools: AdminToo
     const created = await tx.users.create({ ...user, at })
     if (permissions.length > 0) await tx.users.grant(created.id, permissions, at)
     await joinGroups(actor, created.id, groupNames(groups), tx, at)
+    if (names.length > 0) await makeLoginNames(created, names, tx, at)
     return (await tx.users.byId(created.id)) ?? created
   }).catch(emailTaken)
 }
@@ -76,6 +86,7 @@ export async function patchUser(
   const email = patch.email === undefined ? undefined : emailOfText(patch.email)
   const permissions = patch.permissions && permissionNames(patch.permissions)
   const groups = patch.groups && groupNames(patch.groups)
+  const names = patch.loginNames && loginNames(patch.loginNames)
   return changeUser(actor, userId, tools, options, async (tx, user) => {
     const at = tools.now()
     const changed = {
@@ -87,6 +98,7 @@ export async function patchUser(
     await tx.users.update(userId, { ...changed, endSessions }, at)
     if (permissions) await makePermissions(actor, userId, permissions, tx, at)
     if (groups) await makeGroups(actor, userId, groups, tx, at)
+    if (names) await makeLoginNames({ id: userId, email: changed.email ?? user.email }, names, tx, at)
   }).catch(emailTaken)
 }
 
@@ -108,7 +120,10 @@ export async function changePermissions(
   })
 }
 
-/** Sets the password, or with null takes it away; ends all sessions. @throws {InvalidRequest} and as `patchUser` does */
+/**
+ * Sets the password, or with null takes it away; ends all sessions.
+ * @throws {PasswordRefused} it is not taken @throws {InvalidRequest} and as `patchUser` does
+ */
 export async function setPassword(
   actor: Actor,
   userId: string,
@@ -117,7 +132,8 @@ export async function setPassword(
   options: ChangeOptions = {}
 ): Promise<User> {
   demand(actor, 'latchkey.change_user')
-  const passwordHash = password === null ? null : await hashed(password, tools)
+  const owner = password === null ? undefined : await tools.users.byId(userId)
+  const passwordHash = password === null ? null : await hashed(password, owner ?? nobody, tools)
   return changeUser(actor, userId, tools, options, (tx) =>
     tx.users.update(userId, { passwordHash, endSessions: true }, tools.now())
   )
@@ -187,9 +203,17 @@ function changedFlags(actor: Actor, user: User, { isActive, isSuperuser: wanted 
   return { ...flags, isSuperuser: wanted }
 }
 
-async function hashed(password: string, { hashPassword }: AdminTools): Promise<string> {
+/** Who is not there has no name; that they are not is told in the turn. */
+const nobody: PasswordOwner = { email: '', attributes: {} }
+
+async function hashed(
+  password: string,
+  owner: PasswordOwner,
+  { hashPassword, passwordPolicy }: AdminTools
+): Promise<string> {
   const verdict = verdictOnShape({ kind: 'password', username: 'somebody', password })
   if (verdict) throw invalidField('password', 'it is empty, too long or holds characters that nobody types')
+  await passwordPolicy.demand(password, owner)
   return hashPassword(password)
 }
 
@@ -200,5 +224,6 @@ const differences = (before: readonly string[], wanted: readonly string[]) => ({
 
 /** @throws {AlreadyExists} with a text for whoever typed the address */
 function emailTaken(error: unknown): never {
-  throw error instanceof AlreadyExists ? new AlreadyExists('A user has this e-mail already', error.cause) : error
+  const isOfStore = error instanceof AlreadyExists && error.cause !== undefined
+  throw isOfStore ? new AlreadyExists('A user has this e-mail already', error.cause) : error
 }

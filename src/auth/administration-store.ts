@@ -34,6 +34,9 @@ export interface AdministeredUsers {
   /** Counts the version up, whatever changes; so do the next ones. */
   update(userId: string, change: UserChange, at: number): Promise<void>
   delete(userId: string): Promise<void>
+  loginNames(userId: string): Promise<readonly string[]>
+  /** Makes them exactly these. */
+  setLoginNames(userId: string, names: readonly string[], at: number): Promise<void>
   link(userId: string, identity: UserIdentity, at: number): Promise<void>
   unlink(userId: string, identity: Pick<UserIdentity, 'backend' | 'subject'>, at: number): Promise<void>
   /** Puts names that nobody declared into the registry. */
@@ -73,6 +76,10 @@ export interface AdministeredPermissions {
 export interface ImportedUser extends Omit<CreatedUser, 'at'> {
   /** Absent: now. */
   readonly createdAt?: number
+  /** Absent: never. */
+  readonly lastLoginAt?: number | null
+  /** As `loginName` gives them. */
+  readonly loginNames: readonly string[]
   readonly permissions: readonly string[]
   /** Names; those that are missing are made. */
   readonly groups: readonly string[]
@@ -86,6 +93,7 @@ export interface AdministeredImports {
   takenIdentities(
     keys: ReadonlyArray<Pick<UserIdentity, 'backend' | 'subject'>>
   ): Promise<ReadonlyArray<Pick<UserIdentity, 'backend' | 'subject'>>>
+  takenLoginNames(names: readonly string[]): Promise<readonly string[]>
   create(users: readonly ImportedUser[], at: number): Promise<void>
 }
 

@@ -73,13 +73,17 @@ export interface PermissionList {
   ofUser(userId: string): Promise<readonly string[]>
 }
 
-/** What is stored with us for somebody: the names of groups, whoever put them there, and what was granted directly; sorted. */
+/**
+ * What is stored with us for somebody: the names of groups, whoever put them there, what was granted directly, and login
+ * names; sorted.
+ */
 export interface Holdings {
   readonly groups: readonly string[]
   readonly permissions: readonly string[]
+  readonly loginNames: readonly string[]
 }
 
-/** The holdings of many at once, in two statements. */
+/** The holdings of many at once, in three statements. */
 export interface UserHoldings {
   of(userIds: readonly string[]): Promise<ReadonlyMap<string, Holdings>>
 }
@@ -89,7 +93,7 @@ export interface ExportedHoldings extends Holdings {
   readonly passwordHash: string | null
 }
 
-/** The same for many at once, in three statements. */
+/** The same for many at once, in a statement a table. */
 export interface UserExport {
   of(userIds: readonly string[]): Promise<ReadonlyMap<string, ExportedHoldings>>
 }

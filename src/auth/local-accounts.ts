@@ -14,6 +14,8 @@ export interface LocalAccount {
 export interface LocalAccounts {
   /** @param email canonical, as `canonicalEmail` gives it */
   byEmail(email: string): Promise<LocalAccount | undefined>
+  /** @param name as `loginName` gives it; whoever has it as an e-mail goes before whoever has it as a login name */
+  byLoginName(name: string): Promise<LocalAccount | undefined>
   byId(id: string): Promise<LocalAccount | undefined>
   /** Puts a stronger hash of the same password in the old one's place, unless it was changed meanwhile. */
   replaceHash(id: string, oldHash: string, newHash: string): Promise<void>

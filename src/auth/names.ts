@@ -7,6 +7,18 @@ const permission = new RegExp(permissionPattern)
 export const isPermissionName = (name: string): boolean => name.length <= 255 && permission.test(name)
 
 /**
+ * A login name as it is compared, byte by byte: NFKC, as Django's. `undefined` for what is none: longer than 255 characters,
+ * with space at an end, or with characters that can't be seen.
+ */
+export function loginName(text: string): string | undefined {
+  if (text.length > 2 * 255) return undefined
+  const name = text.normalize('NFKC')
+  const isPlain =
+    name !== '' && name.trim() === name && !/[\p{Cc}\p{Cf}\p{Cs}\p{Default_Ignorable_Code_Point}\ufffd]/u.test(name)
+  return isPlain && [...name].length <= 255 ? name : undefined
+}
+
+/**
  * A group's name as it is compared: NFC. `undefined` for what is none: longer than Django's 150 characters or 255 bytes,
  * with space at an end, or with characters that can't be seen.
  */

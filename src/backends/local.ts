@@ -2,9 +2,10 @@ import type { AuthenticateContext, Identity, Verdict } from '../auth/backend.ts'
 import { defineBackend } from '../auth/define-backend.ts'
 import { canonicalEmail } from '../auth/email.ts'
 import type { LocalAccount } from '../auth/local-accounts.ts'
+import { loginName } from '../auth/names.ts'
 import Type from '../schema/type.ts'
 
-/** The service's own users: their login name is their e-mail, in any spelling that normalises to it. */
+/** The service's own users: they log in by their e-mail, in any spelling that normalises to it, or by a login name. */
 export const localBackend = defineBackend({
   vouches: 'always',
   options: Type.Object(
@@ -30,18 +31,25 @@ export const localBackend = defineBackend({
       return { outcome: 'accepted', identity: identityOf(account) }
     }
 
+    /** An e-mail goes first, with a password or without: nobody's login name stands before somebody else's address. */
+    const find = async (username: string): Promise<LocalAccount | undefined> => {
+      const email = canonicalEmail(username)
+      const account = email === undefined ? undefined : await accounts.byEmail(email)
+      const name = account ? undefined : loginName(username)
+      return name === undefined ? account : accounts.byLoginName(name)
+    }
+
     return {
       takes: ['password'],
+      keepsOwnPasswords: true,
       allowsInactive: allowInactive,
       async authenticate(credentials, context) {
-        const email = credentials.kind === 'password' ? canonicalEmail(credentials.username) : undefined
-        if (credentials.kind !== 'password' || email === undefined) return { outcome: 'unknown' }
-        const account = await accounts.byEmail(email)
+        if (credentials.kind !== 'password') return { outcome: 'unknown' }
+        const account = await find(credentials.username)
         return account ? verify(account, credentials.password, context) : { outcome: 'unknown' }
       },
       async lookUp(username) {
-        const email = canonicalEmail(username)
-        const account = email === undefined ? undefined : await accounts.byEmail(email)
+        const account = await find(username)
         if (!account || account.passwordHash === null) return { outcome: 'unknown' }
         if (!account.isActive && !allowInactive) return { outcome: 'denied', reason: 'disabled' }
         return { outcome: 'accepted', identity: identityOf(account) }

@@ -4,7 +4,8 @@ import { consoleAdministration } from '../administration.ts'
 import type { AttributeValue } from '../auth/backend.ts'
 import { canonicalEmail } from '../auth/email.ts'
 import type { Group } from '../auth/group-store.ts'
-import type { User, UserStore } from '../auth/user-store.ts'
+import { loginName } from '../auth/names.ts'
+import type { User } from '../auth/user-store.ts'
 import type { Config } from '../config/config.ts'
 import type { Store } from '../store/index.ts'
 import { withStore } from './configuration.ts'
@@ -24,12 +25,15 @@ export function withAdministration<Result>(
   })
 }
 
-/** The user of an e-mail or id. @throws {Refused} there is none */
-export async function find(name: string, users: Pick<UserStore, 'byId' | 'byEmail'>): Promise<User> {
-  const email = canonicalEmail(name)
-  const user = email === undefined ? await users.byId(name.toLowerCase()) : await users.byEmail(email)
-  if (!user) throw new Refused(`there is no user ${JSON.stringify(name)}`)
-  return user
+/** The user of an e-mail, id or login name, in this order. @throws {Refused} there is none */
+export async function find(text: string, { users, accounts }: Pick<Store, 'users' | 'accounts'>): Promise<User> {
+  const email = canonicalEmail(text)
+  const user = email === undefined ? await users.byId(text.toLowerCase()) : await users.byEmail(email)
+  const name = user ? undefined : loginName(text)
+  const account = name === undefined ? undefined : await accounts.byLoginName(name)
+  const found = user ?? (account && (await users.byId(account.id)))
+  if (!found) throw new Refused(`there is no user ${JSON.stringify(text)}`)
+  return found
 }
 
 /** The group of a name or id. @throws {Refused} there is none */

@@ -25,7 +25,7 @@ export async function asConsole<Result>(
   const { createAudit } = await import('../audit/audit.ts')
   const audit = createAudit({ store: store.audit, metrics: uncounted, refusalsPerMinute: 1 })
   const user = before ?? (await userNamed(command, store))
-  const [target] = command.args
+  const target = withoutCredentials(command.args[0])
   await audit.record(
     {
       ...{ kind: 'administration', outcome: 'success', actor: 'console', action: pathOf(command).join('.') },
@@ -36,6 +36,9 @@ export async function asConsole<Result>(
   )
   return result
 }
+
+/** A database's URL may hold a password. */
+const withoutCredentials = (text: string | undefined): string | undefined => text?.replace(/:\/\/.*@/s, '://')
 
 /** Its names below the program's. */
 function pathOf(command: Command): string[] {

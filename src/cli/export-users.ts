@@ -18,7 +18,8 @@ export async function exportUsers({ format = 'jsonl', passwordHashes }: Options,
     const own = [...Object.keys(builtInAttributes), ...Object.keys(attributes)]
     const hash = passwordHashes ? ['passwordHash'] : []
     const flags = ['isActive', 'isSuperuser', 'createdAt']
-    const columns = ['email', 'emailVouched', ...own, ...flags, ...hash, 'permissions', 'groups', 'identities']
+    const lists = ['permissions', 'groups', 'identities']
+    const columns = ['email', 'emailVouched', 'loginNames', ...own, ...flags, ...hash, ...lists]
     const text = format === 'csv' ? await csvWriter(columns) : jsonLines
     if (format === 'csv') await print(text([Object.fromEntries(columns.map((name) => [name, name]))]))
     let cursor: string | null = null
@@ -34,10 +35,11 @@ export async function exportUsers({ format = 'jsonl', passwordHashes }: Options,
 async function rowsOf(users: readonly User[], { userExport }: Store, withHash: boolean): Promise<Fields[]> {
   const more = await userExport.of(users.map(({ id }) => id))
   return users.map((user) => {
-    const { groups = [], permissions = [], passwordHash = null } = more.get(user.id) ?? {}
+    const { loginNames = [], groups = [], permissions = [], passwordHash = null } = more.get(user.id) ?? {}
     return {
       email: user.email,
       emailVouched: user.emailVouched,
+      loginNames,
       ...user.ownAttributes,
       isActive: user.isActive,
       isSuperuser: user.ownSuperuser,

@@ -98,7 +98,7 @@ function members(groups: Command, kind: 'add' | 'remove', text: string): void {
       withAdministration(command, async (tools, store) => {
         const group = await findGroup(name, store)
         const ids: string[] = []
-        for (const one of who) ids.push((await find(one, store.users)).id)
+        for (const one of who) ids.push((await find(one, store)).id)
         const { added, removed } = await changeMembers(atConsole, group.id, { [kind]: ids }, tools)
         const counted = kind === 'add' ? added.length : removed.length
         write(options.json ? asLine({ added, removed }) : `${kind === 'add' ? 'added' : 'removed'} ${counted}\n`)

@@ -38,7 +38,7 @@ export async function changeOnObject(
   await withAdministration(command, async (_tools, store) => {
     const who: GrantHolder =
       'user' in holder
-        ? { user: (await find(holder.user, store.users)).id }
+        ? { user: (await find(holder.user, store)).id }
         : { group: (await findGroup(holder.group, store)).name }
     for (const permission of permissions) {
       const grant = { holder: who, permission, object }
@@ -56,7 +56,7 @@ export async function listGrants({ json, ...options }: GrantsOptions, command: C
     if (user !== undefined && group !== undefined) throw new Refused('--user and --group: a grant has one of them')
     const holder: GrantHolder | undefined =
       user !== undefined
-        ? { user: (await find(user, store.users)).id }
+        ? { user: (await find(user, store)).id }
         : group === undefined
           ? undefined
           : { group: (await findGroup(group, store)).name }

@@ -29,14 +29,14 @@ interface ListOptions {
 }
 
 async function list({ user, json }: ListOptions, command: Command): Promise<void> {
-  await withStore(command, async ({ sessions, users }) => {
+  await withStore(command, async ({ sessions, users, accounts }) => {
     const now = Date.now()
     const print = (found: readonly Session[]): void => {
       const live = found.filter((session) => session.idleExpiresAt > now)
       for (const session of live)
         process.stdout.write(json ? `${JSON.stringify(sessionAsJson(session))}\n` : line(session))
     }
-    if (user !== undefined) return print(await sessions.ofUser((await find(user, users)).id))
+    if (user !== undefined) return print(await sessions.ofUser((await find(user, { users, accounts })).id))
     let cursor: string | undefined
     do {
       const page = await sessions.list({ limit: 500, ...(cursor === undefined ? {} : { cursor }) })
@@ -48,9 +48,9 @@ async function list({ user, json }: ListOptions, command: Command): Promise<void
 
 async function revoke(id: string | undefined, user: string | undefined, command: Command): Promise<void> {
   if ((id === undefined) === (user === undefined)) throw new Refused('name one session, or a user with --user')
-  await withStore(command, async ({ sessions, users }) => {
+  await withStore(command, async ({ sessions, users, accounts }) => {
     if (user !== undefined) {
-      const { id, email } = await find(user, users)
+      const { id, email } = await find(user, { users, accounts })
       const { length } = await sessions.ofUser(id)
       await users.logOut(id, Date.now())
       process.stdout.write(`ended ${length} sessions of ${email}, and all access tokens\n`)

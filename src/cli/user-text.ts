@@ -1,3 +1,4 @@
+import type { Holdings } from '../auth/group-store.ts'
 import type { StoredPermissions, User } from '../auth/user-store.ts'
 
 /** One user on one line, for lists. */
@@ -11,10 +12,15 @@ export function userLine(user: User): string {
 }
 
 /** One user on several lines, to be read. */
-export function describeUser(user: User, { grants, groups }: StoredPermissions): string {
+export function describeUser(
+  user: User,
+  { grants, groups }: StoredPermissions,
+  { loginNames }: Pick<Holdings, 'loginNames'>
+): string {
   const rows = [
     ['id', user.id],
     ['email', `${user.email}${user.emailVouched ? ' (vouched for)' : ''}`],
+    ...loginNames.map((name) => ['login name', name]),
     ...Object.entries(user.attributes).map(([name, value]) => [name, String(value)]),
     ['active', user.isActive ? 'yes' : 'no'],
     ['superuser', user.isSuperuser ? 'yes' : 'no'],
@@ -29,12 +35,13 @@ export function describeUser(user: User, { grants, groups }: StoredPermissions):
   return rows.map(([name = '', value = '']) => `${name.padEnd(16)}${value}\n`).join('')
 }
 
-/** A user as the API shows one; the names of permissions and groups where they are given. */
-export function userAsJson(user: User, stored?: StoredPermissions): object {
+/** A user as the API shows one; the names of permissions and groups, and login names, where they are given. */
+export function userAsJson(user: User, stored?: StoredPermissions, held?: Pick<Holdings, 'loginNames'>): object {
   const { firstName, lastName, displayName, initials, employeeNumber, ...attributes } = user.attributes
   return {
     id: user.id,
     email: user.email,
+    ...(held ? { loginNames: held.loginNames } : {}),
     firstName: firstName ?? null,
     lastName: lastName ?? null,
     displayName: displayName ?? null,

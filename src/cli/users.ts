@@ -4,6 +4,7 @@ import { createGroup } from '../admin/groups.ts'
 import { linkIdentity, unlinkIdentity } from '../admin/identities.ts'
 import type { AdminTools } from '../admin/tools.ts'
 import { changePermissions, createUser, deleteUser, patchUser, setPassword } from '../admin/users.ts'
+import type { Holdings } from '../auth/group-store.ts'
 import { type User, userOrders } from '../auth/user-store.ts'
 import type { Store } from '../store/index.ts'
 import { asLine, attributesOf, collect, find, withAdministration, write } from './administration.ts'
@@ -26,11 +27,13 @@ interface CreateOptions extends Json {
   readonly permission: readonly string[]
   readonly group: readonly string[]
   readonly attribute: readonly string[]
+  readonly loginName: readonly string[]
 }
 
 const json = ['--json', 'print JSON'] as const
 const attribute = ['--attribute <name=value>', 'a field of the user (again and again)', collect, []] as const
 const onObject = ['--object <type:id>', 'on this object alone'] as const
+const loginName = ['--login-name <name>', 'a login name beside the e-mail (again and again)', collect, []] as const
 const passwordStdin = ['--password-stdin', 'read the password from standard input'] as const
 
 /** `latchkey users …`: the people in the database. */
@@ -51,6 +54,7 @@ function addCreation(users: Command): void {
     .option('--superuser', 'holds every permission')
     .option('--permission <name>', 'grant a permission (again and again)', collect, [])
     .option('--group <name>', 'put into a group, which is made where it is missing (again and again)', collect, [])
+    .option(...loginName)
     .option(...attribute)
     .option(...json)
     .action((email: string, options: CreateOptions, command: Command) => create(email, options, command))
@@ -83,13 +87,14 @@ function addReading(users: Command): void {
     .action((options: ListOptions, command: Command) => list(options, command))
   users
     .command('show <user>')
-    .description('show a user, by e-mail or id')
+    .description('show a user, by e-mail, id or login name')
     .option(...json)
     .action((name: string, options: Json, command: Command) =>
       withAdministration(command, async (_tools, store) => {
-        const user = await find(name, store.users)
+        const user = await find(name, store)
         const stored = await store.users.storedPermissions(user.id)
-        write(options.json ? asLine(userAsJson(user, stored)) : describeUser(user, stored))
+        const held = await heldBy(user, store)
+        write(options.json ? asLine(userAsJson(user, stored, held)) : describeUser(user, stored, held))
       })
     )
 }
@@ -97,14 +102,19 @@ function addReading(users: Command): void {
 function addChanges(users: Command): void {
   users
     .command('change <user>')
-    .description('change the e-mail and fields of a user; an empty value takes a field away')
+    .description(
+      'change the e-mail, login names and fields of a user; an empty value takes a field away, or all login names'
+    )
     .option('--email <email>', 'the new e-mail, which ends all sessions')
+    .option(...loginName)
     .option(...attribute)
     .option(...json)
-    .action((name: string, { email, attribute: pairs, ...rest }: ChangeOptions, command: Command) =>
+    .action((name: string, { email, attribute: pairs, loginName: names, ...rest }: ChangeOptions, command: Command) =>
       change(name, rest, command, 'changed', (user, tools) => {
         const attributes = attributesOf(pairs)
-        return patchUser(atConsole, user.id, { attributes, ...(email === undefined ? {} : { email }) }, tools)
+        const loginNames = names.length === 0 ? {} : { loginNames: names.filter((one) => one !== '') }
+        const patch = { attributes, ...loginNames, ...(email === undefined ? {} : { email }) }
+        return patchUser(atConsole, user.id, patch, tools)
       })
     )
   users
@@ -215,6 +225,7 @@ function addFiles(users: Command): void {
 interface ChangeOptions extends Json {
   readonly email?: string
   readonly attribute: readonly string[]
+  readonly loginName: readonly string[]
 }
 
 interface PasswordOptions extends Json {
@@ -245,6 +256,7 @@ async function create(email: string, options: CreateOptions, command: Command): 
       atConsole,
       {
         ...{ email, attributes, permissions: options.permission, groups: options.group },
+        loginNames: options.loginName,
         isSuperuser: options.superuser === true,
         ...(password === undefined ? {} : { password })
       },
@@ -268,14 +280,18 @@ async function change(
   work: (user: User, tools: AdminTools) => Promise<User>
 ): Promise<void> {
   await withAdministration(command, async (tools, store) => {
-    const user = await work(await find(name, store.users), tools)
+    const user = await work(await find(name, store), tools)
     if (options.json) await show(user, options, done, store)
     else write(`${done} ${user.email}\n`)
   })
 }
 
 /** One user, after something was done. */
-export async function show(user: User, options: Json, done: string, { users }: Store): Promise<void> {
-  const stored = options.json ? await users.storedPermissions(user.id) : undefined
-  write(stored ? asLine(userAsJson(user, stored)) : `${done} ${userLine(user)}\n`)
+export async function show(user: User, options: Json, done: string, store: Store): Promise<void> {
+  const stored = options.json ? await store.users.storedPermissions(user.id) : undefined
+  write(stored ? asLine(userAsJson(user, stored, await heldBy(user, store))) : `${done} ${userLine(user)}\n`)
+}
+
+async function heldBy({ id }: User, { holdings }: Store): Promise<Pick<Holdings, 'loginNames'>> {
+  return (await holdings.of([id])).get(id) ?? { loginNames: [] }
 }

@@ -6,7 +6,7 @@ const { and, eq, sql } = orm
 
 /** The service's own accounts: the users' table as the backend `local` sees it. */
 export const createLocalAccounts = (db: Database): LocalAccounts => {
-  const { users } = db.tables
+  const { users, loginNames } = db.tables
   const { id, email, isActive, passwordHash, ownAttributes } = users
   const accounts = () => db.queries.select({ id, email, isActive, passwordHash, attributes: ownAttributes }).from(users)
   const byId = accounts()
@@ -14,6 +14,12 @@ export const createLocalAccounts = (db: Database): LocalAccounts => {
     .prepare()
   const byEmail = accounts()
     .where(eq(email, sql.placeholder('email')))
+    .prepare()
+  const byLoginName = db.queries
+    .select({ account: { id, email, isActive, passwordHash, attributes: ownAttributes }, name: loginNames.name })
+    .from(loginNames)
+    .innerJoin(users, eq(id, loginNames.userId))
+    .where(eq(loginNames.name, sql.placeholder('name')))
     .prepare()
   return {
     async byId(wanted): Promise<LocalAccount | undefined> {
@@ -23,6 +29,10 @@ export const createLocalAccounts = (db: Database): LocalAccounts => {
     async byEmail(wanted): Promise<LocalAccount | undefined> {
       const [account] = await byEmail.execute({ email: wanted })
       return account?.email === wanted ? account : undefined
+    },
+    async byLoginName(wanted): Promise<LocalAccount | undefined> {
+      const [found] = await byLoginName.execute({ name: wanted })
+      return found?.name === wanted ? found.account : undefined
     },
     async replaceHash(wanted, oldHash, newHash) {
       await db.queries

@@ -4,12 +4,16 @@ import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { insertMany } from './insert-many.ts'
 import type { Queries } from './kit.ts'
+import type { Told } from './outbox.ts'
 
 const { and, eq, inArray } = orm
 
-/** Many users at once within a transaction: a statement a table, whatever their number. */
-export const administeredImports = (db: Database, queries: Queries): AdministeredImports => {
-  const { users, identities, permissions, userPermissions, groups, userGroups } = db.tables
+/** SQLite takes 32,766 values in one statement, MySQL 65,535. */
+const rowsAtOnce = 2000
+
+/** Many users at once within a transaction: a statement a table, or few. */
+export const administeredImports = (db: Database, queries: Queries, told: Told): AdministeredImports => {
+  const { users, loginNames, identities, permissions, userPermissions, groups, userGroups } = db.tables
 
   const groupIds = async (names: readonly string[], at: number): Promise<Map<string, string>> => {
     if (names.length === 0) return new Map()
@@ -24,6 +28,7 @@ export const administeredImports = (db: Database, queries: Queries): Administere
 
   return {
     async takenEmails(emails) {
+      if (emails.length === 0) return []
       const found = await queries
         .select({ email: users.email })
         .from(users)
@@ -44,13 +49,26 @@ export const administeredImports = (db: Database, queries: Queries): Administere
       }
       return found
     },
+    async takenLoginNames(names) {
+      if (names.length === 0) return []
+      const found = await queries
+        .select({ name: loginNames.name })
+        .from(loginNames)
+        .where(inArray(loginNames.name, [...names]))
+      return found.map(({ name }) => name)
+    },
     async create(imported, at) {
       const people = imported.map((user) => ({ id: uuidv7(), user }))
-      await insertMany(
-        queries,
-        users,
-        people.map(({ id, user }) => rowOf(id, user, at))
+      await inPortions(people, (some) =>
+        insertMany(
+          queries,
+          users,
+          some.map(({ id, user }) => rowOf(id, user, at))
+        )
       )
+      for (const { id, user } of people) told.created({ id, email: user.email }, null)
+      const named = people.flatMap(({ id: userId, user }) => user.loginNames.map((name) => ({ name, userId })))
+      await inPortions(named, (some) => insertMany(queries, loginNames, some))
       const linked = people.flatMap(({ id: userId, user }) =>
         user.identities.map(({ attributes, ...identity }) => ({
           ...identity,
@@ -58,31 +76,36 @@ export const administeredImports = (db: Database, queries: Queries): Administere
           attributes: { ...attributes }
         }))
       )
-      await insertMany(queries, identities, linked)
+      await inPortions(linked, (some) => insertMany(queries, identities, some))
       const granted = people.flatMap(({ id: userId, user }) =>
         user.permissions.map((permission) => ({ userId, permission }))
       )
       const names = [...new Set(granted.map(({ permission }) => permission))]
       const unknown = names.map((name) => ({ name, description: '', declared: false, origin: 'grant' as const }))
-      if (names.length > 0) await db.insertMissing(queries, permissions, unknown)
-      await insertMany(queries, userPermissions, granted)
+      await inPortions(unknown, (some) => db.insertMissing(queries, permissions, some))
+      await inPortions(granted, (some) => insertMany(queries, userPermissions, some))
       const ids = await groupIds([...new Set(imported.flatMap((user) => user.groups))], at)
       const members = people.flatMap(({ id: userId, user }) =>
         user.groups.map((name) => ({ userId, groupId: ids.get(name) ?? '', origin: 'local' }))
       )
-      await insertMany(queries, userGroups, members)
+      await inPortions(members, (some) => insertMany(queries, userGroups, some))
     }
   }
 }
 
-const rowOf = (id: string, { permissions, groups, identities, ...user }: ImportedUser, at: number) => ({
+const inPortions = async <Row>(rows: Row[], write: (some: Row[]) => PromiseLike<unknown>): Promise<void> => {
+  for (let at = 0; at < rows.length; at += rowsAtOnce) await write(rows.slice(at, at + rowsAtOnce))
+}
+
+const rowOf = (id: string, { permissions, groups, identities, loginNames, ...user }: ImportedUser, at: number) => ({
   ...user,
   id,
   attributes: { ...user.attributes },
   ownAttributes: { ...user.ownAttributes },
   tokensValidFrom: 0,
+  sparedSession: null,
   version: 0,
-  lastLoginAt: null,
+  lastLoginAt: user.lastLoginAt ?? null,
   createdAt: user.createdAt ?? at,
   updatedAt: at
 })

@@ -6,14 +6,19 @@ const { and, asc, eq, inArray } = orm
 
 /** What a page of users has beside the users themselves, as an import takes it. */
 export const createUserExport = (db: Database): UserExport => {
-  const { users, groups, userGroups, userPermissions } = db.tables
+  const { users, loginNames, groups, userGroups, userPermissions } = db.tables
   const { queries } = db
   return {
     async of(userIds) {
       if (userIds.length === 0) return new Map()
       const ids = [...userIds]
-      const [hashes, joined, granted] = await Promise.all([
+      const [hashes, named, joined, granted] = await Promise.all([
         queries.select({ id: users.id, passwordHash: users.passwordHash }).from(users).where(inArray(users.id, ids)),
+        queries
+          .select({ id: loginNames.userId, name: loginNames.name })
+          .from(loginNames)
+          .where(inArray(loginNames.userId, ids))
+          .orderBy(asc(loginNames.name)),
         queries
           .select({ id: userGroups.userId, name: groups.name })
           .from(userGroups)
@@ -32,6 +37,7 @@ export const createUserExport = (db: Database): UserExport => {
           { passwordHash, groups: [] as string[], permissions: [] as string[] }
         ])
       )
+      for (const { id, name } of named) found.get(id)?.loginNames.push(name)
       for (const { id, name } of joined) found.get(id)?.groups.push(name)
       for (const { id, name } of granted) found.get(id)?.permissions.push(name)
       return found

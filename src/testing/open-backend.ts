@@ -39,7 +39,12 @@ export async function openBackend(
   const passwords = await openPasswords()
   return contained.open(id, ownOptions(contained, Object(value)), {
     log: silent,
-    accounts: { byEmail: async () => undefined, byId: async () => undefined, replaceHash: async () => {} },
+    accounts: {
+      byEmail: async () => undefined,
+      byId: async () => undefined,
+      byLoginName: async () => undefined,
+      replaceHash: async () => {}
+    },
     hashPassword: passwords.hash,
     needsRehash: passwords.needsRehash,
     baseFolder,

@@ -22,7 +22,12 @@ const log = { debug() {}, info() {}, warn() {}, error() {} }
 function open(t: Test, definition: BackendDefinition, options: unknown, tools: Partial<BackendTools> = {}): Backend {
   const backend = definition.open('tested', options, {
     log,
-    accounts: { byEmail: async () => undefined, byId: async () => undefined, replaceHash: async () => {} },
+    accounts: {
+      byEmail: async () => undefined,
+      byId: async () => undefined,
+      byLoginName: async () => undefined,
+      replaceHash: async () => {}
+    },
     hashPassword: passwords.hash,
     needsRehash: passwords.needsRehash,
     baseFolder: '/',

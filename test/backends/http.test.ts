@@ -30,7 +30,12 @@ type Opened = Backend & Required<Pick<Backend, 'identity' | 'permissions' | 'pro
 function open(t: Test, options: Options, tools: Partial<BackendTools> = {}): Opened {
   const backend = httpBackend.open('accounts', options, {
     log,
-    accounts: { byEmail: async () => undefined, byId: async () => undefined, replaceHash: async () => {} },
+    accounts: {
+      byEmail: async () => undefined,
+      byId: async () => undefined,
+      byLoginName: async () => undefined,
+      replaceHash: async () => {}
+    },
     hashPassword: async () => '',
     needsRehash: () => false,
     baseFolder: '/',

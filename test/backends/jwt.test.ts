@@ -24,7 +24,12 @@ function open(t: Test, options: Partial<JwtOptions> & { issuer: string }, tools:
     { audiences: [clientAtIssuer], ...options },
     {
       log: { debug() {}, info() {}, warn() {}, error() {} },
-      accounts: { byEmail: async () => undefined, byId: async () => undefined, replaceHash: async () => {} },
+      accounts: {
+        byEmail: async () => undefined,
+        byId: async () => undefined,
+        byLoginName: async () => undefined,
+        replaceHash: async () => {}
+      },
       hashPassword: async () => '',
       needsRehash: () => false,
       baseFolder: '/',

@@ -36,7 +36,12 @@ const context = (more: Partial<AuthenticateContext> = {}, ms = 10_000): Authenti
 }
 
 function open(t: Test, options: SqlOptions, tools: Partial<BackendTools> = {}): Backend {
-  const accounts = { byEmail: async () => undefined, byId: async () => undefined, replaceHash: async () => {} }
+  const accounts = {
+    byEmail: async () => undefined,
+    byId: async () => undefined,
+    byLoginName: async () => undefined,
+    replaceHash: async () => {}
+  }
   const { hash: hashPassword, needsRehash } = passwords
   const own = { log, accounts, hashPassword, needsRehash, baseFolder: '/', userFields: ['badgeNumber'] }
   const backend = sqlBackend.open('old', options, { ...own, ...tools })

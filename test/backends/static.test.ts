@@ -20,7 +20,12 @@ function open(
   users: Users,
   tools: Partial<BackendTools> = {}
 ): Backend & Required<Pick<Backend, 'identity' | 'permissions'>> {
-  const accounts = { byEmail: async () => undefined, byId: async () => undefined, replaceHash: async () => {} }
+  const accounts = {
+    byEmail: async () => undefined,
+    byId: async () => undefined,
+    byLoginName: async () => undefined,
+    replaceHash: async () => {}
+  }
   const { hash: hashPassword, needsRehash } = passwords
   const backend = staticBackend.open(
     's',

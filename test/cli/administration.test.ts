@@ -29,7 +29,7 @@ t.test('users, groups and permissions at the command line', async (t) => {
     'nobody can be asked: use --attribute department=…'
   )
   const given = ['--email', 'Root@example.com', '--attribute', 'department=R&D', '--password-stdin']
-  t.match(await json(['users', 'create-superuser', ...given], 'correct horse\n'), {
+  t.match(await json(['users', 'create-superuser', ...given], 'correct horse battery\n'), {
     ...{ email: 'root@example.com', isSuperuser: true, hasPassword: true, attributes: { department: 'R&D' } }
   })
   await refused(['users', 'create', 'ann@example.com'], 'department: every user must have it')
@@ -50,6 +50,11 @@ t.test('users, groups and permissions at the command line', async (t) => {
     await json(['users', 'change', 'ann@example.com', '--email', 'anna@example.com', '--attribute', 'firstName=']),
     { email: 'anna@example.com', firstName: null }
   )
+
+  const named = ['users', 'change', ann.id, '--login-name', 'anna', '--login-name', 'a.n']
+  t.match(await json(named), { loginNames: ['a.n', 'anna'] })
+  t.match((await run(['users', 'show', 'anna'])).stdout, 'login name      a.n\nlogin name      anna\n')
+  t.match(await json(['users', 'change', 'anna', '--login-name', '']), { loginNames: [] })
 
   t.match(await json(['groups', 'create', 'editors', '--permission', 'blog.view_post']), {
     name: 'editors',
@@ -104,7 +109,9 @@ t.test('users, groups and permissions at the command line', async (t) => {
     identities: [{ backend: 'local', subject: 'x', username: 'y' }]
   })
   t.match(await json(['users', 'unlink', ann.id, 'local', 'x']), { identities: [] })
-  t.match(await json(['users', 'set-password', ann.id, '--password-stdin'], 'one\n'), { hasPassword: true })
+  t.match(await json(['users', 'set-password', ann.id, '--password-stdin'], 'one long password\n'), {
+    hasPassword: true
+  })
   t.match(await json(['users', 'set-password', ann.id, '--unset']), { hasPassword: false })
   t.equal((await run(['users', 'delete', ann.id])).stdout, 'deleted anna@example.com\n')
   t.same(await listed('--inactive'), [])
@@ -139,9 +146,10 @@ t.test('what is exported can be imported: all of it, in either format', async (t
       '--password-stdin'
     ],
     from,
-    { input: 'one' }
+    { input: 'one long password' }
   )
   await command(t, ['users', 'create', 'bob@example.com', '--attribute', 'department=x', '--superuser'], from)
+  await command(t, ['users', 'change', 'bob@example.com', '--login-name', 'bob', '--login-name', 'b;b'], from)
   await command(t, ['users', 'link', 'bob@example.com', 'local', 'somebody', '--username', 'b'], from)
   await command(t, ['users', 'create', 'eve@example.com', '--attribute', 'department=x'], from)
   await command(t, ['users', 'deactivate', 'eve@example.com'], from)

@@ -8,7 +8,7 @@ const password = 'correct horse battery'
 const yamlOf = (more = '') => `
 publicClient: true
 login: { failureFloor: 1ms }
-limits: { ip: false }
+limits: { ip: false, account: false }
 ${more}
 backends:
   - { id: fixed, type: static, users: [{ username: bob, email: bob@example.com, password: "a password of bob's own", firstName: Bob, permissions: [blog.add_post] }],
@@ -62,7 +62,7 @@ async function users(t: Test, world: World): Promise<void> {
     ...{ email: 'ann.example@example.com', firstName: 'Ann', lastName: 'Example', displayName: 'Ann Example' },
     ...{ initials: 'AE', employeeNumber: '7', isActive: true, isSuperuser: false, hasPassword: true },
     ...{ groups: ['editors'], permissions: ['blog.add_post'], identities: [], lastLoginAt: null },
-    attributes: { department: 'Press', level: 3 }
+    ...{ loginNames: [], attributes: { department: 'Press', level: 3 } }
   })
   t.equal(made.headers.location, `http://localhost:8000/admin/users/${id}`)
   const url = `/admin/users/${id}`
@@ -159,13 +159,56 @@ async function users(t: Test, world: World): Promise<void> {
   t.equal((await ask('DELETE', `/admin/users/${world.root}`)).status, 409, 'the last one stays')
 }
 
+/** What must be so on either dialect. */
+async function loginNames(t: Test, world: World): Promise<void> {
+  const { ask } = world
+  const make = async (email: string, more: object = {}) => {
+    const { body } = await ask('POST', '/admin/users', { email, password, ...more })
+    return body.id as string
+  }
+  const eve = await make('eve@example.com', { loginNames: ['ｅve', 'Old@Example.com', 'eve'] })
+  const url = `/admin/users/${eve}`
+  t.same((await ask('GET', url)).body.loginNames, ['Old@Example.com', 'eve'], 'after NFKC')
+  const subject = async (username: string) =>
+    claimsOf(await world.accessToken(username, password).catch(() => 'e30.e30.')).sub
+  for (const name of ['eve', 'ｅｖｅ', 'Old@Example.com', 'EVE@example.com']) t.equal(await subject(name), eve, name)
+  for (const name of ['EVE', ' eve', 'old@example.com', 'ev']) t.equal(await subject(name), undefined, name)
+
+  const old = await make('old@example.com')
+  t.equal(await subject('Old@Example.com'), old, 'whoever has it as an e-mail goes before whoever has it as a name')
+  t.equal((await ask('DELETE', `/admin/users/${old}/password`)).status, 204)
+  t.equal(await subject('Old@Example.com'), undefined, 'also without a password')
+
+  const ann = await make('ann.other@example.com')
+  const other = `/admin/users/${ann}`
+  for (const taken of ['eve', 'EVE@Example.com', 'ｅｖｅ@example.com']) {
+    const refused = await ask('PATCH', other, { loginNames: [taken] })
+    t.match([refused.status, refused.body.detail], [409, /login name/], taken)
+  }
+  const twice = await ask('POST', '/admin/users', { email: 'new@example.com', loginNames: ['eve'] })
+  t.match([twice.status, twice.body.detail], [409, /login name/])
+  for (const none of [' x', 'a\u200bb', 'x'.repeat(256)])
+    t.equal((await ask('PATCH', other, { loginNames: [none] })).status, 400, JSON.stringify(none))
+  t.equal((await ask('PATCH', other, { loginNames: ['Eve', 'ann.other@example.com'] })).status, 200, 'case tells')
+  t.equal(await subject('Eve'), ann)
+  t.same((await ask('PATCH', url, { loginNames: ['evelyn'] })).body.loginNames, ['evelyn'])
+  t.equal(await subject('eve'), undefined)
+  t.equal((await ask('PATCH', other, { loginNames: ['eve'] })).status, 200, 'free again')
+  t.equal((await ask('DELETE', url)).status, 204)
+  t.equal((await ask('PATCH', other, { loginNames: ['evelyn'] })).status, 200, 'free with its user')
+  for (const id of [ann, old]) await ask('DELETE', `/admin/users/${id}`)
+}
+
 t.test('users, on SQLite', async (t) => users(t, await open(t)))
+t.test('login names, on SQLite', async (t) => loginNames(t, await open(t)))
 
 t.test('users, on MariaDB', { skip: needs('mariadbd', 'mariadb-install-db', 'mariadb') }, async (t) => {
   const server = await startMariadb()
   t.teardown(() => server.stop())
   const url = await server.database('administration')
-  await users(t, await open(t, `secret: a secret of at least thirty-two bytes\ndatabase: { url: "${url}" }`))
+  const world = await open(t, `secret: a secret of at least thirty-two bytes\ndatabase: { url: "${url}" }`)
+  await loginNames(t, world)
+  await users(t, world)
 })
 
 t.test('every mistake in a body is named, and nothing is done', async (t) => {

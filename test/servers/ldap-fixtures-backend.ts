@@ -37,7 +37,12 @@ export const openLdapBackend = (
   const tools = {
     log,
     baseFolder: '/',
-    accounts: { byEmail: async () => undefined, byId: async () => undefined, replaceHash: async () => {} },
+    accounts: {
+      byEmail: async () => undefined,
+      byId: async () => undefined,
+      byLoginName: async () => undefined,
+      replaceHash: async () => {}
+    },
     hashPassword: async () => '',
     needsRehash: () => false
   }

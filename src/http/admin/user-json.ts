@@ -10,9 +10,9 @@ import type { UserJson } from '../schemas/admin/users.ts'
 export async function usersAsJson(users: readonly User[], { administration, login }: AppParts): Promise<UserJson[]> {
   const holdings = await administration.holdings.of(users.map(({ id }) => id))
   return users.map((user) => {
-    const { groups = [], permissions = [] } = holdings.get(user.id) ?? {}
+    const { groups = [], permissions = [], loginNames = [] } = holdings.get(user.id) ?? {}
     return {
-      ...{ id: user.id, email: user.email },
+      ...{ id: user.id, email: user.email, loginNames: [...loginNames] },
       ...names(user.attributes),
       ...{ isActive: user.isActive, isSuperuser: isSuperuser(login.chain, user), hasPassword: user.hasPassword },
       ...{ groups: [...groups], permissions: [...permissions] },

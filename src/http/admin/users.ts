@@ -119,8 +119,8 @@ function changeRoutes(admin: App, parts: AppParts): void {
       }
     },
     async (request, reply) => {
-      const { email, password, isActive, isSuperuser, groups, permissions, ...fields } = request.body
-      const given = { password, isActive, isSuperuser, groups, permissions }
+      const { email, password, isActive, isSuperuser, groups, permissions, loginNames, ...fields } = request.body
+      const given = { password, isActive, isSuperuser, groups, permissions, loginNames }
       const draft = { email, ...withoutMissing(given), attributes: fieldsOf(fields) }
       const user = await createUser(callerOf(request).actor, draft, parts.admin)
       reply.code(201).header('location', `${parts.tokens.issuer}/admin/users/${user.id}`)
@@ -145,8 +145,8 @@ function changeRoutes(admin: App, parts: AppParts): void {
       }
     },
     async (request, reply) => {
-      const { email, isActive, isSuperuser, groups, permissions, ...fields } = request.body
-      const given = { email, isActive, isSuperuser, groups, permissions }
+      const { email, isActive, isSuperuser, groups, permissions, loginNames, ...fields } = request.body
+      const given = { email, isActive, isSuperuser, groups, permissions, loginNames }
       const attributes = fieldsOf(fields)
       const patch = { ...withoutMissing(given), ...(Object.keys(attributes).length > 0 && { attributes }) }
       const options = await condition(request, request.params.id, parts)

@@ -20,6 +20,7 @@ const attributes = (description: string) =>
 const userExample = {
   id: '019a9c5e-6f00-7d11-8f0a-2b6f1d0c9a77',
   email: 'alice@example.com',
+  loginNames: ['alice'],
   firstName: 'Alice',
   lastName: 'Example',
   displayName: 'Alice Example',
@@ -49,6 +50,7 @@ export const User = Type.Object(
   {
     id: Type.String({ description: 'UUID; the claim `sub`' }),
     email: Type.String(),
+    loginNames: Type.Array(Type.String(), { description: 'What opens the local account beside the e-mail' }),
     firstName: TextOrNull,
     lastName: TextOrNull,
     displayName: TextOrNull,
@@ -87,7 +89,8 @@ const rights = {
   isActive: Type.Optional(Type.Boolean()),
   isSuperuser: Type.Optional(Type.Boolean({ description: 'Only superusers change it' })),
   groups: Type.Optional(names('Exactly these, by name; those that a backend mirrors stay')),
-  permissions: Type.Optional(names('Exactly these, granted directly'))
+  permissions: Type.Optional(names('Exactly these, granted directly')),
+  loginNames: Type.Optional(names('Exactly these, beside the e-mail', 100))
 }
 
 const email = Type.String({ minLength: 1, maxLength: 320 })
