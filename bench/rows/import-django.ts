@@ -68,7 +68,7 @@ function makeProject(file: string, users: number): void {
     with recursive n(n) as (select 1 union all select n + 1 from n where n < 50) insert into auth_group select n, 'group ' || n from n;
     insert into auth_group_permissions (group_id, permission_id) select g.id, p.id from auth_group g, auth_permission p where p.id % 10 = g.id % 10;
     with recursive n(n) as (select 1 union all select n + 1 from n where n < ${users})
-      insert into auth_user select n, 'pbkdf2_sha256$600000$' || hex(randomblob(8)) || '$' || hex(randomblob(22)) || '=',
+      insert into auth_user select n, 'pbkdf2_sha256$600000$' || hex(randomblob(8)) || '$' || '${'A'.repeat(43)}=',
         '2024-05-06 07:08:09.123456', 0, 'user' || n, 'Example', 'User' || n || '@Example.com', 0, 1, '2019-03-04 05:06:07', 'User' from n;
     insert into auth_user_groups (user_id, group_id) select id, 1 + id % 50 from auth_user;
     insert into auth_user_user_permissions (user_id, permission_id) select id, 1 + id % 100 from auth_user;`)

@@ -13,9 +13,10 @@ import { needs } from '../servers/needs.ts'
 const password = 'correct horse battery'
 const hashers = ['pbkdf2_sha256', 'pbkdf2_sha1', 'argon2', 'bcrypt_sha256', 'bcrypt', 'sha1', 'md5']
 const base = `publicClient: true
-login: { failureFloor: 1ms }
+login: { failureFloor: 1ms, timeout: 60s }
+passwords: { queueTimeout: 50s }
 limits: { ip: false, account: false }
-backends: [{ id: local, type: local }]
+backends: [{ id: local, type: local, timeout: 50s }]
 users: { attributes: { department: { type: string, maxLength: 10 }, born: { type: date }, member: { type: boolean } } }
 permissions: { declare: { blog.own: Ours } }
 `
