@@ -158,6 +158,7 @@ function unwritten(store: UserStore): UserStore {
       identities: identity === undefined ? [] : [identity],
       createdAt: at,
       tokensValidFrom: 0,
+      sparedSession: null,
       version: 0,
       updatedAt: at
     }),

@@ -41,6 +41,7 @@ export const localBackend = defineBackend({
 
     return {
       takes: ['password'],
+      keepsOwnPasswords: true,
       allowsInactive: allowInactive,
       async authenticate(credentials, context) {
         if (credentials.kind !== 'password') return { outcome: 'unknown' }

@@ -15,6 +15,7 @@ import { addPermissions } from './permissions.ts'
 import { Refused } from './refused.ts'
 import { addSessions } from './sessions.ts'
 import { addUsers } from './users.ts'
+import { addWebhooks } from './webhooks.ts'
 
 /** The exit codes of every command. */
 export const exitCodes = { done: 0, refused: 1, usage: 2 } as const
@@ -73,6 +74,7 @@ function addCommands(program: Command): void {
   addClients(program)
   addKeys(program)
   addSessions(program)
+  addWebhooks(program)
   addAudit(program)
   addLdap(program)
   addImport(program)

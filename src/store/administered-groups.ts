@@ -4,11 +4,12 @@ import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { withPermissions } from './groups.ts'
 import type { Queries } from './kit.ts'
+import type { Told } from './outbox.ts'
 
 const { and, eq, inArray, sql } = orm
 
 /** The groups within a transaction. */
-export const administeredGroups = (db: Database, queries: Queries): AdministeredGroups => {
+export const administeredGroups = (db: Database, queries: Queries, told: Told): AdministeredGroups => {
   const { users, groups, groupPermissions, permissions, userGroups } = db.tables
   const changed = async (groupId: string, change: { name?: string }, at: number): Promise<void> => {
     const counted = { ...change, updatedAt: at, version: sql`${groups.version} + 1` }
@@ -20,6 +21,7 @@ export const administeredGroups = (db: Database, queries: Queries): Administered
       .update(users)
       .set(counted)
       .where(inArray(users.id, [...userIds]))
+    for (const userId of userIds) told.changed(userId, ['groups'])
   }
   const localOf = (groupId: string, userIds: readonly string[]) =>
     and(eq(userGroups.groupId, groupId), eq(userGroups.origin, 'local'), inArray(userGroups.userId, [...userIds]))

@@ -3,6 +3,7 @@ import type { AdministeredImports, ImportedUser } from '../auth/administration-s
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import type { Queries } from './kit.ts'
+import type { Told } from './outbox.ts'
 
 const { and, eq, inArray, or } = orm
 
@@ -10,7 +11,7 @@ const { and, eq, inArray, or } = orm
 const rowsAtOnce = 2000
 
 /** Many users at once within a transaction: a statement a table, or few. */
-export const administeredImports = (db: Database, queries: Queries): AdministeredImports => {
+export const administeredImports = (db: Database, queries: Queries, told: Told): AdministeredImports => {
   const { users, loginNames, identities, permissions, userPermissions, groups, userGroups } = db.tables
 
   const groupIds = async (names: readonly string[], at: number): Promise<Map<string, string>> => {
@@ -58,6 +59,7 @@ export const administeredImports = (db: Database, queries: Queries): Administere
     async create(imported, at) {
       const people = imported.map((user) => ({ id: uuidv7(), user }))
       await inPortions(people, (some) => queries.insert(users).values(some.map(({ id, user }) => rowOf(id, user, at))))
+      for (const { id, user } of people) told.created({ id, email: user.email }, null)
       const named = people.flatMap(({ id: userId, user }) => user.loginNames.map((name) => ({ name, userId })))
       await inPortions(named, (some) => queries.insert(loginNames).values(some))
       const linked = people.flatMap(({ id: userId, user }) =>
@@ -94,6 +96,7 @@ const rowOf = (id: string, { permissions, groups, identities, loginNames, ...use
   attributes: { ...user.attributes },
   ownAttributes: { ...user.ownAttributes },
   tokensValidFrom: 0,
+  sparedSession: null,
   version: 0,
   lastLoginAt: user.lastLoginAt ?? null,
   createdAt: user.createdAt ?? at,

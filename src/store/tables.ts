@@ -1,7 +1,9 @@
 import type { AuditDetails, AuditEvent } from '../auth/audit.ts'
 import type { AttributeValue } from '../auth/backend.ts'
+import type { EventType } from '../auth/events.ts'
 import type { PermissionOrigin } from '../auth/group-store.ts'
 import type { Algorithm, StoredKey } from '../tokens/key-store.ts'
+import type { DeliveryState } from '../webhooks/delivery-store.ts'
 import type { Kit } from './kit.ts'
 
 type StoredAttributes = Record<string, AttributeValue>
@@ -24,6 +26,8 @@ export const createTables = (kit: Kit) => {
       lastLoginAt: kit.integer('last_login_at'),
       /** Tokens issued before are dead: the password was changed, or the user was logged out everywhere. Whole seconds. */
       tokensValidFrom: kit.integer('tokens_valid_from').notNull().default(0),
+      /** The session whose tokens live on whenever they were issued: it is where the password was changed. */
+      sparedSession: kit.key('spared_session', 36),
       /** Counts the writes of administration; logins leave it alone. */
       version: kit.integer('version').notNull().default(0)
     },
@@ -321,6 +325,38 @@ export const createTables = (kit: Kit) => {
     ]
   )
 
+  /** Events on their way to webhooks, one row for each endpoint. */
+  const webhookDeliveries = kit.table(
+    'latchkey_webhook_deliveries',
+    {
+      id: kit.key('id', 36).primaryKey(),
+      endpoint: kit.key('endpoint', 64).notNull(),
+      message: kit.key('message', 64).notNull(),
+      type: kit.key('type', 32).$type<EventType>().notNull(),
+      payload: kit.text('payload').notNull(),
+      state: kit.key('state', 16).$type<DeliveryState>().notNull(),
+      attempts: kit.integer('attempts').notNull(),
+      /** When it is tried next, taken over, or, at its end, when that was. */
+      dueAt: kit.integer('due_at').notNull(),
+      claim: kit.key('claim', 36),
+      lastStatus: kit.integer('last_status'),
+      lastError: kit.key('last_error', 64),
+      createdAt: kit.integer('created_at').notNull(),
+      lastAttemptAt: kit.integer('last_attempt_at')
+    },
+    (t) => [
+      kit.index('latchkey_webhook_deliveries_due').on(t.endpoint, t.state, t.dueAt),
+      kit.index('latchkey_webhook_deliveries_state').on(t.state, t.id)
+    ]
+  )
+
+  /** Endpoints that asked for no more (410), for as long as their URL stays the same; of that the SHA-256. */
+  const disabledWebhooks = kit.table('latchkey_disabled_webhooks', {
+    id: kit.key('id', 64).primaryKey(),
+    url: kit.key('url', 64).notNull(),
+    at: kit.integer('at').notNull()
+  })
+
   return {
     users,
     loginNames,
@@ -338,7 +374,9 @@ export const createTables = (kit: Kit) => {
     clients,
     usedAssertions,
     locks,
-    audit
+    audit,
+    webhookDeliveries,
+    disabledWebhooks
   }
 }
 

@@ -98,7 +98,7 @@ export const cases: Readonly<Record<string, Case>> = {
     await backend.probe?.(context())
   },
 
-  async 'takes an outage for neither a wrong password nor a stranger, and tells no secret'(subject) {
+  async 'takes an outage for neither a wrong password nor a stranger, and gives nothing away'(subject) {
     const { backend, context, ask, breakSource, secrets, password } = subject
     if (!breakSource) return
     const { subject: id } = await identityOf(subject)

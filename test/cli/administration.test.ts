@@ -28,7 +28,7 @@ t.test('users, groups and permissions at the command line', async (t) => {
     'nobody can be asked: use --attribute department=…'
   )
   const given = ['--email', 'Root@example.com', '--attribute', 'department=R&D', '--password-stdin']
-  t.match(await json(['users', 'create-superuser', ...given], 'correct horse\n'), {
+  t.match(await json(['users', 'create-superuser', ...given], 'correct horse battery\n'), {
     ...{ email: 'root@example.com', isSuperuser: true, hasPassword: true, attributes: { department: 'R&D' } }
   })
   await refused(['users', 'create', 'ann@example.com'], 'department: every user must have it')
@@ -89,7 +89,9 @@ t.test('users, groups and permissions at the command line', async (t) => {
     identities: [{ backend: 'local', subject: 'x', username: 'y' }]
   })
   t.match(await json(['users', 'unlink', ann.id, 'local', 'x']), { identities: [] })
-  t.match(await json(['users', 'set-password', ann.id, '--password-stdin'], 'one\n'), { hasPassword: true })
+  t.match(await json(['users', 'set-password', ann.id, '--password-stdin'], 'one long password\n'), {
+    hasPassword: true
+  })
   t.match(await json(['users', 'set-password', ann.id, '--unset']), { hasPassword: false })
   t.equal((await run(['users', 'delete', ann.id])).stdout, 'deleted anna@example.com\n')
   t.same(await listed('--inactive'), [])
@@ -124,7 +126,7 @@ t.test('what is exported can be imported: all of it, in either format', async (t
       '--password-stdin'
     ],
     from,
-    { input: 'one' }
+    { input: 'one long password' }
   )
   await command(t, ['users', 'create', 'bob@example.com', '--attribute', 'department=x', '--superuser'], from)
   await command(t, ['users', 'change', 'bob@example.com', '--login-name', 'bob', '--login-name', 'b;b'], from)

@@ -2,10 +2,12 @@ import type { Test } from 'tap'
 import { eventOf } from '../../src/audit/event.ts'
 import type { User } from '../../src/auth/user-store.ts'
 import type { Session } from '../../src/tokens/session-store.ts'
+import { webhookConformance } from './webhook-conformance.ts'
 import { at, identity, newUser, open, startProcess, type World } from './world.ts'
 
 /** Everything that a dialect has to do alike. `world` makes an empty database. */
 export const conformance = (t: Test, world: (t: Test) => Promise<World>): void => {
+  webhookConformance(t, world)
   const test = (name: string, body: (t: Test, world: World) => Promise<void>) =>
     t.test(name, async (t) => body(t, await world(t)))
 

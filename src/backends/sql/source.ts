@@ -17,6 +17,7 @@ type Asked = Pick<BackendContext, 'remainingMs' | 'trace'>
 /** The database is opened by the first question. */
 export function createSource(place: Place, statements: Statements): SqlSource {
   let opening: Promise<ForeignDatabase> | undefined
+  let closing: Promise<void> | undefined
   const where = place.flavour === 'sqlite' ? place.file : `${place.host}:${place.port}`
 
   const ask: SqlSource['ask'] = async (name, values, { remainingMs, trace }) => {
@@ -43,6 +44,11 @@ export function createSource(place: Place, statements: Statements): SqlSource {
     }
   }
 
+  const close = async (): Promise<void> => {
+    const database = await opening?.catch(() => undefined)
+    await database?.close()
+  }
+
   return {
     ask,
     async check(context) {
@@ -53,9 +59,9 @@ export function createSource(place: Place, statements: Statements): SqlSource {
         if (missing.length > 0) throw new SqlFailure('statement', `${name}: there is no column ${missing.join(', ')}`)
       }
     },
-    async close() {
-      const database = await opening?.catch(() => undefined)
-      await database?.close()
+    close() {
+      closing ??= close()
+      return closing
     }
   }
 }

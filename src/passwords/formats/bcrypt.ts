@@ -21,8 +21,8 @@ function reading(hash: string, key: Key): Reading {
     async verify(password) {
       const given = key(password)
       if (given === undefined) return false
-      const { verify } = await import('@node-rs/bcrypt')
-      return verify(version === 'x' ? signExtended(Buffer.from(given)) : given, `$2b$${cost}${rest}`)
+      const { default: bcrypt } = await import('bcrypt')
+      return bcrypt.compare(version === 'x' ? signExtended(Buffer.from(given)) : given, `$2b$${cost}${rest}`)
     }
   }
 }
