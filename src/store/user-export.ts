@@ -34,7 +34,7 @@ export const createUserExport = (db: Database): UserExport => {
       const found = new Map(
         hashes.map(({ id, passwordHash }) => [
           id,
-          { passwordHash, groups: [] as string[], permissions: [] as string[] }
+          { passwordHash, loginNames: [] as string[], groups: [] as string[], permissions: [] as string[] }
         ])
       )
       for (const { id, name } of named) found.get(id)?.loginNames.push(name)
