@@ -91,6 +91,8 @@ export interface AdministeredImports {
   takenIdentities(
     keys: ReadonlyArray<Pick<UserIdentity, 'backend' | 'subject'>>
   ): Promise<ReadonlyArray<Pick<UserIdentity, 'backend' | 'subject'>>>
+  /** Puts permissions that are missing into the registry. */
+  register(permissions: ReadonlyArray<Pick<RegisteredPermission, 'name' | 'description'>>): Promise<void>
   takenLoginNames(names: readonly string[]): Promise<readonly string[]>
   create(users: readonly ImportedUser[], at: number): Promise<void>
 }

@@ -7,6 +7,7 @@ import type { CheckOptions } from './check.ts'
 import { addClients } from './clients.ts'
 import type { ExplainOptions } from './explain.ts'
 import { addGroups } from './groups.ts'
+import { addImport } from './import.ts'
 import { addKeys } from './keys.ts'
 import type { SyncOptions } from './ldap.ts'
 import { percentage } from './percentage.ts'
@@ -76,6 +77,7 @@ function addCommands(program: Command): void {
   addWebhooks(program)
   addAudit(program)
   addLdap(program)
+  addImport(program)
 }
 
 function addLdap(program: Command): void {

@@ -44,6 +44,10 @@ export const administeredImports = (db: Database, queries: Queries, told: Told):
         .from(identities)
         .where(or(...these))
     },
+    async register(wanted) {
+      const rows = wanted.map((one) => ({ ...one, declared: false, origin: 'administration' as const }))
+      await inPortions(rows, (some) => db.insertMissing(queries, permissions, some))
+    },
     async takenLoginNames(names) {
       if (names.length === 0) return []
       const found = await queries

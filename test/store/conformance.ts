@@ -397,7 +397,10 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     const user = await created(
       users.create(newUser('ann@example.com', { passwordHash: 'old', ownAttributes: { a: 1 } }))
     )
-    const account = { id: user.id, email: 'ann@example.com', isActive: true, passwordHash: 'old', attributes: { a: 1 } }
+    const account = {
+      ...{ id: user.id, email: 'ann@example.com', emailVouched: true, isActive: true, passwordHash: 'old' },
+      attributes: { a: 1 }
+    }
     t.same(await accounts.byEmail('ann@example.com'), account)
     t.same(await accounts.byId(user.id), account)
     t.equal(await accounts.byEmail('ANN@example.com'), undefined)
