@@ -31,6 +31,7 @@ import type { TokenTools } from './tokens/access-token.ts'
 import { createRefreshTokens } from './tokens/refresh-token.ts'
 import { createSessions } from './tokens/sessions.ts'
 import { version } from './version.ts'
+import { lockTeller, openWebhooks } from './webhooks.ts'
 
 /** What one configuration asks for, on what lasts as long as the process. */
 export interface Generation {
@@ -131,10 +132,12 @@ async function openGeneration(config: Config, lasting: Lasting, before?: Generat
     const parts = partsOf(config, lasting, { login, tokens, before, resets })
     metrics.watch(chain)
     const stopSweeping = sweepStore(store, config, log)
+    const closeWebhooks = await openWebhooks(config, store, { log, metrics })
     let retired: Promise<void> | undefined
     const retire = async (next?: Generation): Promise<void> => {
       stopSweeping()
       await resets.close()
+      await closeWebhooks()
       await closeChain(chain)
       if (next?.tokens.keys !== tokens.keys) await tokens.keys.close()
     }
@@ -160,7 +163,7 @@ function loginToolsOf(config: Config, lasting: Lasting, chain: Chain, before?: G
     passwords,
     metrics,
     store: store.users,
-    limits: known ?? createInProcessLimits(config.limits.account),
+    limits: known ?? createInProcessLimits(config.limits.account, { onLocked: lockTeller(store, log) }),
     permissions: {
       users: store.users,
       registry: store.permissions,
@@ -231,6 +234,7 @@ function partsOf(config: Config, lasting: Lasting, { login, tokens, before, rese
     administration: {
       audit: store.audit,
       clients: clientAdministrationOf(config, store.clients),
+      webhooks: { endpoints: config.webhooks, deliveries: store.deliveries },
       keys: rotationToolsOf(config, store, secrets),
       groups: store.groups,
       permissions: store.permissions,

@@ -4,9 +4,10 @@ import type { Chain } from './auth/link.ts'
 import type { MailMetrics } from './auth/password-reset.ts'
 import type { BackendMetrics, LoginMetrics } from './auth/ports.ts'
 import type { QueueStatus } from './passwords/queue.ts'
+import type { WebhookMetrics } from './webhooks/deliverer.ts'
 
 /** The figures for Prometheus. */
-export interface Metrics extends LoginMetrics, BackendMetrics, AuditMetrics, MailMetrics {
+export interface Metrics extends LoginMetrics, BackendMetrics, AuditMetrics, MailMetrics, WebhookMetrics {
   readonly contentType: string
   text(): Promise<string>
   /** Shows whether each backend of the chain is taken for alive. */
@@ -70,6 +71,12 @@ export function createMetrics(queue: () => QueueStatus): Metrics {
     labelNames: ['kind', 'outcome'] as const,
     registers
   })
+  const webhooks = new Counter({
+    name: 'latchkey_webhook_tries_total',
+    help: 'Tries to deliver an event to a webhook, by outcome; dead: the last one failed',
+    labelNames: ['endpoint', 'outcome'] as const,
+    registers
+  })
   gauge(registry, 'latchkey_hash_queue_running', 'Password hashes at work', () => queue().running)
   gauge(registry, 'latchkey_hash_queue_waiting', 'Password hashes that wait for their turn', () => queue().waiting)
   let watched: Chain = []
@@ -99,6 +106,9 @@ export function createMetrics(queue: () => QueueStatus): Metrics {
     },
     mailed(kind, outcome) {
       mails.inc({ kind, outcome })
+    },
+    webhookTried(endpoint, outcome) {
+      webhooks.inc({ endpoint, outcome })
     },
     referralMet(backend) {
       referrals.inc({ backend })

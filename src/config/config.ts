@@ -3,6 +3,7 @@ import type { LinkPolicy } from '../auth/link.ts'
 import type { ClientDefinition } from '../clients/client.ts'
 import type { SmtpOptions } from '../mail/smtp.ts'
 import type { WebhookOptions } from '../mail/webhook.ts'
+import type { Endpoint } from '../webhooks/endpoint.ts'
 import type { ConfigFile } from './schema.ts'
 
 /** One backend of the chain: its place and policy, and what `definition.open` takes. */
@@ -124,6 +125,7 @@ export interface Config {
     readonly retentionMs: number | false
     readonly refusalsPerMinute: number
   }
+  readonly webhooks: readonly Endpoint[]
   readonly permissions: {
     /** Descriptions by name. */
     readonly declare: Readonly<Record<string, string>>

@@ -5,6 +5,7 @@ import { backendList } from './backend-schema.ts'
 import { Mail } from './mail.ts'
 import { Cidr, text } from './names.ts'
 import { duration } from './units.ts'
+import { webhookList } from './webhook-schema.ts'
 
 /** A closed mapping whose keys all have defaults, so that it may be left out. */
 const section = <const Properties extends TProperties>(description: string, properties: Properties) =>
@@ -166,6 +167,7 @@ export const ConfigFile = Type.Object(
     limits: Limits,
     mail: Mail,
     audit: Audit,
+    webhooks: webhookList,
     log: section('The log on standard output.', {
       level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
         default: 'info',
