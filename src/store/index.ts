@@ -1,7 +1,7 @@
 import type { Administration } from '../auth/administration-store.ts'
 import type { AuditStore } from '../auth/audit.ts'
 import type { GroupStore, PermissionList, UserHoldings } from '../auth/group-store.ts'
-import type { LocalAccounts } from '../auth/local-accounts.ts'
+import type { LocalAccounts, MovedAccounts } from '../auth/local-accounts.ts'
 import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
 import type { Log } from '../auth/ports.ts'
 import type { PermissionStore, UserStore } from '../auth/user-store.ts'
@@ -15,6 +15,7 @@ import { createClientStore, createUsedAssertions } from './clients.ts'
 import { withoutStatements } from './failures.ts'
 import { createGroupStore } from './groups.ts'
 import { createKeyStore } from './keys.ts'
+import { createMovedAccounts } from './moved.ts'
 import { createObjectGrantStore } from './object-grants.ts'
 import { createPermissionSearch } from './permission-search.ts'
 import { createPermissionStore } from './permissions.ts'
@@ -35,6 +36,7 @@ export interface Store {
   readonly keys: KeyStore
   readonly sessions: SessionStore
   readonly accounts: LocalAccounts
+  readonly moved: MovedAccounts
   readonly clients: ClientStore
   readonly usedAssertions: UsedAssertions
   readonly audit: AuditStore
@@ -78,6 +80,7 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     keys: withoutStatements(createKeyStore(db)),
     sessions: withoutStatements(createSessionStore(db)),
     accounts: withoutStatements(createLocalAccounts(db)),
+    moved: withoutStatements(createMovedAccounts(db)),
     clients: withoutStatements(createClientStore(db)),
     usedAssertions: withoutStatements(createUsedAssertions(db)),
     audit: withoutStatements(createAuditStore(db)),

@@ -4,6 +4,7 @@ import type { UserIdentity, UserStore } from '../auth/user-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { MissingReference, orTaken } from './failures.ts'
+import { createMoveIn } from './moved.ts'
 import { createUserGroups } from './user-groups.ts'
 import { createUserList } from './user-list.ts'
 import { createUserQueries } from './user-queries.ts'
@@ -86,6 +87,8 @@ export const createUserStore = (db: Database): UserStore => {
         await db.recordLogin(record)
         return 'recorded' as const
       }),
+
+    moveIn: createMoveIn(db),
 
     setPasswordHash: (userId, passwordHash, at) => changeAndLogOut(userId, { passwordHash, updatedAt: at }, at),
     setActive: (userId, isActive, at) =>
