@@ -144,7 +144,7 @@ t.test('all types in one chain', { skip: needs('slapd') }, async (t) => {
           filter: '(mail={username})'
         }
       ],
-      ...(deed === 'denies' && { deny: { attribute: 'uid', value: 'alice' } })
+      ...(deed === 'denies' && { deny: { attribute: { uid: 'alice' } } })
     }),
     local: () => ({}),
     static: (deed) => ({
@@ -294,7 +294,13 @@ t.test('all types in one chain', { skip: needs('slapd') }, async (t) => {
     const worldOf = (order: fc.Arbitrary<Name[]>) => fc.record({ chain: order.chain(places), kind })
     const seed = Number(process.env.CHAIN_SEED ?? Date.now() % 2 ** 31)
     t.comment(`CHAIN_SEED=${seed}`)
-    const bounds = { seed, interruptAfterTimeLimit: 25_000, markInterruptAsFailure: false, endOnFailure: true }
+    const bounds = {
+      seed,
+      interruptAfterTimeLimit: 25_000,
+      markInterruptAsFailure: false,
+      endOnFailure: true,
+      includeErrorInReport: true
+    }
     let count = 0
     const counted = async (world: World) => {
       count++
