@@ -1,0 +1,1 @@
+ALTER TABLE `latchkey_users` ADD `spared_session` text;
