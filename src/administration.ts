@@ -1,8 +1,10 @@
 import type { AdminTools } from './admin/tools.ts'
 import type { LoginTools } from './auth/login.ts'
+import { createPasswordPolicy, type PasswordPolicy } from './auth/password-policy.ts'
 import { permissionsOf } from './auth/permissions.ts'
 import type { Log, Passwords } from './auth/ports.ts'
 import type { Config } from './config/config.ts'
+import { createCommonPasswords } from './passwords/common.ts'
 import type { Store } from './store/index.ts'
 
 /** What asks the backends; the console, which may everything, needs none of it. */
@@ -24,6 +26,12 @@ export function administrationOf(config: Config, store: Store, { passwords, logi
   }
 }
 
+/** What a password that is kept here must be. */
+export function passwordPolicyOf({ issuer, passwordPolicy: { minLength } }: Config): PasswordPolicy {
+  const serviceNames = ['latchkey', issuer, new URL(issuer).hostname]
+  return createPasswordPolicy({ minLength, serviceNames, isCommon: createCommonPasswords(minLength) })
+}
+
 /** The same for the command line, which opens no backend. */
 export function consoleAdministration(
   config: Config,
@@ -35,6 +43,7 @@ export function consoleAdministration(
     users: store.users,
     chain: config.backends.map(({ policy }) => policy),
     attributes: config.users.attributes,
+    passwordPolicy: passwordPolicyOf(config),
     hashPassword,
     permissionsOf: async () => [],
     now: Date.now

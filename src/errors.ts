@@ -98,7 +98,7 @@ export class InvalidGrant extends Refusal {
   }
 }
 
-/** Why a source did not take a new password. `policy`: it did not say which rule. */
+/** Why a source did not take a new password. `policy`: it did not say which rule. The last three are our own. */
 export type PasswordRefusedReason =
   | 'too-short'
   | 'too-long'
@@ -107,6 +107,9 @@ export type PasswordRefusedReason =
   | 'too-young'
   | 'not-allowed'
   | 'policy'
+  | 'common'
+  | 'own-name'
+  | 'service-name'
 
 const passwordRefusedTexts: Readonly<Record<PasswordRefusedReason, string>> = {
   'too-short': 'The new password is too short',
@@ -115,15 +118,20 @@ const passwordRefusedTexts: Readonly<Record<PasswordRefusedReason, string>> = {
   'in-history': 'The new password was used before',
   'too-young': 'The password was changed too recently',
   'not-allowed': 'The password may not be changed',
-  policy: 'The new password does not meet the policy'
+  policy: 'The new password does not meet the policy',
+  common: 'The new password is one that everybody tries',
+  'own-name': 'The new password is nothing but a name or the e-mail of the user',
+  'service-name': 'The new password is nothing but the name of the service'
 }
 
-/** The old password was right, and the source does not take the new one. */
+/** The new password is not taken, by us or by the source that would keep it. */
 export class PasswordRefused extends Refusal {
   readonly reason: PasswordRefusedReason
 
-  constructor(reason: PasswordRefusedReason, cause?: unknown) {
-    super('password_refused', { description: passwordRefusedTexts[reason], statusCode: 400, cause })
+  /** @param wanted what would be taken, for the caller to read */
+  constructor(reason: PasswordRefusedReason, wanted?: string) {
+    const text = passwordRefusedTexts[reason]
+    super('password_refused', { description: wanted === undefined ? text : `${text}: ${wanted}`, statusCode: 400 })
     this.reason = reason
   }
 }

@@ -2,6 +2,7 @@ import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import type { Group } from '../auth/group-store.ts'
 import { AlreadyExists, NotFound, PreconditionFailed } from '../errors.ts'
 import { type Actor, demand, refuseGrantBeyond } from './actor.ts'
+import { refuseGroupBeyond } from './memberships.ts'
 import { groupNameOf, permissionNames } from './names.ts'
 import type { AdminTools, ChangeOptions } from './tools.ts'
 import { turn } from './turn.ts'
@@ -58,7 +59,7 @@ export async function patchGroup(
       after.filter((one) => !group.permissions.includes(one))
     )
     if (name !== undefined && name !== group.name) {
-      refuseGrantBeyond(actor, after)
+      await refuseGroupBeyond(actor, { id: groupId, permissions: after }, tx)
       await tx.groups.rename(groupId, name, at)
     }
     if (patch.permissions || patch.grant || patch.revoke) await tx.groups.setPermissions(groupId, after, at)
@@ -92,7 +93,7 @@ export async function changeMembers(
   return turn(actor, tools, async (tx) => {
     const group = await tx.groups.byId(groupId)
     if (!group) throw noGroup()
-    if (add.length > 0) refuseGrantBeyond(actor, group.permissions)
+    if (add.length > 0) await refuseGroupBeyond(actor, group, tx)
     const at = tools.now()
     const added = await tx.groups.addMembers(groupId, [...new Set(add)], at)
     if (added.length < new Set(add).size) throw new NotFound('There is no such user')

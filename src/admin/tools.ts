@@ -1,6 +1,7 @@
 import type { Administration } from '../auth/administration-store.ts'
 import type { AttributeRule } from '../auth/attribute-checks.ts'
 import type { LinkPolicy } from '../auth/link.ts'
+import type { PasswordPolicy } from '../auth/password-policy.ts'
 import type { User, UserStore } from '../auth/user-store.ts'
 
 /** A user's field of one's own, and whether everybody must have it. */
@@ -16,6 +17,7 @@ export interface AdminTools {
   readonly chain: ReadonlyArray<Pick<LinkPolicy, 'id' | 'type' | 'updateAttributes'>>
   /** `users.attributes` of the configuration. */
   readonly attributes: Readonly<Record<string, AdminAttribute>>
+  readonly passwordPolicy: PasswordPolicy
   hashPassword(password: string): Promise<string>
   /**
    * The names of what a user holds over all sources, as if active. Asked for whoever is no superuser wants to change.

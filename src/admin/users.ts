@@ -1,5 +1,6 @@
 import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import { verdictOnShape } from '../auth/credentials.ts'
+import type { PasswordOwner } from '../auth/password-policy.ts'
 import { isSuperuser } from '../auth/permissions.ts'
 import type { User } from '../auth/user-store.ts'
 import { AlreadyExists, FieldReadOnly, invalidField } from '../errors.ts'
@@ -45,6 +46,7 @@ export interface UserPatch {
  * Creates a user.
  * @throws {InsufficientScope} {InvalidRequest} {AlreadyExists} the e-mail is taken
  * @throws {GrantRefused} with more than the actor holds @throws {NotFound} there is no such group
+ * @throws {PasswordRefused} the password is not taken
  */
 export async function createUser(actor: Actor, draft: UserDraft, tools: AdminTools): Promise<User> {
   demand(actor, 'latchkey.add_user')
@@ -53,8 +55,9 @@ export async function createUser(actor: Actor, draft: UserDraft, tools: AdminToo
   refuseGrantBeyond(actor, permissions)
   const email = emailOfText(draft.email)
   const attributes = newAttributes(draft.attributes ?? {}, tools)
-  const passwordHash = draft.password === undefined ? null : await hashed(draft.password, tools)
   const names = loginNames(draft.loginNames ?? [])
+  const owner = { email, attributes, loginNames: names }
+  const passwordHash = draft.password === undefined ? null : await hashed(draft.password, owner, tools)
   const at = tools.now()
   const { isActive = true, isSuperuser = false, groups = [] } = draft
   const user = { email, emailVouched: true, attributes, ownAttributes: attributes, isActive, isSuperuser, passwordHash }
@@ -117,7 +120,10 @@ export async function changePermissions(
   })
 }
 
-/** Sets the password, or with null takes it away; ends all sessions. @throws {InvalidRequest} and as `patchUser` does */
+/**
+ * Sets the password, or with null takes it away; ends all sessions.
+ * @throws {PasswordRefused} it is not taken @throws {InvalidRequest} and as `patchUser` does
+ */
 export async function setPassword(
   actor: Actor,
   userId: string,
@@ -126,7 +132,8 @@ export async function setPassword(
   options: ChangeOptions = {}
 ): Promise<User> {
   demand(actor, 'latchkey.change_user')
-  const passwordHash = password === null ? null : await hashed(password, tools)
+  const owner = password === null ? undefined : await tools.users.byId(userId)
+  const passwordHash = password === null ? null : await hashed(password, owner ?? nobody, tools)
   return changeUser(actor, userId, tools, options, (tx) =>
     tx.users.update(userId, { passwordHash, endSessions: true }, tools.now())
   )
@@ -196,9 +203,17 @@ function changedFlags(actor: Actor, user: User, { isActive, isSuperuser: wanted 
   return { ...flags, isSuperuser: wanted }
 }
 
-async function hashed(password: string, { hashPassword }: AdminTools): Promise<string> {
+/** Who is not there has no name; that they are not is told in the turn. */
+const nobody: PasswordOwner = { email: '', attributes: {} }
+
+async function hashed(
+  password: string,
+  owner: PasswordOwner,
+  { hashPassword, passwordPolicy }: AdminTools
+): Promise<string> {
   const verdict = verdictOnShape({ kind: 'password', username: 'somebody', password })
   if (verdict) throw invalidField('password', 'it is empty, too long or holds characters that nobody types')
+  await passwordPolicy.demand(password, owner)
   return hashPassword(password)
 }
 

@@ -234,6 +234,8 @@ export interface AuthenticateContext extends BackendContext {
 export interface Backend {
   /** The kinds of credentials that it takes; for all others the chain skips it. */
   readonly takes: ReadonlyArray<Credentials['kind']>
+  /** Whether its passwords are those of our own table, which are changed there. */
+  readonly keepsOwnPasswords?: boolean
   /** Whether it lets users in whom an administrator made inactive (Django's AllowAllUsersModelBackend). */
   readonly allowsInactive?: boolean
   /** Whether it tells the permissions of users of other backends too, whom it finds by e-mail. */

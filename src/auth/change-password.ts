@@ -41,23 +41,36 @@ export async function changePassword(
   request: RequestContext,
   tools: ChangePasswordTools
 ): Promise<AccountKey> {
-  const began = performance.now()
-  try {
+  return changing(request, tools, async () => {
     refuseMalformed(change.newPassword)
     const account = await accountOf(change, request, tools)
     const link = tools.chain.find(({ id }) => id === account.backend)
-    if (!link?.backend.changePassword) throw new PasswordRefused('not-allowed', 'the backend changes no passwords')
+    if (!link?.backend.changePassword) throw new PasswordRefused('not-allowed')
     await changeAt(link, account.subject, change, request, tools)
+    return account
+  })
+}
+
+/** Runs a change. What is refused is written down, and a wrong old password answered no sooner than the failure floor. */
+export async function changing(
+  request: RequestContext,
+  { failureFloorMs }: Pick<ChangePasswordTools, 'failureFloorMs'>,
+  work: () => Promise<AccountKey>
+): Promise<AccountKey> {
+  const began = performance.now()
+  try {
+    const account = await work()
     request.log.info({ event: 'password_changed', ...account, client: request.clientId }, 'password changed')
     return account
   } catch (error) {
     await request.refused?.(error)
-    if (error instanceof InvalidGrant) await sleep(Math.max(0, began + tools.failureFloorMs - performance.now()))
+    if (error instanceof InvalidGrant) await sleep(Math.max(0, began + failureFloorMs - performance.now()))
     throw error
   }
 }
 
-function refuseMalformed(newPassword: string): void {
+/** @throws {InvalidRequest} nobody types that */
+export function refuseMalformed(newPassword: string): void {
   const verdict = verdictOnShape({ kind: 'password', username: 'anybody', password: newPassword })
   if (verdict) throw new InvalidRequest('The new password is empty, too long or malformed')
 }

@@ -229,6 +229,7 @@ const newUser = ({ value, vouched }: VouchedEmail): User => ({
   updatedAt: 0,
   lastLoginAt: null,
   tokensValidFrom: 0,
+  sparedSession: null,
   version: 0
 })
 

@@ -5,7 +5,7 @@ import type { Chain, Link } from './link.ts'
 import { type LoggedIn, type LoginTools, userToolsOf } from './login.ts'
 import { permissionsOf } from './permissions.ts'
 import { ask, type RequestContext } from './question.ts'
-import type { User } from './user-store.ts'
+import { isLoggedOut, type User } from './user-store.ts'
 import { recordLogin } from './users.ts'
 
 /** Who logged in, at which backend, and when: what a session remembers. */
@@ -15,6 +15,8 @@ export interface RememberedLogin {
   readonly subject: string
   /** Epoch milliseconds. */
   readonly authenticatedAt: number
+  /** The session that remembers it. */
+  readonly id: string
 }
 
 /** The login that a session goes back to holds no longer; whoever keeps the session ends it. */
@@ -57,7 +59,7 @@ async function userOf(login: RememberedLogin, { backend }: Link, { store }: Logi
   const user = await store.byId(login.userId)
   if (!user) throw new LoginOver('the user is gone')
   if (!user.isActive && !backend.allowsInactive) throw new LoginOver('the user is inactive')
-  if (login.authenticatedAt < user.tokensValidFrom) throw new LoginOver('the user was logged out')
+  if (isLoggedOut(user, login.authenticatedAt, login.id)) throw new LoginOver('the user was logged out')
   const { backend: id, subject } = login
   if (!user.identities.some((seen) => seen.backend === id && seen.subject === subject)) {
     throw new LoginOver('the identity is no longer the user’s')

@@ -38,9 +38,18 @@ export interface User {
   readonly lastLoginAt: number | null
   /** Tokens issued before are dead; whole seconds in milliseconds. */
   readonly tokensValidFrom: number
+  /** The session that lives on although its tokens are older: where the password was changed. */
+  readonly sparedSession: string | null
   /** Another one after each write by administration; logins leave it alone. */
   readonly version: number
 }
+
+/** Whether what a session began or issued at this time is over: the user was logged out since, or got another password. */
+export const isLoggedOut = (
+  { tokensValidFrom, sparedSession }: Pick<User, 'tokensValidFrom' | 'sparedSession'>,
+  at: number,
+  session: string
+): boolean => at < tokensValidFrom && session !== sparedSession
 
 /** A user to be created. The id is made by the store. */
 export interface NewUser {
@@ -66,6 +75,18 @@ export interface LoginRecord {
   /** False: the account was seen, but nobody logged in. Default: true. */
   readonly isLogin?: boolean
   readonly at: number
+  /** The user's e-mail afterwards and the names of the fields that change, where any does: for those who are told. */
+  readonly changed?: { readonly email: string; readonly fields: readonly string[] }
+}
+
+/** A new password for somebody whose old one, or other knowledge, was proved against what was read. */
+export interface PasswordReplacement {
+  /** The hash that was read; null: none was set. */
+  readonly from: string | null
+  readonly to: string
+  readonly at: number
+  /** As for `logOut`. */
+  readonly spare?: string
 }
 
 /** An account of another backend that goes over to our own table. */
@@ -145,8 +166,13 @@ export interface UserStore {
   /** @param passwordHash null makes every password fail. Answers whether the user is there, as the next three do. */
   setPasswordHash(userId: string, passwordHash: string | null, at: number): Promise<boolean>
   setActive(userId: string, isActive: boolean, at: number): Promise<boolean>
-  /** Ends all of the user's sessions and tokens, as a new password and deactivation do; answers within a second. */
-  logOut(userId: string, at: number): Promise<boolean>
+  /**
+   * Ends all of the user's sessions and tokens, as a new password and deactivation do; answers within a second.
+   * @param spare the session that lives on, with its tokens
+   */
+  logOut(userId: string, at: number, spare?: string): Promise<boolean>
+  /** Puts a new hash in the place of the one that was read; false where another one is there by now, and nothing is changed. */
+  replacePasswordHash(userId: string, change: PasswordReplacement): Promise<boolean>
   /** Grants permissions to the user directly; declares those that nobody did. */
   grantPermissions(userId: string, permissions: readonly string[]): Promise<boolean>
   /** Puts the user into groups by name, and makes those that don't exist; answers the names of these. */

@@ -41,6 +41,7 @@ export const localBackend = defineBackend({
 
     return {
       takes: ['password'],
+      keepsOwnPasswords: true,
       allowsInactive: allowInactive,
       async authenticate(credentials, context) {
         if (credentials.kind !== 'password') return { outcome: 'unknown' }
@@ -63,10 +64,11 @@ export const localBackend = defineBackend({
   }
 })
 
-const identityOf = ({ id, email, attributes }: LocalAccount): Identity => ({
+const identityOf = ({ id, email, emailVouched, attributes }: LocalAccount): Identity => ({
   subject: id,
   username: email,
   emails: [email],
+  ...(emailVouched ? {} : { emailVerified: false }),
   attributes,
   userId: id
 })

@@ -1,6 +1,7 @@
 import type { BackendDefinition } from '../auth/define-backend.ts'
 import type { LinkPolicy } from '../auth/link.ts'
 import type { ClientDefinition } from '../clients/client.ts'
+import type { Endpoint } from '../webhooks/endpoint.ts'
 import type { ConfigFile } from './schema.ts'
 
 /** One backend of the chain: its place and policy, and what `definition.open` takes. */
@@ -90,6 +91,11 @@ export interface Config {
     readonly queueLength: number
     readonly queueTimeoutMs: number
   }
+  /** What a new password must be. */
+  readonly passwordPolicy: {
+    /** In code points. */
+    readonly minLength: number
+  }
   readonly limits: {
     readonly ip: false | { readonly max: number; readonly windowMs: number }
     readonly account: false | { readonly failures: number; readonly totalFailures: number; readonly windowMs: number }
@@ -99,6 +105,7 @@ export interface Config {
     readonly retentionMs: number | false
     readonly refusalsPerMinute: number
   }
+  readonly webhooks: readonly Endpoint[]
   readonly permissions: {
     /** Descriptions by name. */
     readonly declare: Readonly<Record<string, string>>

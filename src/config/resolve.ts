@@ -10,6 +10,7 @@ import type { Audience, Config, ConfiguredBackend, UserAttribute } from './confi
 import { databaseOf } from './database.ts'
 import type { ConfigFile } from './schema.ts'
 import { milliseconds } from './units.ts'
+import { endpointOf } from './webhooks.ts'
 
 /** What resolving needs to know of where the configuration came from. */
 export interface Origin {
@@ -56,11 +57,13 @@ export function resolveConfig(file: ConfigFile, origin: Origin): Config {
       secrets: [secret ?? []].flat()
     })),
     passwords: passwordsOf(file.passwords),
+    passwordPolicy: { minLength: file.passwords.minLength },
     limits: limitsOf(limits),
     audit: {
       retentionMs: audit.retention !== false && milliseconds(audit.retention),
       refusalsPerMinute: audit.refusalsPerMinute
     },
+    webhooks: file.webhooks.map(endpointOf),
     permissions,
     log
   }

@@ -4,6 +4,7 @@ import { accessSections } from './access-schema.ts'
 import { backendList } from './backend-schema.ts'
 import { Cidr, text } from './names.ts'
 import { duration } from './units.ts'
+import { webhookList } from './webhook-schema.ts'
 
 /** A closed mapping whose keys all have defaults, so that it may be left out. */
 const section = <const Properties extends TProperties>(description: string, properties: Properties) =>
@@ -57,7 +58,13 @@ const Tokens = section('Access and refresh tokens.', {
   })
 })
 
-const Passwords = section('How passwords are hashed (argon2id), and how many at once.', {
+const Passwords = section('What passwords must be, how they are hashed (argon2id), and how many at once.', {
+  minLength: Type.Integer({
+    default: 15,
+    minimum: 8,
+    maximum: 128,
+    description: 'Characters that a new password has at least, wherever one is set.'
+  }),
   memory: Type.Integer({ default: 19456, minimum: 7168, maximum: 131072, description: 'Memory of one hash in KiB.' }),
   iterations: Type.Integer({ default: 2, minimum: 1, maximum: 10, description: 'Passes over the memory.' }),
   parallelism: Type.Integer({ default: 1, minimum: 1, maximum: 4, description: 'Lanes of one hash.' }),
@@ -149,6 +156,7 @@ export const ConfigFile = Type.Object(
     passwords: Passwords,
     limits: Limits,
     audit: Audit,
+    webhooks: webhookList,
     log: section('The log on standard output.', {
       level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
         default: 'info',

@@ -1,6 +1,7 @@
 import { changeOwnFields } from '../admin/own-account.ts'
 import { NotFound } from '../errors.ts'
 import { sessionAsJson } from '../tokens/session-store.ts'
+import { ownPasswordRoute } from './account-password.ts'
 import { callerOf } from './admin/caller.ts'
 import { pageOf, positionOf } from './admin/page.ts'
 import { guardedScope } from './admin/scope.ts'
@@ -24,6 +25,7 @@ export async function accountRoutes(app: App, parts: AppParts): Promise<void> {
       guardedScope(account, parts)
       ownRoutes(account, parts)
       sessionRoutes(account, parts)
+      ownPasswordRoute(account, parts)
     },
     { prefix: '/account' }
   )

@@ -3,6 +3,13 @@ import type { AuditKind, AuditOutcome, EndedAct, Trail } from '../auth/audit.ts'
 import type { AppParts } from './parts.ts'
 import type { App } from './server.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route writes down more than its scope could know. */
+    readonly auditsItself?: boolean
+  }
+}
+
 /**
  * Writes down every act in a scope of routes that a user with a token calls, before it is answered: whatever route is added
  * to the scope, and however it ends. Looks (GET, HEAD) are none, nor are requests by nobody known.
@@ -13,7 +20,8 @@ export function auditScope(scope: App, { audit }: AppParts, askerOf: (request: F
   const seen = new WeakSet<FastifyRequest>()
   scope.addHook('onSend', async (request, reply) => {
     const actor = askerOf(request)
-    if (seen.has(request) || ['GET', 'HEAD', 'OPTIONS'].includes(request.method) || actor === undefined) return
+    if (request.routeOptions.config.auditsItself || seen.has(request)) return
+    if (['GET', 'HEAD', 'OPTIONS'].includes(request.method) || actor === undefined) return
     seen.add(request)
     const act = actOf(request, reply, actor)
     if (act) await audit.record(act, request.log)

@@ -1,6 +1,6 @@
 import fastifyJwt from '@fastify/jwt'
 import type { FastifyRequest } from 'fastify'
-import type { User } from '../auth/user-store.ts'
+import { isLoggedOut, type User } from '../auth/user-store.ts'
 import { InvalidToken, Refusal } from '../errors.ts'
 import { type AccessClaims, checkClaims, type JoseHeader, keyFor } from '../tokens/verify.ts'
 import type { AppParts } from './parts.ts'
@@ -77,7 +77,7 @@ export async function holderOf(verified: unknown, { tokens, audiences, sessions,
   if (!backend) throw new InvalidToken('its backend left the configuration')
   if (!user) throw new InvalidToken('the user is gone')
   if (!user.isActive && !backend.backend.allowsInactive) throw new InvalidToken('the user is inactive')
-  if (claims.iat * 1000 < user.tokensValidFrom) throw new InvalidToken('the user was logged out')
+  if (isLoggedOut(user, claims.iat * 1000, claims.sid)) throw new InvalidToken('the user was logged out')
   if (isRevoked) throw new InvalidToken('revoked')
   return { claims, user }
 }

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
+import { isLoggedOut } from '../auth/user-store.ts'
 import { InvalidToken } from '../errors.ts'
 import type { Audience } from '../tokens/audience.ts'
 import { checkClientClaims } from '../tokens/verify.ts'
@@ -101,7 +102,7 @@ async function refreshTokenAnswer(
   if (!login.chain.some(({ id }) => id === session.backend)) return inactive
   const user = await login.store.byId(session.userId)
   log.debug({ session: session.id }, 'refresh token introspected')
-  if (!user?.isActive || session.authenticatedAt < user.tokensValidFrom) return inactive
+  if (!user?.isActive || isLoggedOut(user, session.authenticatedAt, session.id)) return inactive
   return {
     active: true,
     token_type: 'refresh_token',

@@ -2,6 +2,7 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { AdminTools } from '../admin/tools.ts'
 import type { Audit, AuditStore } from '../auth/audit.ts'
 import type { GroupStore, PermissionList, UserHoldings } from '../auth/group-store.ts'
+import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { LoginTools } from '../auth/login.ts'
 import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
 import type { ClientAdministration } from '../clients/administration.ts'
@@ -9,6 +10,7 @@ import type { TokenTools } from '../tokens/access-token.ts'
 import type { Audience } from '../tokens/audience.ts'
 import type { RotationTools } from '../tokens/rotation.ts'
 import type { Sessions } from '../tokens/sessions.ts'
+import type { WebhookAdministration } from '../webhooks/administration.ts'
 import type { ClientTools } from './client.ts'
 
 /** What the routes are made of; the composition puts it together, no route makes its own. */
@@ -25,6 +27,8 @@ export interface AppParts {
   readonly clients: ClientTools
   readonly login: LoginTools
   readonly permissionSearch: PermissionSearch
+  /** The passwords of our own table. */
+  readonly accounts: LocalAccounts
   /** The rules of administration over users, groups and permissions. */
   readonly admin: AdminTools
   readonly audit: Audit
@@ -37,6 +41,7 @@ export interface AppParts {
   readonly administration: {
     readonly clients: ClientAdministration
     readonly keys: RotationTools
+    readonly webhooks: WebhookAdministration
     readonly audit: Pick<AuditStore, 'find'>
     readonly groups: GroupStore
     readonly permissions: PermissionList

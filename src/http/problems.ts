@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { type FieldError, MethodNotAllowed, type Refusal, TemporarilyUnavailable } from '../errors.ts'
+import { type FieldError, MethodNotAllowed, PasswordRefused, type Refusal, TemporarilyUnavailable } from '../errors.ts'
 import { notFound, refusalOf } from './errors.ts'
 import { watchMethods } from './methods.ts'
 import type { App } from './server.ts'
@@ -16,6 +16,9 @@ const titles: Readonly<Record<string, string>> = {
   field_read_only: 'A backend owns this field',
   set_by_configuration: 'The configuration says this',
   precondition_failed: 'Somebody else changed it',
+  password_refused: 'The new password is not taken',
+  invalid_grant: 'The credentials were not accepted',
+  slow_down: 'Too many attempts',
   temporarily_unavailable: 'The service cannot answer at the moment',
   server_error: 'The service failed'
 }
@@ -47,6 +50,7 @@ function answer(
     title: titles[code] ?? 'The request was refused',
     status,
     ...(description === undefined ? {} : { detail: description }),
+    ...(refusal instanceof PasswordRefused && { reason: refusal.reason }),
     ...(errors.length > 0 && { errors })
   })
 }

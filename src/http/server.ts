@@ -8,7 +8,6 @@ import {
 } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { Ajv } from 'ajv'
 import Fastify, {
   type ConnectionError,
   type FastifyBaseLogger,
@@ -20,6 +19,7 @@ import Fastify, {
 } from 'fastify'
 import { administrative } from './schemas/admin.ts'
 import { shared } from './schemas.ts'
+import { validateLazily } from './validation.ts'
 
 /** Our Fastify, whose routes take their types from their schemas. */
 export type App = FastifyInstance<
@@ -72,7 +72,8 @@ export function createServer({ log, trustedProxies, issuer, handle }: ServerOpti
   const app = Fastify(
     handle ? { ...options, serverFactory: () => listener(options, handle) } : options
   ).withTypeProvider<TypeBoxTypeProvider>()
-  validateWith(app)
+  for (const schema of [...shared, ...administrative]) app.addSchema(schema)
+  validateLazily(app, { schemas: shared })
   return app
 }
 
@@ -105,15 +106,4 @@ function refuseUnparsed(error: ConnectionError, socket: Socket): void {
   const body = JSON.stringify(malformed)
   const headers = `Content-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close`
   socket.end(`HTTP/1.1 ${statuses[error.code] ?? '400 Bad Request'}\r\n${headers}\r\n\r\n${body}`)
-}
-
-const common = { removeAdditional: false, useDefaults: true, discriminator: true, validateFormats: false } as const
-
-/** Ajv would turn null into "" and drop unknown fields in silence; query strings alone are text that may become numbers. */
-function validateWith(app: App): void {
-  const strict = new Ajv({ ...common, coerceTypes: false })
-  const coercing = new Ajv({ ...common, coerceTypes: 'array' })
-  for (const ajv of [strict, coercing]) for (const schema of shared) ajv.addSchema(schema)
-  for (const schema of [...shared, ...administrative]) app.addSchema(schema)
-  app.setValidatorCompiler<object>(({ schema, httpPart }) => (httpPart === 'body' ? strict : coercing).compile(schema))
 }

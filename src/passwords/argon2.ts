@@ -31,7 +31,7 @@ export async function openPasswords(options: PasswordOptions = {}): Promise<Hash
   const cost: Cost = { memoryCost: memoryKiB, timeCost: iterations, parallelism }
   const queue = createQueue({ permits: concurrency, maxWaiting: queueLength, maxWaitMs: queueTimeoutMs })
   const hash = (password: string): Promise<string> =>
-    queue.run(() => argon2Hash(password, { ...cost, algorithm: argon2id }))
+    queue.run(() => argon2Hash(composed(password), { ...cost, algorithm: argon2id }))
   const decoy = await hash(randomBytes(32).toString('base64'))
 
   /** What one of our own hashes costs on this machine at its best: nothing that is verified costs less. */
@@ -49,6 +49,11 @@ export async function openPasswords(options: PasswordOptions = {}): Promise<Hash
     return matches
   }
 
+  const verifyAny = async (password: string, verify: (spelling: string) => Promise<boolean>): Promise<boolean> => {
+    for (const spelling of spellingsOf(password)) if (await verify(spelling)) return true
+    return false
+  }
+
   const turn = <Result>(work: () => Promise<Result>, isGone: () => boolean = () => false): Promise<Result> =>
     queue.run(() => {
       if (isGone()) throw new TemporarilyUnavailable('the caller is gone')
@@ -61,13 +66,22 @@ export async function openPasswords(options: PasswordOptions = {}): Promise<Hash
       const reading = readHash(stored, { weak: weak === true })
       if ('unusable' in reading) onUnusable?.(reading.unusable)
       const isOwn = 'verify' in reading && !isWeaker(stored, cost)
-      return turn(() => (isOwn ? reading.verify(password) : verifyOther(reading, password)), isGone)
+      const verify = isOwn ? reading.verify : (spelling: string) => verifyOther(reading, spelling)
+      return turn(() => verifyAny(password, verify), isGone)
     },
-    verifyDecoy: (password, isGone) => turn(() => timed(password), isGone),
+    async verifyDecoy(password, isGone) {
+      await turn(() => verifyAny(password, (spelling) => timed(spelling).then(() => false)), isGone)
+    },
     needsRehash: (stored) => isWeaker(stored, cost),
     queue: queue.status
   }
 }
+
+/** NIST SP 800-63B-4 3.1.1.2: one text, however a keyboard puts its accents together. */
+const composed = (password: string): string => password.normalize('NFC')
+
+/** Also as it was typed: so hash those who normalise nothing, as we did once. */
+const spellingsOf = (password: string): ReadonlySet<string> => new Set([composed(password), password])
 
 /** Algorithm.Argon2id, which the package declares as a `const enum`. */
 const argon2id = 2

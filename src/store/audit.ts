@@ -2,43 +2,73 @@ import type { AuditEvent, AuditStore } from '../auth/audit.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 
-const { and, asc, desc, eq, gte, inArray, lt } = orm
+const { and, asc, desc, eq, gte, inArray, lt, sql } = orm
 
 /** The events in the database. Ids are UUIDv7, so that times are ranges of ids, and every index ends in one. */
-export const createAuditStore = ({ queries, tables: { audit } }: Database): AuditStore => ({
-  async append(events) {
-    if (events.length > 0) await queries.insert(audit).values(events.map((event) => ({ ...event })))
-  },
-  async find({ user, client, kind, since, until, cursor, limit }) {
-    const wanted = [
-      user === undefined ? undefined : eq(audit.user, user),
-      client === undefined ? undefined : eq(audit.client, client),
-      kind === undefined ? undefined : eq(audit.kind, kind),
-      since === undefined ? undefined : gte(audit.id, firstIdAt(since)),
-      until === undefined ? undefined : lt(audit.id, firstIdAt(until + 1)),
-      cursor === undefined ? undefined : lt(audit.id, cursor)
-    ]
-    const rows: AuditEvent[] = await queries
-      .select()
-      .from(audit)
-      .where(and(...wanted))
-      .orderBy(desc(audit.id))
-      .limit(limit + 1)
-    const items = rows.slice(0, limit)
-    return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null }
-  },
-  async removeBefore(at, limit) {
-    const old = await queries
-      .select({ id: audit.id })
-      .from(audit)
-      .where(lt(audit.id, firstIdAt(at)))
-      .orderBy(asc(audit.id))
-      .limit(limit)
-    const ids = old.map(({ id }) => id)
-    if (ids.length > 0) await queries.delete(audit).where(inArray(audit.id, ids))
-    return ids.length
+export const createAuditStore = ({ queries, tables: { audit } }: Database): AuditStore => {
+  const given = (name: keyof AuditEvent) => sql`${sql.placeholder(name)}`
+  const insertion = queries
+    .insert(audit)
+    .values({
+      id: given('id'),
+      at: given('at'),
+      kind: given('kind'),
+      outcome: given('outcome'),
+      reason: given('reason'),
+      actor: given('actor'),
+      user: given('user'),
+      username: given('username'),
+      backend: given('backend'),
+      subject: given('subject'),
+      client: given('client'),
+      ip: given('ip'),
+      audience: given('audience'),
+      session: given('session'),
+      jti: given('jti'),
+      request: given('request'),
+      action: given('action'),
+      target: given('target'),
+      details: given('details')
+    })
+    .prepare()
+
+  return {
+    async append(events) {
+      const [event] = events
+      if (events.length > 1) await queries.insert(audit).values(events.map((each) => ({ ...each })))
+      else if (event) await insertion.execute({ ...event, details: event.details && JSON.stringify(event.details) })
+    },
+    async find({ user, client, kind, since, until, cursor, limit }) {
+      const wanted = [
+        user === undefined ? undefined : eq(audit.user, user),
+        client === undefined ? undefined : eq(audit.client, client),
+        kind === undefined ? undefined : eq(audit.kind, kind),
+        since === undefined ? undefined : gte(audit.id, firstIdAt(since)),
+        until === undefined ? undefined : lt(audit.id, firstIdAt(until + 1)),
+        cursor === undefined ? undefined : lt(audit.id, cursor)
+      ]
+      const rows: AuditEvent[] = await queries
+        .select()
+        .from(audit)
+        .where(and(...wanted))
+        .orderBy(desc(audit.id))
+        .limit(limit + 1)
+      const items = rows.slice(0, limit)
+      return { items, next: rows.length > limit ? (items.at(-1)?.id ?? null) : null }
+    },
+    async removeBefore(at, limit) {
+      const old = await queries
+        .select({ id: audit.id })
+        .from(audit)
+        .where(lt(audit.id, firstIdAt(at)))
+        .orderBy(asc(audit.id))
+        .limit(limit)
+      const ids = old.map(({ id }) => id)
+      if (ids.length > 0) await queries.delete(audit).where(inArray(audit.id, ids))
+      return ids.length
+    }
   }
-})
+}
 
 /** What every UUIDv7 of a millisecond begins with (RFC 9562 5.7): no id of it stands before. */
 const firstIdAt = (at: number): string => {

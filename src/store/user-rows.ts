@@ -48,6 +48,7 @@ export const toUser = (row: UserRow, rows: readonly IdentityRow[]): User => {
     updatedAt: row.updatedAt,
     lastLoginAt: row.lastLoginAt,
     tokensValidFrom: row.tokensValidFrom,
+    sparedSession: row.sparedSession,
     version: row.version
   }
 }

@@ -18,6 +18,7 @@ export const toolsOver = (store: Store, more: Partial<AdminTools> = {}): AdminTo
     department: { type: 'string', maxLength: 10, required: false },
     level: { type: 'number', maxLength: 255, required: false }
   },
+  passwordPolicy: { demand: async () => {} },
   hashPassword: async (password) => `hash of ${password}`,
   permissionsOf: async (user: User) =>
     (await store.users.storedPermissions(user.id)).grants.map((one) => one.permission),

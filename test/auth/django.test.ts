@@ -48,7 +48,7 @@ t.test(
 const person: User = {
   ...{ id: 'u1', email: 'test@example.com', emailVouched: true, attributes: {}, ownAttributes: {}, isActive: true },
   ...{ isSuperuser: false, ownSuperuser: false, hasPassword: false, createdAt: 0, updatedAt: 0, lastLoginAt: null },
-  ...{ tokensValidFrom: 0, version: 1 },
+  ...{ tokensValidFrom: 0, sparedSession: null, version: 1 },
   identities: ['row', 'denying'].map((backend) => {
     return { backend, subject: 'test2', username: 'test2', attributes: {}, isSuperuser: false, lastSeenAt: 0 }
   })

@@ -25,6 +25,7 @@ const user = (backends: string[], more: Partial<User> = {}): User => ({
   updatedAt: 0,
   lastLoginAt: null,
   tokensValidFrom: 0,
+  sparedSession: null,
   version: 0,
   ...more
 })

@@ -83,11 +83,17 @@ t.test('beside a running server', async (t) => {
   const server = start(t, ['serve'], folder)
   await server.says('listening')
   const run = (...args: string[]) => command(t, args, folder)
-  await command(t, ['users', 'create', 'ann@example.com', '--password-stdin'], folder, { input: 'correct horse' })
+  await command(t, ['users', 'create', 'ann@example.com', '--password-stdin'], folder, {
+    input: 'correct horse battery'
+  })
   const secretOf = async (...args: string[]) => JSON.parse((await run('clients', ...args, '--json')).stdout).secret
   const token = async (secret: string) => {
     const authorization = `Basic ${Buffer.from(`blog:${secret}`).toString('base64')}`
-    const body = new URLSearchParams({ grant_type: 'password', username: 'ann@example.com', password: 'correct horse' })
+    const body = new URLSearchParams({
+      grant_type: 'password',
+      username: 'ann@example.com',
+      password: 'correct horse battery'
+    })
     const answer = await fetch(`http://127.0.0.1:${port}/token`, { method: 'POST', headers: { authorization }, body })
     return { status: answer.status, ...((await answer.json()) as { access_token?: string }) }
   }

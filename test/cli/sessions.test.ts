@@ -103,7 +103,9 @@ t.test('sessions list and revoke, beside two running services', async (t) => {
   }
   const third = await login(one)
   t.equal(await two.userinfo(third.access_token), 200, 'and she may log in again')
-  await command(t, ['users', 'set-password', 'ann@example.com', '--password-stdin'], folder, { input: 'another one' })
+  await command(t, ['users', 'set-password', 'ann@example.com', '--password-stdin'], folder, {
+    input: 'another long one'
+  })
   for (const replica of [one, two]) t.equal(await replica.userinfo(third.access_token), 401)
 
   const usages: ReadonlyArray<readonly [string[], number]> = [

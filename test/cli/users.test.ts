@@ -57,6 +57,14 @@ t.test('users', async (t) => {
       JSON.stringify(input.slice(0, 5))
     )
   }
+  const short = await run(['users', 'set-password', 'ann@example.com', '--password-stdin'], 'fourteen chars')
+  t.match(
+    [short.code, short.stderr],
+    [1, 'The new password is too short: at least 15 characters (passwords.minLength)']
+  )
+  const own = await run(['users', 'create', 'bob.of.the.hill@example.com', '--password-stdin'], 'Bob of the hill')
+  t.match([own.code, own.stderr], [1, 'nothing but a name or the e-mail of the user'])
+  t.equal((await run(['users', 'show', 'bob.of.the.hill@example.com'])).code, 1, 'and nobody was created')
   for (const args of [['users'], ['users', 'create'], ['users', 'create', 'a@b.c', '--wrong'], ['wrong'], []]) {
     t.equal((await run(args)).code, 2, `usage: ${args.join(' ')}`)
   }
@@ -82,12 +90,12 @@ t.test('beside a running server', async (t) => {
     const answer = await fetch(`http://127.0.0.1:${port}/token`, { method: 'POST', body })
     return { status: answer.status, ...((await answer.json()) as object) }
   }
-  t.equal((await token('first password')).status, 400)
-  t.equal((await run(['users', 'create', 'ann@example.com', '--password-stdin'], 'first password')).code, 0)
-  const { status, access_token } = await token('first password')
+  t.equal((await token('the first password')).status, 400)
+  t.equal((await run(['users', 'create', 'ann@example.com', '--password-stdin'], 'the first password')).code, 0)
+  const { status, access_token } = await token('the first password')
   t.equal(status, 200)
   t.equal((await run(['users', 'set-password', 'ann@example.com', '--password-stdin'], 'second password\r\n')).code, 0)
-  t.equal((await token('first password')).status, 400)
+  t.equal((await token('the first password')).status, 400)
   t.equal((await token('second password')).status, 200)
   t.equal((await run(['users', 'deactivate', 'ann@example.com'])).code, 0)
   t.equal((await token('second password')).status, 400)

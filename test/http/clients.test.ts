@@ -245,7 +245,7 @@ t.test('keys that a client publishes are fetched, kept, and fetched again for an
     { status: 302, body: '' },
     { status: 200, body: '{' },
     { status: 200, body: '{"keys":1}' },
-    { status: 200, body: JSON.stringify({ keys: [], pad: 'x'.repeat(70_000) }) }
+    { status: 200, body: JSON.stringify({ keys: [], pad: 'x'.repeat(300_000) }) }
   ]) {
     answer = bad
     const other = await open(t, yaml)

@@ -3,9 +3,10 @@ import { auditScope } from '../audited-scope.ts'
 import { acceptJson } from '../bodies.ts'
 import type { AppParts } from '../parts.ts'
 import { answerProblems } from '../problems.ts'
+import { administrative } from '../schemas/admin.ts'
 import type { App } from '../server.ts'
+import { validateLazily } from '../validation.ts'
 import { admit, askerOf } from './caller.ts'
-import { validateLazily } from './validation.ts'
 
 /** What a route asks of its caller: one of the service's own permissions, or no more than to be a user of ours. */
 export type Access = `latchkey.${string}` | 'self'
@@ -32,7 +33,7 @@ function tellRight(schema: FastifySchema, access: string): void {
 export function guardedScope(scope: App, parts: AppParts): void {
   answerProblems(scope)
   acceptJson(scope)
-  validateLazily(scope)
+  validateLazily(scope, { schemas: administrative, allErrors: true })
   auditScope(scope, parts, askerOf)
   scope.addHook('onRoute', (route) => {
     const { access } = route.config ?? {}

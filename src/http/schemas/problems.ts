@@ -8,6 +8,9 @@ export const Problem = Type.Object(
     title: Type.String(),
     status: Type.Integer(),
     detail: Type.Optional(Type.String({ description: 'For the developer who reads it; never the cause' })),
+    reason: Type.Optional(
+      Type.String({ description: 'Why a password is not taken, in a word: `too-short`, `common`, `own-name` …' })
+    ),
     errors: Type.Optional(
       Type.Array(
         Type.Object({
@@ -48,6 +51,7 @@ const meanings = {
   412: ['Somebody else changed it since its ETag was read', 'precondition_failed', 'Somebody else changed it'],
   413: ['The body is too large', 'invalid_request', 'The request is malformed'],
   415: ['The body is no JSON', 'invalid_request', 'The request is malformed'],
+  429: ['Too many attempts; see Retry-After', 'slow_down', 'Too many attempts'],
   500: ['An error of the service, without detail', 'server_error', 'The service failed'],
   503: [
     'Something could not answer now; see Retry-After',
@@ -61,6 +65,7 @@ type Status = keyof typeof meanings
 const headers: Partial<Record<Status, object>> = {
   401: { 'WWW-Authenticate': { type: 'string', description: 'The challenge (RFC 6750 3)' } },
   403: { 'WWW-Authenticate': { type: 'string', description: 'The challenge (RFC 6750 3)' } },
+  429: { 'Retry-After': { type: 'integer', description: 'Seconds' } },
   503: { 'Retry-After': { type: 'integer', description: 'Seconds' } }
 }
 
