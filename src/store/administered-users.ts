@@ -128,9 +128,15 @@ export const administeredUsers = (db: Database, queries: Queries, ended: (from: 
   }
 }
 
-const columnsOf = ({ email, attributes, ownAttributes, ...columns }: Omit<UserChange, 'endSessions'>) => ({
+const columnsOf = ({
+  email,
+  emailVouched = true,
+  attributes,
+  ownAttributes,
+  ...columns
+}: Omit<UserChange, 'endSessions'>) => ({
   ...columns,
-  ...(email === undefined ? {} : { email, emailVouched: true }),
+  ...(email === undefined ? {} : { email, emailVouched }),
   ...(attributes === undefined ? {} : { attributes: { ...attributes } }),
   ...(ownAttributes === undefined ? {} : { ownAttributes: { ...ownAttributes } })
 })
