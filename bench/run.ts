@@ -1,6 +1,7 @@
 import { cpus, totalmem } from 'node:os'
 import { type Row, table } from './row.ts'
 import { httpLogins } from './rows/http-logins.ts'
+import { importDjango } from './rows/import-django.ts'
 import { ldapEndurance } from './rows/ldap-endurance.ts'
 import { ldapGroups } from './rows/ldap-groups.ts'
 import { ldapLogins } from './rows/ldap-logins.ts'
@@ -18,6 +19,7 @@ const all: Readonly<Record<string, () => Promise<Row[]>>> = {
   'ldap-groups': ldapGroups,
   http: httpLogins,
   sessions,
+  'import-django': importDjango,
   million
 }
 /** Too long for every day: only where they are named. */

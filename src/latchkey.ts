@@ -29,6 +29,7 @@ import type { TokenTools } from './tokens/access-token.ts'
 import { createRefreshTokens } from './tokens/refresh-token.ts'
 import { createSessions } from './tokens/sessions.ts'
 import { version } from './version.ts'
+import { lockTeller, openWebhooks } from './webhooks.ts'
 
 /** What one configuration asks for, on what lasts as long as the process. */
 export interface Generation {
@@ -128,9 +129,11 @@ async function openGeneration(config: Config, lasting: Lasting, before?: Generat
     const parts = partsOf(config, lasting, { login, tokens, before })
     metrics.watch(chain)
     const stopSweeping = sweepStore(store, config, log)
+    const closeWebhooks = await openWebhooks(config, store, { log, metrics })
     let retired: Promise<void> | undefined
     const retire = async (next?: Generation): Promise<void> => {
       stopSweeping()
+      await closeWebhooks()
       await closeChain(chain)
       if (next?.tokens.keys !== tokens.keys) await tokens.keys.close()
     }
@@ -156,7 +159,7 @@ function loginToolsOf(config: Config, lasting: Lasting, chain: Chain, before?: G
     passwords,
     metrics,
     store: store.users,
-    limits: known ?? createInProcessLimits(config.limits.account),
+    limits: known ?? createInProcessLimits(config.limits.account, { onLocked: lockTeller(store, log) }),
     permissions: {
       users: store.users,
       registry: store.permissions,
@@ -225,6 +228,7 @@ function partsOf(config: Config, lasting: Lasting, { login, tokens, before }: Op
     administration: {
       audit: store.audit,
       clients: clientAdministrationOf(config, store.clients),
+      webhooks: { endpoints: config.webhooks, deliveries: store.deliveries },
       keys: rotationToolsOf(config, store, secrets),
       groups: store.groups,
       permissions: store.permissions,

@@ -3,9 +3,10 @@ import type { AuditMetrics } from './auth/audit.ts'
 import type { Chain } from './auth/link.ts'
 import type { BackendMetrics, LoginMetrics } from './auth/ports.ts'
 import type { QueueStatus } from './passwords/queue.ts'
+import type { WebhookMetrics } from './webhooks/deliverer.ts'
 
 /** The figures for Prometheus. */
-export interface Metrics extends LoginMetrics, BackendMetrics, AuditMetrics {
+export interface Metrics extends LoginMetrics, BackendMetrics, AuditMetrics, WebhookMetrics {
   readonly contentType: string
   text(): Promise<string>
   /** Shows whether each backend of the chain is taken for alive. */
@@ -63,6 +64,12 @@ export function createMetrics(queue: () => QueueStatus): Metrics {
     labelNames: ['why'] as const,
     registers
   })
+  const webhooks = new Counter({
+    name: 'latchkey_webhook_tries_total',
+    help: 'Tries to deliver an event to a webhook, by outcome; dead: the last one failed',
+    labelNames: ['endpoint', 'outcome'] as const,
+    registers
+  })
   gauge(registry, 'latchkey_hash_queue_running', 'Password hashes at work', () => queue().running)
   gauge(registry, 'latchkey_hash_queue_waiting', 'Password hashes that wait for their turn', () => queue().waiting)
   let watched: Chain = []
@@ -89,6 +96,9 @@ export function createMetrics(queue: () => QueueStatus): Metrics {
     },
     unaudited(why) {
       unaudited.inc({ why })
+    },
+    webhookTried(endpoint, outcome) {
+      webhooks.inc({ endpoint, outcome })
     },
     referralMet(backend) {
       referrals.inc({ backend })

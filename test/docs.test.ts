@@ -72,6 +72,8 @@ t.test('every link leads somewhere, every anchor to a heading', async (t) => {
 
 const argon2 = '$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaA'
 
+const whsec = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+
 /** Reads a configuration whose variables and secret files are all there. */
 async function load(t: Test, yaml: string) {
   const folder = await temporaryFolder(t)
@@ -80,7 +82,10 @@ async function load(t: Test, yaml: string) {
   await writeFile(join(folder, 'secret'), 'a secret of a file, longer than it need be')
   await writeFile(path, yaml.replace(/\$\{file:[^}]+\}/g, '$${file:secret}'))
   const names = Array.from(yaml.matchAll(/\$\{(\w+)\}/g), ([, name = '']) => name)
-  const values = names.map((name) => [name, name.endsWith('HASH') ? argon2 : `${name} of the environment`.padEnd(40)])
+  const values = names.map((name) => [
+    name,
+    name.endsWith('HASH') ? argon2 : name.endsWith('WEBHOOK_SECRET') ? whsec : `${name} of the environment`.padEnd(40)
+  ])
   return readConfig({ path, env: Object.fromEntries(values), definitions, cwd: folder })
 }
 

@@ -32,7 +32,7 @@ const rules: ReadonlyArray<{ folder: string; may: (specifier: string) => boolean
   {
     folder: 'store',
     may: (specifier) =>
-      /^(store\/|errors\.ts$|tokens\/(key|session)-store\.ts$|clients\/client-store\.ts$|auth\/(ports|audit|backend|user-store|group-store|administration-store|object-grant-store|local-accounts)\.ts$)/.test(
+      /^(store\/|errors\.ts$|tokens\/(key|session)-store\.ts$|clients\/client-store\.ts$|webhooks\/delivery-store\.ts$|auth\/(ports|audit|events|backend|user-store|group-store|administration-store|object-grant-store|local-accounts)\.ts$)/.test(
         specifier
       ) ||
       (!specifier.endsWith('.ts') && !/fastify/.test(specifier)),
@@ -52,6 +52,11 @@ const rules: ReadonlyArray<{ folder: string; may: (specifier: string) => boolean
     folder: 'clients',
     may: (specifier) => !/^(http|backends|store|cli|config)\/|fastify/.test(specifier),
     says: 'clients stand beside auth, on the ports of the store'
+  },
+  {
+    folder: 'webhooks',
+    may: (specifier) => !/^(http|backends|store|cli|config)\/|fastify/.test(specifier),
+    says: 'webhooks stand beside auth, on the ports of the store'
   },
   {
     folder: 'http',

@@ -2,6 +2,7 @@ import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import type { Group } from '../auth/group-store.ts'
 import { AlreadyExists, NotFound, PreconditionFailed } from '../errors.ts'
 import { type Actor, demand, refuseGrantBeyond, refuseTakeOver } from './actor.ts'
+import { refuseGroupBeyond } from './memberships.ts'
 import { groupNameOf, permissionNames } from './names.ts'
 import type { AdminTools, ChangeOptions } from './tools.ts'
 import { heldEverywhere, turn } from './turn.ts'
@@ -58,7 +59,7 @@ export async function patchGroup(
       after.filter((one) => !group.permissions.includes(one))
     )
     if (name !== undefined && name !== group.name) {
-      refuseGrantBeyond(actor, after)
+      await refuseGroupBeyond(actor, { id: groupId, permissions: after }, tx)
       await tx.groups.rename(groupId, name, at)
     }
     if (patch.permissions || patch.grant || patch.revoke) await tx.groups.setPermissions(groupId, after, at)
@@ -100,7 +101,7 @@ export async function changeMembers(
       const user = await tx.users.byId(id)
       if (user) refuseTakeOver(actor, user, await tx.users.storedPermissions(id), everywhere.get(id) ?? [], tools)
     }
-    if (add.length > 0) refuseGrantBeyond(actor, group.permissions)
+    if (add.length > 0) await refuseGroupBeyond(actor, group, tx)
     const at = tools.now()
     const added = await tx.groups.addMembers(groupId, [...new Set(add)], at)
     if (added.length < new Set(add).size) throw new NotFound('There is no such user')

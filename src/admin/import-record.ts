@@ -1,9 +1,9 @@
 import type { ImportedUser } from '../auth/administration-store.ts'
 import { builtInAttributes } from '../auth/attribute-checks.ts'
 import { mergeAttributes } from '../auth/attributes.ts'
+import type { UserIdentity } from '../auth/user-store.ts'
 import { Refusal } from '../errors.ts'
-import { emailOfText, newAttributes } from './fields.ts'
-import type { IdentityKey } from './identities.ts'
+import { checkedValue, emailOfText, newAttributes } from './fields.ts'
 import { loginNames } from './login-names.ts'
 import { groupNames, permissionNames } from './names.ts'
 import type { AdminTools } from './tools.ts'
@@ -23,6 +23,7 @@ interface Rules {
 /** What a record may hold beside fields of the user. */
 const known = [
   'email',
+  'emailVouched',
   'loginNames',
   'isActive',
   'isSuperuser',
@@ -30,10 +31,11 @@ const known = [
   'permissions',
   'groups',
   'identities',
+  'createdAt',
   'attributes'
 ] as const
 /** What an export has and an import makes anew. */
-const ignored = ['id', 'hasPassword', 'createdAt', 'updatedAt', 'lastLoginAt']
+const ignored = ['id', 'hasPassword', 'updatedAt', 'lastLoginAt']
 
 class Mistake extends Error {}
 
@@ -53,17 +55,16 @@ function userOf(fields: Readonly<Record<string, unknown>>, tools: AdminTools, ru
   if (fields.email === undefined) throw new Mistake('email: it is missing')
   const ownAttributes = newAttributes(attributesIn(fields, tools), tools)
   const at = tools.now()
-  const identities = identitiesIn(fields.identities, tools).map(({ backend, subject, username = subject }) => ({
-    ...{ backend, subject, username, attributes: {}, isSuperuser: false, lastSeenAt: at }
-  }))
+  const identities = identitiesIn(fields.identities, tools).map((identity) => ({ ...identity, lastSeenAt: at }))
   return {
     email: emailOfText(text('email', fields.email)),
-    emailVouched: true,
+    emailVouched: flag('emailVouched', fields.emailVouched, true),
     attributes: mergeAttributes(tools.chain, identities, ownAttributes),
     ownAttributes,
     isActive: flag('isActive', fields.isActive, true),
     isSuperuser: flag('isSuperuser', fields.isSuperuser, false),
     passwordHash: hashIn(fields.passwordHash, rules),
+    createdAt: timeIn('createdAt', fields.createdAt, at),
     permissions: permissionNames(list('permissions', fields.permissions)),
     loginNames: loginNames(list('loginNames', fields.loginNames)),
     groups: groupNames(list('groups', fields.groups)),
@@ -103,6 +104,14 @@ function flag(name: string, value: unknown, otherwise: boolean): boolean {
   throw new Mistake(`${name}: expected true or false`)
 }
 
+/** @param now nobody was created after it */
+function timeIn(name: string, value: unknown, now: number): number {
+  if (value === undefined) return now
+  const at = Date.parse(text(name, value))
+  if (at >= 0) return Math.min(at, now)
+  throw new Mistake(`${name}: expected a time such as 2026-11-22T08:00:00Z`)
+}
+
 function hashIn(value: unknown, { isUsableHash }: Rules): string | null {
   if (value === undefined) return null
   const hash = text('passwordHash', value)
@@ -120,17 +129,30 @@ function list(name: string, value: unknown): string[] {
 const listOfText = (name: string, value: string): unknown =>
   value.startsWith('[') ? parsed(name, value) : value.split(';').map((item) => item.trim())
 
-function identitiesIn(value: unknown, { chain }: AdminTools): Array<IdentityKey & { readonly username?: string }> {
+function identitiesIn(value: unknown, tools: AdminTools): Array<Omit<UserIdentity, 'lastSeenAt'>> {
   const items = typeof value === 'string' ? parsed('identities', value) : (value ?? [])
   if (!Array.isArray(items)) throw new Mistake('identities: expected a list')
-  return items.map((item: unknown) => {
-    const { backend, subject, username } = Object(item)
-    const isWhole = typeof subject === 'string' && subject !== '' && Buffer.byteLength(subject) <= 255
-    if (!isWhole || !chain.some(({ id }) => id === backend))
-      throw new Mistake('identities: expected the id of a backend and a subject')
-    return { backend, subject, ...(typeof username === 'string' ? { username } : {}) }
-  })
+  return items.map((item: unknown) => identityIn(Object(item), tools))
 }
+
+function identityIn(item: Readonly<Record<string, unknown>>, { chain, attributes }: AdminTools) {
+  const { backend, subject, username = subject, attributes: given = {}, isSuperuser, remembered } = item
+  const isWhole = isText(subject, 255) && chain.some(({ id }) => id === backend)
+  if (!isWhole || typeof backend !== 'string')
+    throw new Mistake('identities: expected the id of a backend and a subject')
+  if (!isText(username, 1024)) throw new Mistake('identities: username: expected text of 1024 bytes at most')
+  if (typeof given !== 'object' || given === null || Array.isArray(given))
+    throw new Mistake('identities: attributes: expected fields by name')
+  const values = Object.entries(given).map(([name, one]) => [name, checkedValue(name, plain(name, one), attributes)])
+  return {
+    ...{ backend, subject, username, attributes: Object.fromEntries(values) },
+    isSuperuser: flag('identities: isSuperuser', isSuperuser, false),
+    ...(remembered !== undefined && { remembered: text('identities: remembered', remembered) })
+  }
+}
+
+const isText = (value: unknown, bytes: number): value is string =>
+  typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= bytes
 
 function parsed(name: string, value: string): unknown {
   try {

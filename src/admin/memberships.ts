@@ -1,7 +1,7 @@
 import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import type { Group } from '../auth/group-store.ts'
 import { NotFound } from '../errors.ts'
-import { type Actor, refuseGrantBeyond } from './actor.ts'
+import { type Actor, mayEverything, refuseGrantBeyond } from './actor.ts'
 
 /**
  * Puts a user into groups by name.
@@ -14,10 +14,21 @@ export async function joinGroups(
   tx: AdministrationTransaction,
   at: number
 ): Promise<void> {
-  for (const { id, permissions } of await groupsNamed(names, tx)) {
-    refuseGrantBeyond(actor, permissions)
-    await tx.groups.addMembers(id, [userId], at)
+  for (const group of await groupsNamed(names, tx)) {
+    await refuseGroupBeyond(actor, group, tx)
+    await tx.groups.addMembers(group.id, [userId], at)
   }
+}
+
+/** @throws {GrantRefused} the group carries more than the actor holds, in general or on some object */
+export async function refuseGroupBeyond(
+  actor: Actor,
+  { id, permissions }: Pick<Group, 'id' | 'permissions'>,
+  tx: AdministrationTransaction
+): Promise<void> {
+  if (mayEverything(actor)) return
+  refuseGrantBeyond(actor, permissions)
+  refuseGrantBeyond(actor, await tx.groups.grantedOnObjects(id))
 }
 
 /** Takes a user out of groups by name. @throws {NotFound} one is not there */

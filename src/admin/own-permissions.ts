@@ -24,6 +24,8 @@ export const ownPermissions: Readonly<Record<string, string>> = {
   'latchkey.view_key': 'Can view signing keys',
   'latchkey.change_key': 'Can rotate and revoke signing keys',
   'latchkey.view_backend': 'Can view backends',
+  'latchkey.view_webhook': 'Can view webhooks and their deliveries',
+  'latchkey.change_webhook': 'Can retry and delete deliveries, and enable webhooks',
   'latchkey.view_audit': 'Can view the audit log',
   'latchkey.evaluate': 'Can ask what anybody may'
 }

@@ -49,6 +49,8 @@ export interface AdministeredUsers {
 export interface AdministeredGroups {
   byId(id: string): Promise<Group | undefined>
   byNames(names: readonly string[]): Promise<readonly Group[]>
+  /** The names of permissions that the group carries on any object. */
+  grantedOnObjects(groupId: string): Promise<readonly string[]>
   /** The names of groups where the user's membership is of the origin `local`. */
   localOf(userId: string): Promise<readonly string[]>
   create(name: string, at: number): Promise<Group>
@@ -92,6 +94,8 @@ export interface AdministeredImports {
   takenIdentities(
     keys: ReadonlyArray<Pick<UserIdentity, 'backend' | 'subject'>>
   ): Promise<ReadonlyArray<Pick<UserIdentity, 'backend' | 'subject'>>>
+  /** Puts permissions that are missing into the registry. */
+  register(permissions: ReadonlyArray<Pick<RegisteredPermission, 'name' | 'description'>>): Promise<void>
   takenLoginNames(names: readonly string[]): Promise<readonly string[]>
   create(users: readonly ImportedUser[], at: number): Promise<void>
 }

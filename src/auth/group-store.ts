@@ -87,3 +87,13 @@ export interface Holdings {
 export interface UserHoldings {
   of(userIds: readonly string[]): Promise<ReadonlyMap<string, Holdings>>
 }
+
+/** What an export has of a user beside the user itself: groups of the origin `local` alone, for backends mirror theirs again. */
+export interface ExportedHoldings extends Holdings {
+  readonly passwordHash: string | null
+}
+
+/** The same for many at once, in a statement a table. */
+export interface UserExport {
+  of(userIds: readonly string[]): Promise<ReadonlyMap<string, ExportedHoldings>>
+}

@@ -4,6 +4,8 @@ import type { Attributes } from './backend.ts'
 export interface LocalAccount {
   readonly id: string
   readonly email: string
+  /** Whoever brought the address vouched for it. */
+  readonly emailVouched: boolean
   readonly isActive: boolean
   /** PHC string, or null where no password is set: then none verifies. */
   readonly passwordHash: string | null

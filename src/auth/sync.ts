@@ -2,6 +2,7 @@ import { InvalidGrant } from '../errors.ts'
 import type { BackendContext, Identity } from './backend.ts'
 import { emailOf } from './email.ts'
 import type { Link } from './link.ts'
+import { isSuperuser } from './permissions.ts'
 import type { User, UserStore } from './user-store.ts'
 import { recordLogin, type UserTools } from './users.ts'
 
@@ -16,6 +17,8 @@ export interface SyncReport {
   readonly deactivated: readonly string[]
   /** Users whose account is gone, and who stay active for they have another identity or a password of ours. */
   readonly kept: readonly string[]
+  /** Users whose account is gone, and who stay active for nobody else would be an active superuser. */
+  readonly lastSuperusers: readonly string[]
 }
 
 /** More users would be deactivated than a run may, or the source told of nobody: nobody was. */
@@ -30,6 +33,8 @@ export class MassChange extends Error {
 export interface SyncTools extends Omit<UserTools, 'store'> {
   readonly store: UserStore
   readonly context: BackendContext
+  /** Lets somebody in no longer; `last-superuser`, with nothing done, where nobody else would be an active superuser. */
+  deactivate(userId: string): Promise<'deactivated' | 'last-superuser'>
   /** Epoch milliseconds. */
   now(): number
 }
@@ -63,15 +68,41 @@ export async function syncUsers(link: Link, tools: SyncTools, options: SyncOptio
   if (leaving.length > 0 && (isTooMuch || provisioned.subjects.size === 0)) {
     throw new MassChange(leaving.length, known.size)
   }
-  for (const { id } of options.dryRun ? [] : leaving) await tools.store.setActive(id, false, tools.now())
-  for (const { id } of options.dryRun ? [] : leaving) {
-    tools.log.info({ event: 'user_deactivated', user: id, backend: link.id, reason: 'gone' }, 'user deactivated')
-  }
+  const spared = options.dryRun ? await lastSuperusers(leaving, tools) : await deactivate(leaving, link, tools)
   return {
     ...provisioned.report,
-    deactivated: leaving.map(({ email }) => email),
-    kept: gone.filter((user) => !isLone(user)).map(({ email }) => email)
+    deactivated: leaving.filter((user) => !spared.includes(user)).map(({ email }) => email),
+    kept: gone.filter((user) => !isLone(user)).map(({ email }) => email),
+    lastSuperusers: spared.map(({ email }) => email)
   }
+}
+
+/** Answers those who stay. */
+async function deactivate(leaving: readonly User[], link: Link, tools: SyncTools): Promise<User[]> {
+  const spared: User[] = []
+  for (const user of leaving) {
+    const about = { user: user.id, backend: link.id }
+    if ((await tools.deactivate(user.id)) === 'last-superuser') {
+      spared.push(user)
+      tools.log.warn({ event: 'last_superuser_kept', ...about, reason: 'gone' }, 'the last active superuser stays')
+    } else tools.log.info({ event: 'user_deactivated', ...about, reason: 'gone' }, 'user deactivated')
+  }
+  return spared
+}
+
+/** Who would stay: the last to leave of the superusers, if none is among those who stay anyway. */
+async function lastSuperusers(leaving: readonly User[], { chain, store }: SyncTools): Promise<User[]> {
+  const last = leaving.filter((user) => isSuperuser(chain, user)).at(-1)
+  if (last === undefined) return []
+  const ids = new Set(leaving.map(({ id }) => id))
+  let cursor: string | null = null
+  do {
+    const more = cursor === null ? {} : { cursor }
+    const page = await store.list({ isSuperuser: true, isActive: true, limit: 1000, ...more })
+    if (page.items.some((user) => !ids.has(user.id) && isSuperuser(chain, user))) return []
+    cursor = page.next
+  } while (cursor !== null)
+  return [last]
 }
 
 /** Everybody with an identity at this backend, by its subject. */

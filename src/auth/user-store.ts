@@ -75,6 +75,8 @@ export interface LoginRecord {
   /** False: the account was seen, but nobody logged in. Default: true. */
   readonly isLogin?: boolean
   readonly at: number
+  /** The user's e-mail afterwards and the names of the fields that change, where any does: for those who are told. */
+  readonly changed?: { readonly email: string; readonly fields: readonly string[] }
 }
 
 /** A new password for somebody whose old one, or other knowledge, was proved against what was read. */

@@ -123,7 +123,7 @@ async function update(user: User, login: Login, tools: UserTools): Promise<User>
   const recorded = await tools.store.recordLogin(record)
   if (recorded === 'recorded') return after(user, record)
   logConflict(tools.log, login, user.id, 'email-taken')
-  const { email: _taken, ...withoutEmail } = record
+  const withoutEmail = recordWithoutEmail(record, user)
   await tools.store.recordLogin(withoutEmail)
   return after(user, withoutEmail)
 }
@@ -137,14 +137,25 @@ function recordOf(user: User, login: Login, chain: Chain): LoginRecord {
   const attributes = mergeAttributes(chain, identities, user.ownAttributes)
   const emailChanged = email.value !== user.email || email.vouched !== user.emailVouched
   const takesEmail = follows && emailChanged && ownsEmail(chain, backend.id, user.identities)
+  const fields = [
+    ...(takesEmail && email.value !== user.email ? ['email'] : []),
+    ...differingNames(attributes, user.attributes),
+    ...((before?.isSuperuser ?? false) !== identity.isSuperuser ? ['isSuperuser'] : [])
+  ]
   return {
     userId: user.id,
     identity,
     at,
     isLogin,
     ...(takesEmail ? { email } : {}),
-    ...(sameAttributes(attributes, user.attributes) ? {} : { attributes })
+    ...(sameAttributes(attributes, user.attributes) ? {} : { attributes }),
+    ...(fields.length > 0 ? { changed: { email: takesEmail ? email.value : user.email, fields } } : {})
   }
+}
+
+function recordWithoutEmail({ email: _taken, changed, ...record }: LoginRecord, user: User): LoginRecord {
+  const fields = changed?.fields.filter((name) => name !== 'email') ?? []
+  return fields.length === 0 ? record : { ...record, changed: { email: user.email, fields } }
 }
 
 /** How exactly the table knows when an account was seen without a login: a session is refreshed every few minutes. */
@@ -193,6 +204,9 @@ const identityAt = ({ backend, identity, at }: Login): UserIdentity => ({
   ...(identity.remembered !== undefined && { remembered: identity.remembered }),
   lastSeenAt: at
 })
+
+const differingNames = (a: Identity['attributes'], b: Identity['attributes']): string[] =>
+  [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => a[name] !== b[name])
 
 function sameAttributes(a: Identity['attributes'], b: Identity['attributes']): boolean {
   const names = Object.keys(a)

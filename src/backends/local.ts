@@ -64,10 +64,11 @@ export const localBackend = defineBackend({
   }
 })
 
-const identityOf = ({ id, email, attributes }: LocalAccount): Identity => ({
+const identityOf = ({ id, email, emailVouched, attributes }: LocalAccount): Identity => ({
   subject: id,
   username: email,
   emails: [email],
+  ...(emailVouched ? {} : { emailVerified: false }),
   attributes,
   userId: id
 })

@@ -6,7 +6,7 @@ import type { User } from '../auth/user-store.ts'
 import type { Store } from '../store/index.ts'
 
 /** Commands that change nothing of anybody's. All others are acts of administration, those that nobody has thought of yet, too. */
-const looks = ['audit', 'check', 'explain', 'export', 'list', 'migrate', 'show']
+const looks = ['audit', 'check', 'explain', 'export', 'grants', 'list', 'migrate', 'show']
 
 const uncounted: AuditMetrics = { audited() {}, unaudited() {} }
 

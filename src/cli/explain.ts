@@ -5,6 +5,7 @@ import { openLog } from '../log.ts'
 import { ownClaims, personClaims } from '../tokens/access-token.ts'
 import { permissionsFor } from '../tokens/audience.ts'
 import { configOf } from './configuration.ts'
+import { objectIn } from './object-grants.ts'
 import { readPassword } from './passwords.ts'
 import { Refused } from './refused.ts'
 import { coloured, printable, stepLines } from './steps.ts'
@@ -69,13 +70,6 @@ function tokenOf({ login }: Explanation, { config }: Latchkey): object | undefin
     groups: permissions.groups,
     permissions: permissionsFor(permissions.names, audience, undefined)
   }
-}
-
-/** The type ends at the first colon. @throws {Refused} there is none */
-function objectIn(text: string): { type: string; id: string } {
-  const colon = text.indexOf(':')
-  if (colon < 1 || colon === text.length - 1) throw new Refused('--object takes TYPE:ID')
-  return { type: text.slice(0, colon), id: text.slice(colon + 1) }
 }
 
 function decisionOn(name: string, { login }: Explanation) {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
 import { builtInAttributes } from '../auth/attribute-checks.ts'
-import type { User } from '../auth/user-store.ts'
+import type { User, UserIdentity } from '../auth/user-store.ts'
 import type { Store } from '../store/index.ts'
 import { withAdministration } from './administration.ts'
 
@@ -17,46 +17,47 @@ export async function exportUsers({ format = 'jsonl', passwordHashes }: Options,
   await withAdministration(command, async ({ attributes }, store) => {
     const own = [...Object.keys(builtInAttributes), ...Object.keys(attributes)]
     const hash = passwordHashes ? ['passwordHash'] : []
-    const columns = [
-      'email',
-      'loginNames',
-      ...own,
-      'isActive',
-      'isSuperuser',
-      ...hash,
-      'permissions',
-      'groups',
-      'identities'
-    ]
+    const flags = ['isActive', 'isSuperuser', 'createdAt']
+    const lists = ['permissions', 'groups', 'identities']
+    const columns = ['email', 'emailVouched', 'loginNames', ...own, ...flags, ...hash, ...lists]
     const text = format === 'csv' ? await csvWriter(columns) : jsonLines
     if (format === 'csv') await print(text([Object.fromEntries(columns.map((name) => [name, name]))]))
     let cursor: string | null = null
     do {
       const page = await store.users.list({ limit: 500, ...(cursor === null ? {} : { cursor }) })
-      const found: Fields[] = []
-      for (const user of page.items) found.push(await fieldsOf(user, store, passwordHashes === true))
-      await print(text(found))
+      await print(text(await rowsOf(page.items, store, passwordHashes === true)))
       cursor = page.next
     } while (cursor !== null)
   })
 }
 
-async function fieldsOf(user: User, store: Store, withHash: boolean): Promise<Fields> {
-  const held = (await store.holdings.of([user.id])).get(user.id)
-  const groups = (await store.groups.ofUser(user.id)).filter(({ origin }) => origin === 'local')
-  const account = withHash ? await store.accounts.byId(user.id) : undefined
-  return {
-    email: user.email,
-    loginNames: held?.loginNames ?? [],
-    ...user.ownAttributes,
-    isActive: user.isActive,
-    isSuperuser: user.ownSuperuser,
-    ...(withHash ? { passwordHash: account?.passwordHash ?? null } : {}),
-    permissions: held?.permissions ?? [],
-    groups: groups.map(({ name }) => name),
-    identities: user.identities.map(({ backend, subject, username }) => ({ backend, subject, username }))
-  }
+/** A statement a table, whatever the number of users. */
+async function rowsOf(users: readonly User[], { userExport }: Store, withHash: boolean): Promise<Fields[]> {
+  const more = await userExport.of(users.map(({ id }) => id))
+  return users.map((user) => {
+    const { loginNames = [], groups = [], permissions = [], passwordHash = null } = more.get(user.id) ?? {}
+    return {
+      email: user.email,
+      emailVouched: user.emailVouched,
+      loginNames,
+      ...user.ownAttributes,
+      isActive: user.isActive,
+      isSuperuser: user.ownSuperuser,
+      createdAt: new Date(user.createdAt).toISOString(),
+      ...(withHash ? { passwordHash } : {}),
+      permissions,
+      groups,
+      identities: user.identities.map(identityFields)
+    }
+  })
 }
+
+const identityFields = ({ backend, subject, username, attributes, isSuperuser, remembered }: UserIdentity): Fields => ({
+  ...{ backend, subject, username },
+  ...(Object.keys(attributes).length > 0 && { attributes }),
+  ...(isSuperuser && { isSuperuser }),
+  ...(remembered !== undefined && { remembered })
+})
 
 const jsonLines = (rows: readonly Fields[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('')
 

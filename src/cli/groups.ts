@@ -1,13 +1,16 @@
 import type { Command } from 'commander'
 import { atConsole } from '../admin/actor.ts'
 import { changeMembers, createGroup, deleteGroup, type GroupPatch, patchGroup } from '../admin/groups.ts'
-import type { AdminTools } from '../admin/tools.ts'
 import type { Group } from '../auth/group-store.ts'
 import type { Store } from '../store/index.ts'
 import { asLine, collect, find, findGroup, withAdministration, write } from './administration.ts'
 
 interface Json {
   readonly json?: boolean
+}
+
+interface OnObject extends Json {
+  readonly object?: string
 }
 
 const json = ['--json', 'print JSON'] as const
@@ -38,9 +41,9 @@ export function addGroups(program: Command): void {
     .action((name: string, options: Json, command: Command) =>
       withAdministration(command, async (_tools, store) => showGroup(await findGroup(name, store), options, store))
     )
-  patch(groups, 'rename <group> <name>', 'rename a group', 'renamed', ([name = '']) => ({ name }))
-  patch(groups, 'grant <group> <permission...>', 'let a group carry permissions', 'changed', (grant) => ({ grant }))
-  patch(groups, 'revoke <group> <permission...>', 'take permissions from a group', 'changed', (revoke) => ({ revoke }))
+  rename(groups)
+  carry(groups, 'grant', 'let a group carry permissions')
+  carry(groups, 'revoke', 'take permissions from a group')
   members(groups, 'add', 'put users into a group, by e-mail or id')
   members(groups, 'remove', 'take users out of a group, by e-mail or id; what a backend mirrors stays')
   groups
@@ -56,23 +59,34 @@ export function addGroups(program: Command): void {
     )
 }
 
-function patch(
-  groups: Command,
-  usage: string,
-  text: string,
-  done: string,
-  patchOf: (words: readonly string[]) => GroupPatch
-): void {
+function rename(groups: Command): void {
   groups
-    .command(usage)
-    .description(text)
+    .command('rename <group> <name>')
+    .description('rename a group')
     .option(...json)
-    .action((name: string, words: string | string[], options: Json, command: Command) =>
-      withAdministration(command, async (tools: AdminTools, store) => {
-        const { id } = await findGroup(name, store)
-        print(await patchGroup(atConsole, id, patchOf([words].flat()), tools), options, done)
-      })
+    .action((old: string, name: string, options: Json, command: Command) =>
+      change(old, { name }, options, command, 'renamed')
     )
+}
+
+function carry(groups: Command, kind: 'grant' | 'revoke', text: string): void {
+  groups
+    .command(`${kind} <group> <permission...>`)
+    .description(text)
+    .option('--object <type:id>', 'on this object alone')
+    .option(...json)
+    .action(async (name: string, names: string[], { object, ...options }: OnObject, command: Command) => {
+      if (object === undefined) return change(name, { [kind]: names }, options, command, 'changed')
+      const { changeOnObject } = await import('./object-grants.ts')
+      return changeOnObject(kind, { group: name }, names, { ...options, object }, command)
+    })
+}
+
+function change(name: string, patch: GroupPatch, options: Json, command: Command, done: string): Promise<void> {
+  return withAdministration(command, async (tools, store) => {
+    const { id } = await findGroup(name, store)
+    print(await patchGroup(atConsole, id, patch, tools), options, done)
+  })
 }
 
 function members(groups: Command, kind: 'add' | 'remove', text: string): void {

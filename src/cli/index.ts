@@ -7,6 +7,7 @@ import type { CheckOptions } from './check.ts'
 import { addClients } from './clients.ts'
 import type { ExplainOptions } from './explain.ts'
 import { addGroups } from './groups.ts'
+import { addImport } from './import.ts'
 import { addKeys } from './keys.ts'
 import type { SyncOptions } from './ldap.ts'
 import { percentage } from './percentage.ts'
@@ -14,6 +15,7 @@ import { addPermissions } from './permissions.ts'
 import { Refused } from './refused.ts'
 import { addSessions } from './sessions.ts'
 import { addUsers } from './users.ts'
+import { addWebhooks } from './webhooks.ts'
 
 /** The exit codes of every command. */
 export const exitCodes = { done: 0, refused: 1, usage: 2 } as const
@@ -72,8 +74,10 @@ function addCommands(program: Command): void {
   addClients(program)
   addKeys(program)
   addSessions(program)
+  addWebhooks(program)
   addAudit(program)
   addLdap(program)
+  addImport(program)
 }
 
 function addLdap(program: Command): void {

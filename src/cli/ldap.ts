@@ -1,8 +1,13 @@
 import type { Command } from 'commander'
+import { atConsole } from '../admin/actor.ts'
+import { patchUser } from '../admin/users.ts'
+import { consoleAdministration } from '../administration.ts'
 import type { BackendContext } from '../auth/backend.ts'
 import type { Link } from '../auth/link.ts'
 import { userToolsOf } from '../auth/login.ts'
-import { MassChange, type SyncReport, syncUsers } from '../auth/sync.ts'
+import { MassChange, type SyncReport, type SyncTools, syncUsers } from '../auth/sync.ts'
+import type { Config } from '../config/config.ts'
+import { LastSuperuser, NotFound } from '../errors.ts'
 import { type Latchkey, openLatchkey } from '../latchkey.ts'
 import { openLog } from '../log.ts'
 import { configOf } from './configuration.ts'
@@ -35,6 +40,7 @@ export async function sync(backend: string, options: SyncOptions, command: Comma
         {
           ...userToolsOf({ ...asker(), log, deadline: Number.POSITIVE_INFINITY }, latchkey.login),
           context: contextOf(log),
+          deactivate: deactivation(config, latchkey),
           now: Date.now
         },
         { dryRun: options.dryRun === true, maxChange: options.maxChange, onProgress: progress.show }
@@ -50,6 +56,21 @@ export async function sync(backend: string, options: SyncOptions, command: Comma
     await latchkey.close()
   }
 }
+
+/** Through the rules of administration, which keep the last superuser. */
+const deactivation =
+  (config: Config, { store, passwords }: Latchkey): SyncTools['deactivate'] =>
+  async (userId) => {
+    try {
+      await patchUser(atConsole, userId, { isActive: false }, consoleAdministration(config, store, passwords.hash))
+      return 'deactivated'
+    } catch (error) {
+      // who was deleted meanwhile is let in no longer, either
+      if (error instanceof NotFound) return 'deactivated'
+      if (error instanceof LastSuperuser) return 'last-superuser'
+      throw error
+    }
+  }
 
 const asker = () => ({ clientId: 'sync', ip: '127.0.0.1' })
 
@@ -71,12 +92,13 @@ function linkOf(backend: string, { login }: Latchkey): Link {
 }
 
 function describe(report: SyncReport, { dryRun }: SyncOptions): string {
-  const { seen, created, joined, refused, deactivated, kept } = report
+  const { seen, created, joined, refused, deactivated, kept, lastSuperusers } = report
   const lines = [
     `${dryRun ? 'a sync would have found' : 'found'} ${seen}: ${created} created, ${joined} joined, ${refused.length} refused`,
     ...refused.map(({ username, reason }) => `refused ${username}: ${reason}`),
     ...deactivated.map((email) => `${dryRun ? 'would deactivate' : 'deactivated'} ${email}: gone`),
-    ...kept.map((email) => `kept ${email}: gone from here, but with another identity or a password of ours`)
+    ...kept.map((email) => `kept ${email}: gone from here, but with another identity or a password of ours`),
+    ...lastSuperusers.map((email) => `kept ${email}: gone from here, but the last active superuser`)
   ]
   return `${lines.join('\n')}\n`
 }

@@ -47,6 +47,17 @@ export function addPermissions(program: Command): void {
         write(options.json ? asLine({ name }) : `deleted ${name}\n`)
       })
     )
+  permissions
+    .command('grants')
+    .description('list permissions on objects: of users, then of groups')
+    .option('--user <user>', 'of this user alone, by e-mail or id')
+    .option('--group <group>', 'of this group alone')
+    .option('--permission <name>', 'of this permission alone')
+    .option('--object <type:id>', 'on this object, or on those of a type alone')
+    .option('--json', 'print JSON lines')
+    .action(async (options: object, command: Command) =>
+      (await import('./object-grants.ts')).listGrants(options, command)
+    )
 }
 
 async function list({ search, json: asJson }: Json & { search?: string }, command: Command): Promise<void> {

@@ -17,6 +17,10 @@ interface Json {
   readonly json?: boolean
 }
 
+interface OnObject extends Json {
+  readonly object?: string
+}
+
 interface CreateOptions extends Json {
   readonly passwordStdin?: boolean
   readonly superuser?: boolean
@@ -28,6 +32,7 @@ interface CreateOptions extends Json {
 
 const json = ['--json', 'print JSON'] as const
 const attribute = ['--attribute <name=value>', 'a field of the user (again and again)', collect, []] as const
+const onObject = ['--object <type:id>', 'on this object alone'] as const
 const loginName = ['--login-name <name>', 'a login name beside the e-mail (again and again)', collect, []] as const
 const passwordStdin = ['--password-stdin', 'read the password from standard input'] as const
 
@@ -178,11 +183,20 @@ function addAccess(users: Command): void {
     users
       .command(`${kind} <user> <permission...>`)
       .description(kind === 'grant' ? 'grant permissions to a user' : 'take permissions from a user')
+      .option(...onObject)
       .option(...json)
-      .action((name: string, permissions: string[], options: Json, command: Command) =>
-        change(name, options, command, kind === 'grant' ? 'granted to' : 'revoked from', (user, tools) =>
-          changePermissions(atConsole, user.id, { [kind]: permissions }, tools)
-        )
+      .action(async (name: string, permissions: string[], { object, ...options }: OnObject, command: Command) =>
+        object !== undefined
+          ? (await import('./object-grants.ts')).changeOnObject(
+              kind,
+              { user: name },
+              permissions,
+              { ...options, object },
+              command
+            )
+          : change(name, options, command, kind === 'grant' ? 'granted to' : 'revoked from', (user, tools) =>
+              changePermissions(atConsole, user.id, { [kind]: permissions }, tools)
+            )
       )
   }
 }

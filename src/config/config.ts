@@ -1,6 +1,7 @@
 import type { BackendDefinition } from '../auth/define-backend.ts'
 import type { LinkPolicy } from '../auth/link.ts'
 import type { ClientDefinition } from '../clients/client.ts'
+import type { Endpoint } from '../webhooks/endpoint.ts'
 import type { ConfigFile } from './schema.ts'
 
 /** One backend of the chain: its place and policy, and what `definition.open` takes. */
@@ -104,6 +105,7 @@ export interface Config {
     readonly retentionMs: number | false
     readonly refusalsPerMinute: number
   }
+  readonly webhooks: readonly Endpoint[]
   readonly permissions: {
     /** Descriptions by name. */
     readonly declare: Readonly<Record<string, string>>

@@ -10,6 +10,7 @@ import type { Audience, Config, ConfiguredBackend, UserAttribute } from './confi
 import { databaseOf } from './database.ts'
 import type { ConfigFile } from './schema.ts'
 import { milliseconds } from './units.ts'
+import { endpointOf } from './webhooks.ts'
 
 /** What resolving needs to know of where the configuration came from. */
 export interface Origin {
@@ -62,6 +63,7 @@ export function resolveConfig(file: ConfigFile, origin: Origin): Config {
       retentionMs: audit.retention !== false && milliseconds(audit.retention),
       refusalsPerMinute: audit.refusalsPerMinute
     },
+    webhooks: file.webhooks.map(endpointOf),
     permissions,
     log
   }

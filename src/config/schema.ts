@@ -4,6 +4,7 @@ import { accessSections } from './access-schema.ts'
 import { backendList } from './backend-schema.ts'
 import { Cidr, text } from './names.ts'
 import { duration } from './units.ts'
+import { webhookList } from './webhook-schema.ts'
 
 /** A closed mapping whose keys all have defaults, so that it may be left out. */
 const section = <const Properties extends TProperties>(description: string, properties: Properties) =>
@@ -155,6 +156,7 @@ export const ConfigFile = Type.Object(
     passwords: Passwords,
     limits: Limits,
     audit: Audit,
+    webhooks: webhookList,
     log: section('The log on standard output.', {
       level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
         default: 'info',

@@ -3,6 +3,7 @@ import fastifySwaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { stringify } from 'yaml'
 import type { Documented } from './document.ts'
+import { webhookOperations } from './schemas/webhooks.ts'
 import { grants } from './schemas.ts'
 
 /** An application that serves the OpenAPI 3.1 document of other routes, as JSON, as YAML and as a page, and none of them. */
@@ -28,6 +29,7 @@ export async function openDocumentation({ routes, schemas, version, issuer }: Do
         { name: 'discovery', description: 'What clients and resource servers find by themselves' },
         { name: 'account', description: "A user's own" },
         { name: 'administration', description: 'Users, groups, permissions, clients, sessions and keys' },
+        { name: 'webhooks', description: 'What is posted to those who want to be told' },
         { name: 'operations', description: 'For orchestrators, alarms and people' }
       ],
       components: {
@@ -39,7 +41,7 @@ export async function openDocumentation({ routes, schemas, version, issuer }: Do
     },
     transformObject: (document) => {
       if (!('openapiObject' in document)) return document.swaggerObject
-      return mapGrants(document.openapiObject)
+      return Object.assign(mapGrants(document.openapiObject), { webhooks: structuredClone(webhookOperations) })
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `def-${index}`) }
   })

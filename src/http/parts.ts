@@ -10,6 +10,7 @@ import type { TokenTools } from '../tokens/access-token.ts'
 import type { Audience } from '../tokens/audience.ts'
 import type { RotationTools } from '../tokens/rotation.ts'
 import type { Sessions } from '../tokens/sessions.ts'
+import type { WebhookAdministration } from '../webhooks/administration.ts'
 import type { ClientTools } from './client.ts'
 
 /** What the routes are made of; the composition puts it together, no route makes its own. */
@@ -40,6 +41,7 @@ export interface AppParts {
   readonly administration: {
     readonly clients: ClientAdministration
     readonly keys: RotationTools
+    readonly webhooks: WebhookAdministration
     readonly audit: Pick<AuditStore, 'find'>
     readonly groups: GroupStore
     readonly permissions: PermissionList

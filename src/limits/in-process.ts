@@ -11,6 +11,17 @@ export interface AccountLimits {
   readonly windowMs: number
 }
 
+/** An account has to wait from now on. Each wait after it is longer, and is not told again. */
+export interface Lock {
+  /** The backend's id, a colon and its id for the account; or a name as it was typed, which nobody must be told. */
+  readonly account: string
+  /** Null: whoever asks from wherever. */
+  readonly ip: string | null
+  readonly failures: number
+  /** Epoch milliseconds. */
+  readonly until: number
+}
+
 /** Failures that are remembered at once; the oldest go first, so that a flood of names can't fill the memory. */
 const maxCounters = 100_000
 const firstWaitMs = 10_000
@@ -34,7 +45,10 @@ interface Counter {
  * once is let through no wider than failures are left: the rest waits for the outcome. From the limit on, the wait
  * doubles with each failure.
  */
-export function createInProcessLimits(limits: AccountLimits | false, now: () => number = Date.now): Limits {
+export function createInProcessLimits(
+  limits: AccountLimits | false,
+  { now = Date.now, onLocked }: { readonly now?: () => number; readonly onLocked?: (lock: Lock) => void } = {}
+): Limits {
   if (limits === false) return { begin: () => unlimited }
   const counters = new Map<string, Counter>()
 
@@ -72,9 +86,13 @@ export function createInProcessLimits(limits: AccountLimits | false, now: () => 
     if (counter.pending === 0 && counter.failures === 0 && !counter.trusted) counters.delete(key)
   }
 
-  const count = (counter: Counter): void => {
+  const count = (counter: Counter, { account, ip }: Claim): void => {
     counter.failures++
     counter.lastFailureAt = now()
+    const limit = ip === null ? limits.totalFailures : limits.failures
+    if (counter.failures !== limit) return
+    const until = now() + waitOf(counter, limit, limits.windowMs, now())
+    onLocked?.({ account, ip, failures: limit, until })
   }
 
   return { begin: (ip) => createAttempt(ip, limits, { take, give, count }) }
@@ -93,35 +111,42 @@ function turnAt(counter: Counter, patienceMs: number): Promise<void> {
 interface Book {
   take(key: string, limit: number): Promise<Counter>
   give(key: string, settle: (counter: Counter) => void): void
-  count(counter: Counter): void
+  count(counter: Counter, claim: Claim): void
+}
+
+interface Claim {
+  readonly account: string
+  readonly key: string
+  /** Null: of all addresses together. */
+  readonly ip: string | null
 }
 
 function createAttempt(ip: string, limits: AccountLimits, book: Book): Attempt {
-  const claimed: Array<{ readonly account: string; readonly key: string; readonly mine: boolean }> = []
+  const claimed: Claim[] = []
   let ended = false
 
-  const claimOne = async (account: string, key: string, limit: number, mine: boolean): Promise<Counter> => {
-    const counter = await book.take(key, limit)
-    if (ended) book.give(key, nothing)
-    else claimed.push({ account, key, mine })
+  const claimOne = async (claim: Claim, limit: number): Promise<Counter> => {
+    const counter = await book.take(claim.key, limit)
+    if (ended) book.give(claim.key, nothing)
+    else claimed.push(claim)
     return counter
   }
-  const settle = (each: (account: string, mine: boolean) => (counter: Counter) => void): void => {
+  const settle = (each: (claim: Claim) => (counter: Counter) => void): void => {
     ended = true
-    for (const { account, key, mine } of claimed.splice(0)) book.give(key, each(account, mine))
+    for (const claim of claimed.splice(0)) book.give(claim.key, each(claim))
   }
 
   return {
     async claim(account) {
       if (claimed.some((claim) => claim.account === account)) return
-      const { trusted } = await claimOne(account, `${ip} ${account}`, limits.failures, true)
-      if (!trusted) await claimOne(account, `* ${account}`, limits.totalFailures, false)
+      const { trusted } = await claimOne({ account, key: `${ip} ${account}`, ip }, limits.failures)
+      if (!trusted) await claimOne({ account, key: `* ${account}`, ip: null }, limits.totalFailures)
     },
     failed(only = () => true) {
-      settle((account) => (only(account) ? book.count : nothing))
+      settle((claim) => (only(claim.account) ? (counter) => book.count(counter, claim) : nothing))
     },
     succeeded() {
-      settle((_account, mine) => (mine ? forgive : nothing))
+      settle((claim) => (claim.ip === null ? nothing : forgive))
     },
     released() {
       settle(() => nothing)

@@ -7,8 +7,9 @@ const { and, eq, sql } = orm
 /** The service's own accounts: the users' table as the backend `local` sees it. */
 export const createLocalAccounts = (db: Database): LocalAccounts => {
   const { users, loginNames } = db.tables
-  const { id, email, isActive, passwordHash, ownAttributes } = users
-  const accounts = () => db.queries.select({ id, email, isActive, passwordHash, attributes: ownAttributes }).from(users)
+  const { id, email, emailVouched, isActive, passwordHash, ownAttributes } = users
+  const accounts = () =>
+    db.queries.select({ id, email, emailVouched, isActive, passwordHash, attributes: ownAttributes }).from(users)
   const byId = accounts()
     .where(eq(id, sql.placeholder('id')))
     .prepare()
@@ -16,7 +17,10 @@ export const createLocalAccounts = (db: Database): LocalAccounts => {
     .where(eq(email, sql.placeholder('email')))
     .prepare()
   const byLoginName = db.queries
-    .select({ account: { id, email, isActive, passwordHash, attributes: ownAttributes }, name: loginNames.name })
+    .select({
+      account: { id, email, emailVouched, isActive, passwordHash, attributes: ownAttributes },
+      name: loginNames.name
+    })
     .from(loginNames)
     .innerJoin(users, eq(id, loginNames.userId))
     .where(eq(loginNames.name, sql.placeholder('name')))

@@ -4,12 +4,13 @@ import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { withPermissions } from './groups.ts'
 import type { Queries } from './kit.ts'
+import type { Told } from './outbox.ts'
 
-const { and, eq, inArray, sql } = orm
+const { and, eq, exists, inArray, sql } = orm
 
 /** The groups within a transaction. */
-export const administeredGroups = (db: Database, queries: Queries): AdministeredGroups => {
-  const { users, groups, groupPermissions, permissions, userGroups } = db.tables
+export const administeredGroups = (db: Database, queries: Queries, told: Told): AdministeredGroups => {
+  const { users, groups, groupPermissions, permissions, userGroups, groupObjectGrants } = db.tables
   const changed = async (groupId: string, change: { name?: string }, at: number): Promise<void> => {
     const counted = { ...change, updatedAt: at, version: sql`${groups.version} + 1` }
     await queries.update(groups).set(counted).where(eq(groups.id, groupId))
@@ -20,6 +21,7 @@ export const administeredGroups = (db: Database, queries: Queries): Administered
       .update(users)
       .set(counted)
       .where(inArray(users.id, [...userIds]))
+    for (const userId of userIds) told.changed(userId, ['groups'])
   }
   const localOf = (groupId: string, userIds: readonly string[]) =>
     and(eq(userGroups.groupId, groupId), eq(userGroups.origin, 'local'), inArray(userGroups.userId, [...userIds]))
@@ -37,6 +39,15 @@ export const administeredGroups = (db: Database, queries: Queries): Administered
         .from(groups)
         .where(inArray(groups.name, [...names]))
       return withPermissions(db, queries, rows)
+    },
+    async grantedOnObjects(groupId) {
+      // by name, of which there are few: a group may have a grant on each of a million objects
+      const one = queries
+        .select({ n: sql`1` })
+        .from(groupObjectGrants)
+        .where(and(eq(groupObjectGrants.permission, permissions.name), eq(groupObjectGrants.groupId, groupId)))
+      const rows = await queries.select({ name: permissions.name }).from(permissions).where(exists(one))
+      return rows.map(({ name }) => name)
     },
     async localOf(userId) {
       const rows = await queries

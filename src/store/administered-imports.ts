@@ -2,15 +2,17 @@ import { v7 as uuidv7 } from 'uuid'
 import type { AdministeredImports, ImportedUser } from '../auth/administration-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
+import { insertMany } from './insert-many.ts'
 import type { Queries } from './kit.ts'
+import type { Told } from './outbox.ts'
 
-const { and, eq, inArray, or } = orm
+const { and, eq, inArray } = orm
 
 /** SQLite takes 32,766 values in one statement, MySQL 65,535. */
 const rowsAtOnce = 2000
 
 /** Many users at once within a transaction: a statement a table, or few. */
-export const administeredImports = (db: Database, queries: Queries): AdministeredImports => {
+export const administeredImports = (db: Database, queries: Queries, told: Told): AdministeredImports => {
   const { users, loginNames, identities, permissions, userPermissions, groups, userGroups } = db.tables
 
   const groupIds = async (names: readonly string[], at: number): Promise<Map<string, string>> => {
@@ -34,14 +36,22 @@ export const administeredImports = (db: Database, queries: Queries): Administere
       return found.map(({ email }) => email)
     },
     async takenIdentities(keys) {
-      if (keys.length === 0) return []
-      const these = keys.map(({ backend, subject }) =>
-        and(eq(identities.backend, backend), eq(identities.subject, subject))
-      )
-      return queries
-        .select({ backend: identities.backend, subject: identities.subject })
-        .from(identities)
-        .where(or(...these))
+      const found = []
+      for (const backend of new Set(keys.map((key) => key.backend))) {
+        const subjects = keys.flatMap((key) => (key.backend === backend ? [key.subject] : []))
+        const these = and(eq(identities.backend, backend), inArray(identities.subject, subjects))
+        found.push(
+          ...(await queries
+            .select({ backend: identities.backend, subject: identities.subject })
+            .from(identities)
+            .where(these))
+        )
+      }
+      return found
+    },
+    async register(wanted) {
+      const rows = wanted.map((one) => ({ ...one, declared: false, origin: 'administration' as const }))
+      await inPortions(rows, (some) => db.insertMissing(queries, permissions, some))
     },
     async takenLoginNames(names) {
       if (names.length === 0) return []
@@ -53,9 +63,16 @@ export const administeredImports = (db: Database, queries: Queries): Administere
     },
     async create(imported, at) {
       const people = imported.map((user) => ({ id: uuidv7(), user }))
-      await inPortions(people, (some) => queries.insert(users).values(some.map(({ id, user }) => rowOf(id, user, at))))
+      await inPortions(people, (some) =>
+        insertMany(
+          queries,
+          users,
+          some.map(({ id, user }) => rowOf(id, user, at))
+        )
+      )
+      for (const { id, user } of people) told.created({ id, email: user.email }, null)
       const named = people.flatMap(({ id: userId, user }) => user.loginNames.map((name) => ({ name, userId })))
-      await inPortions(named, (some) => queries.insert(loginNames).values(some))
+      await inPortions(named, (some) => insertMany(queries, loginNames, some))
       const linked = people.flatMap(({ id: userId, user }) =>
         user.identities.map(({ attributes, ...identity }) => ({
           ...identity,
@@ -63,19 +80,19 @@ export const administeredImports = (db: Database, queries: Queries): Administere
           attributes: { ...attributes }
         }))
       )
-      await inPortions(linked, (some) => queries.insert(identities).values(some))
+      await inPortions(linked, (some) => insertMany(queries, identities, some))
       const granted = people.flatMap(({ id: userId, user }) =>
         user.permissions.map((permission) => ({ userId, permission }))
       )
       const names = [...new Set(granted.map(({ permission }) => permission))]
       const unknown = names.map((name) => ({ name, description: '', declared: false, origin: 'grant' as const }))
       await inPortions(unknown, (some) => db.insertMissing(queries, permissions, some))
-      await inPortions(granted, (some) => queries.insert(userPermissions).values(some))
+      await inPortions(granted, (some) => insertMany(queries, userPermissions, some))
       const ids = await groupIds([...new Set(imported.flatMap((user) => user.groups))], at)
       const members = people.flatMap(({ id: userId, user }) =>
         user.groups.map((name) => ({ userId, groupId: ids.get(name) ?? '', origin: 'local' }))
       )
-      await inPortions(members, (some) => queries.insert(userGroups).values(some))
+      await inPortions(members, (some) => insertMany(queries, userGroups, some))
     }
   }
 }

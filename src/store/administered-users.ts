@@ -3,16 +3,22 @@ import type { AdministeredUsers, UserChange } from '../auth/administration-store
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import type { Queries } from './kit.ts'
+import type { Told } from './outbox.ts'
 import { createStoredPermissions } from './permissions.ts'
+import type { Tables } from './tables.ts'
 import { toUser, toUsers } from './user-rows.ts'
 
 const { and, eq, inArray, ne, sql } = orm
 
 /**
  * The users within a transaction.
- * @param ended told from when on tokens of somebody live; whole seconds, since `iat` counts these
+ * @param ended called with when tokens of somebody live from; whole seconds, since `iat` counts these
  */
-export const administeredUsers = (db: Database, queries: Queries, ended: (from: number) => void): AdministeredUsers => {
+export const administeredUsers = (
+  db: Database,
+  queries: Queries,
+  { ended, told }: { readonly ended: (from: number) => void; readonly told: Told }
+): AdministeredUsers => {
   const { users, loginNames, identities, permissions, userPermissions, sessions } = db.tables
   const changed = async (userId: string, change: Partial<typeof users.$inferInsert>, at: number): Promise<void> => {
     const counted = { ...change, updatedAt: at, version: sql`${users.version} + 1` }
@@ -22,7 +28,19 @@ export const administeredUsers = (db: Database, queries: Queries, ended: (from: 
     const tokensValidFrom = Math.ceil((at + 1) / 1000) * 1000
     ended(tokensValidFrom)
     await queries.delete(sessions).where(eq(sessions.userId, userId))
+    told.sessionsEnded(userId)
     return { tokensValidFrom, sparedSession: null }
+  }
+  const rowOf = async (userId: string) => {
+    const [row] = told.ofUsers ? await queries.select().from(users).where(eq(users.id, userId)) : []
+    return row
+  }
+  const tellOf = async (userId: string, { isActive, ...change }: Omit<UserChange, 'endSessions'>) => {
+    const before = await rowOf(userId)
+    if (before === undefined) return
+    if (isActive !== undefined && isActive !== before.isActive)
+      told.became(isActive ? 'user.activated' : 'user.deactivated', { id: userId, email: change.email ?? before.email })
+    told.changed(userId, fieldsOf(before, change))
   }
 
   return {
@@ -82,12 +100,16 @@ export const administeredUsers = (db: Database, queries: Queries, ended: (from: 
         updatedAt: at
       }
       await queries.insert(users).values(row)
+      told.created(row, null)
       return toUser(row, [])
     },
     async update(userId, { endSessions: ends, ...change }, at) {
+      await tellOf(userId, change)
       await changed(userId, { ...columnsOf(change), ...(ends ? await endSessions(userId, at) : {}) }, at)
     },
     async delete(userId) {
+      const user = await rowOf(userId)
+      if (user) told.became('user.deleted', user)
       await queries.delete(users).where(eq(users.id, userId))
     },
 
@@ -96,6 +118,7 @@ export const administeredUsers = (db: Database, queries: Queries, ended: (from: 
       return rows.map(({ name }) => name).sort()
     },
     async setLoginNames(userId, names, at) {
+      told.changed(userId, ['loginNames'])
       await queries.delete(loginNames).where(eq(loginNames.userId, userId))
       if (names.length > 0) await queries.insert(loginNames).values(names.map((name) => ({ name, userId })))
       await changed(userId, {}, at)
@@ -103,17 +126,20 @@ export const administeredUsers = (db: Database, queries: Queries, ended: (from: 
 
     async link(userId, { attributes, ...identity }, at) {
       await queries.insert(identities).values({ ...identity, userId, attributes: { ...attributes } })
+      told.joined(userId, identity)
       await changed(userId, {}, at)
     },
     async unlink(userId, { backend, subject }, at) {
       const one = and(eq(identities.userId, userId), eq(identities.backend, backend), eq(identities.subject, subject))
       await queries.delete(identities).where(one)
+      told.changed(userId, ['identities'])
       await changed(userId, await endSessions(userId, at), at)
     },
 
     async grant(userId, names, at) {
       await changed(userId, {}, at)
       if (names.length === 0) return
+      told.changed(userId, ['permissions'])
       const unknown = names.map((name) => ({ name, description: '', declared: false, origin: 'grant' as const }))
       await db.insertMissing(queries, permissions, unknown)
       const granted = names.map((permission) => ({ userId, permission }))
@@ -122,10 +148,25 @@ export const administeredUsers = (db: Database, queries: Queries, ended: (from: 
     async revoke(userId, names, at) {
       await changed(userId, {}, at)
       if (names.length === 0) return
+      told.changed(userId, ['permissions'])
       const these = and(eq(userPermissions.userId, userId), inArray(userPermissions.permission, [...names]))
       await queries.delete(userPermissions).where(these)
     }
   }
+}
+
+type Row = Tables['users']['$inferSelect']
+
+/** The names of what changes, as callers know them. */
+const fieldsOf = (before: Row, { email, attributes, isSuperuser, passwordHash }: UserChange): string[] => {
+  const after = attributes ?? before.attributes
+  const names = [...new Set([...Object.keys(before.attributes), ...Object.keys(after)])]
+  return [
+    ...(email !== undefined && email !== before.email ? ['email'] : []),
+    ...(isSuperuser !== undefined && isSuperuser !== before.isSuperuser ? ['isSuperuser'] : []),
+    ...(passwordHash === undefined ? [] : ['password']),
+    ...names.filter((name) => after[name] !== before.attributes[name])
+  ]
 }
 
 const columnsOf = ({

@@ -7,9 +7,10 @@ import { administeredPermissions } from './administered-permissions.ts'
 import { administeredUsers } from './administered-users.ts'
 import type { Database } from './database.ts'
 import { causeOf, DuplicateKey } from './failures.ts'
+import { gather, type StoreOutbox } from './outbox.ts'
 
 /** The administration in the database, by either dialect. */
-export const createAdministration = (db: Database): Administration => ({
+export const createAdministration = (db: Database, outbox: StoreOutbox): Administration => ({
   async change(work) {
     // a dialect makes something else of an error that leaves its transaction
     let refusal: Refusal | undefined
@@ -22,14 +23,17 @@ export const createAdministration = (db: Database): Administration => ({
         refusal = undefined
         // MySQL locks the row, there or not; SQLite's transaction holds the whole file anyway
         await db.insertMissing(queries, db.tables.locks, [{ name: 'administration' }])
-        const users = administeredUsers(db, queries, ended)
-        const groups = administeredGroups(db, queries)
+        const told = gather(outbox, db.tables)
+        const users = administeredUsers(db, queries, { ended, told })
+        const groups = administeredGroups(db, queries, told)
         const permissions = administeredPermissions(db, queries)
-        const imports = administeredImports(db, queries)
-        return work({ users, groups, permissions, imports }).catch((error) => {
+        const imports = administeredImports(db, queries, told)
+        const result = await work({ users, groups, permissions, imports }).catch((error) => {
           if (error instanceof Refusal) refusal = error
           throw error
         })
+        await told.flush(queries)
+        return result
       })
       .catch((error) => {
         const cause = causeOf(error)

@@ -1,6 +1,7 @@
 import type { Administration } from '../auth/administration-store.ts'
 import type { AuditStore } from '../auth/audit.ts'
-import type { GroupStore, PermissionList, UserHoldings } from '../auth/group-store.ts'
+import type { Outbox } from '../auth/events.ts'
+import type { GroupStore, PermissionList, UserExport, UserHoldings } from '../auth/group-store.ts'
 import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
 import type { Log } from '../auth/ports.ts'
@@ -8,17 +9,21 @@ import type { PermissionStore, UserStore } from '../auth/user-store.ts'
 import type { ClientStore, UsedAssertions } from '../clients/client-store.ts'
 import type { KeyStore } from '../tokens/key-store.ts'
 import type { SessionStore } from '../tokens/session-store.ts'
+import type { DeliveryList, DeliveryQueue } from '../webhooks/delivery-store.ts'
 import { createLocalAccounts } from './accounts.ts'
 import { createAdministration } from './administration.ts'
 import { createAuditStore } from './audit.ts'
 import { createClientStore, createUsedAssertions } from './clients.ts'
+import { createDeliveryStore } from './deliveries.ts'
 import { withoutStatements } from './failures.ts'
 import { createGroupStore } from './groups.ts'
 import { createKeyStore } from './keys.ts'
 import { createObjectGrantStore } from './object-grants.ts'
+import { createOutbox } from './outbox.ts'
 import { createPermissionSearch } from './permission-search.ts'
 import { createPermissionStore } from './permissions.ts'
 import { createSessionStore } from './sessions.ts'
+import { createUserExport } from './user-export.ts'
 import { createUserHoldings } from './user-holdings.ts'
 import { createUserStore } from './users.ts'
 
@@ -32,12 +37,15 @@ export interface Store {
   readonly objectGrants: ObjectGrantStore
   readonly permissionSearch: PermissionSearch
   readonly holdings: UserHoldings
+  readonly userExport: UserExport
   readonly keys: KeyStore
   readonly sessions: SessionStore
   readonly accounts: LocalAccounts
   readonly clients: ClientStore
   readonly usedAssertions: UsedAssertions
   readonly audit: AuditStore
+  readonly outbox: Outbox
+  readonly deliveries: DeliveryQueue & DeliveryList
   /** Answers where the database does. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -66,21 +74,25 @@ const openDatabase = async ({ url, password, log, migrate = true }: StoreOptions
 /** Opens the database of either dialect; only the driver that is needed is loaded. */
 export const openStore = async (options: StoreOptions): Promise<Store> => {
   const db = await openDatabase(options)
+  const outbox = createOutbox(db)
   return {
     dialect: options.url.startsWith('mysql:') ? 'mysql' : 'sqlite',
-    users: withoutStatements(createUserStore(db)),
+    users: withoutStatements(createUserStore(db, outbox)),
     permissions: withoutStatements(createPermissionStore(db)),
     groups: withoutStatements(createGroupStore(db)),
-    administration: withoutStatements(createAdministration(db)),
+    administration: withoutStatements(createAdministration(db, outbox)),
     objectGrants: withoutStatements(createObjectGrantStore(db)),
     permissionSearch: withoutStatements(createPermissionSearch(db)),
     holdings: withoutStatements(createUserHoldings(db)),
-    keys: withoutStatements(createKeyStore(db)),
-    sessions: withoutStatements(createSessionStore(db)),
+    userExport: withoutStatements(createUserExport(db)),
+    keys: withoutStatements(createKeyStore(db, outbox)),
+    sessions: withoutStatements(createSessionStore(db, outbox)),
     accounts: withoutStatements(createLocalAccounts(db)),
     clients: withoutStatements(createClientStore(db)),
     usedAssertions: withoutStatements(createUsedAssertions(db)),
     audit: withoutStatements(createAuditStore(db)),
+    outbox,
+    deliveries: withoutStatements(createDeliveryStore(db)),
     ping: db.ping,
     close: db.close
   }

@@ -1,14 +1,29 @@
-import type { KeyStore } from '../tokens/key-store.ts'
+import type { KeyChange, KeyStore, StoredKey } from '../tokens/key-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { orTaken } from './failures.ts'
+import type { Queries } from './kit.ts'
+import type { StoreOutbox } from './outbox.ts'
 
 const { and, asc, eq } = orm
 
 /** The signing keys in the database. */
-export const createKeyStore = (db: Database): KeyStore => {
+export const createKeyStore = (db: Database, outbox: StoreOutbox): KeyStore => {
   const { signingKeys } = db.tables
   const { createdAt, generation, kid, state } = signingKeys
+  /** Told where another key signs from now on. */
+  const tellOfRotation = async (tx: Queries, changes: readonly KeyChange[], added?: StoredKey): Promise<void> => {
+    if (!outbox.wants('key.rotated')) return
+    const activated = changes.find(({ set }) => set.state === 'current')?.kid
+    const [row] = activated === undefined ? [] : await tx.select().from(signingKeys).where(eq(kid, activated))
+    const key = row ?? (added?.state === 'current' ? added : undefined)
+    if (key === undefined) return
+    const previous = changes.find(({ from }) => from === 'current')
+    const reason = previous?.set.state === 'revoked' ? 'revoked' : 'rotated'
+    const data = { key: { kid: key.kid, algorithm: key.algorithm }, previous: previous?.kid ?? null, reason } as const
+    await outbox.write(tx, [{ type: 'key.rotated', data }])
+  }
+
   return {
     all: async () => db.queries.select().from(signingKeys).orderBy(asc(createdAt), asc(generation)),
     add: (key) =>
@@ -28,6 +43,7 @@ export const createKeyStore = (db: Database): KeyStore => {
               if (lost) throw new Error('somebody else changed the key first')
             }
             if (added !== undefined) await tx.insert(signingKeys).values(added)
+            await tellOfRotation(tx, changes, added)
             return 'done' as const
           })
         )

@@ -44,4 +44,23 @@ export interface Dialect {
  * make columns of the same names with the same JavaScript values (a test holds the two schemas together), `Queries`
  * names only what both builders have, and both answer `Written` to a write. One suite of tests runs on both.
  */
-export const asDialect = (parts: Record<keyof Dialect, unknown>): Dialect => parts as Dialect
+export const asDialect = (parts: Record<keyof Dialect, unknown>): Dialect => {
+  const dialect = parts as Dialect
+  return {
+    ...dialect,
+    queries(run) {
+      const queries = dialect.queries(run)
+      runs.set(queries, run)
+      return queries
+    }
+  }
+}
+
+const runs = new WeakMap<Queries, Run>()
+
+/** What runs the statements of a query builder, for the few that are not built. */
+export const runOf = (queries: Queries): Run => {
+  const run = runs.get(queries)
+  if (run === undefined) throw new TypeError('no query builder of ours')
+  return run
+}

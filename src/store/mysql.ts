@@ -94,11 +94,11 @@ export const openMysql = async (options: {
     inside.set(connection, queries)
     return queries
   }
-  const transact = <T>(work: (queries: Queries) => Promise<T>) =>
+  const transact = <T>(work: (connection: PoolConnection) => Promise<T>) =>
     pool.use(async (connection) => {
       await execute(connection, 'begin')
       try {
-        const result = await work(queriesOf(connection))
+        const result = await work(connection)
         await execute(connection, 'commit')
         return result
       } catch (error) {
@@ -112,10 +112,16 @@ export const openMysql = async (options: {
     queries: mysqlDialect.queries(run),
     alias: mysqlDialect.kit.alias,
     insertMissing: mysqlDialect.insertMissing,
-    async recordLogin(record) {
-      await run(...loginStatement(record), true)
+    async recordLogin(record, event) {
+      if (!event) return void (await run(...loginStatement(record), true))
+      await persistently(() =>
+        transact(async (connection) => {
+          await execute(connection, ...loginStatement(record))
+          await execute(connection, ...event)
+        })
+      )
     },
-    transaction: (work) => persistently(() => transact(work)),
+    transaction: (work) => persistently(() => transact((connection) => work(queriesOf(connection)))),
     async ping() {
       await run('select 1', [], false)
     },

@@ -2,11 +2,13 @@ import type { Session, SessionStore } from '../tokens/session-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { causeOf, MissingReference } from './failures.ts'
+import type { Queries } from './kit.ts'
+import type { StoreOutbox } from './outbox.ts'
 
 const { and, asc, desc, eq, gt, inArray, lte, sql } = orm
 
 /** The sessions in the database, and the tokens that are dead before their time. */
-export const createSessionStore = (db: Database): SessionStore => {
+export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionStore => {
   const { sessions, revokedTokens } = db.tables
   const { queries } = db
   const value = sql.placeholder
@@ -51,6 +53,19 @@ export const createSessionStore = (db: Database): SessionStore => {
     })
     .prepare()
 
+  const tellOfEnd = async (tx: Queries, ids: readonly string[]): Promise<void> => {
+    if (!outbox.wants('session.ended')) return
+    const ended = await tx
+      .select({ id: sessions.id, userId: sessions.userId })
+      .from(sessions)
+      .where(inArray(sessions.id, [...ids]))
+    const events = ended.map(({ id: session, userId: id }) => ({ user: { id }, session, except: null }))
+    await outbox.write(
+      tx,
+      events.map((data) => ({ type: 'session.ended', data }))
+    )
+  }
+
   return {
     async create(session) {
       try {
@@ -88,6 +103,7 @@ export const createSessionStore = (db: Database): SessionStore => {
     async end(ids, deadUntil) {
       if (ids.length === 0) return
       await db.transaction(async (tx) => {
+        await tellOfEnd(tx, ids)
         await tx.delete(sessions).where(inArray(sessions.id, [...ids]))
         await db.insertMissing(
           tx,

@@ -82,8 +82,8 @@ export const openSqlite = async (options: { url: string; migrate: boolean }): Pr
     }),
     alias: sqliteDialect.kit.alias,
     insertMissing: sqliteDialect.insertMissing,
-    async recordLogin(record) {
-      await write(loginStatements(record))
+    async recordLogin(record, event) {
+      await write([...loginStatements(record), ...(event ? [event] : [])])
     },
     transaction,
     async ping() {

@@ -1,7 +1,9 @@
 import type { AuditDetails, AuditEvent } from '../auth/audit.ts'
 import type { AttributeValue } from '../auth/backend.ts'
+import type { EventType } from '../auth/events.ts'
 import type { PermissionOrigin } from '../auth/group-store.ts'
 import type { Algorithm, StoredKey } from '../tokens/key-store.ts'
+import type { DeliveryState } from '../webhooks/delivery-store.ts'
 import type { Kit } from './kit.ts'
 
 type StoredAttributes = Record<string, AttributeValue>
@@ -33,7 +35,7 @@ export const createTables = (kit: Kit) => {
       kit.uniqueIndex('latchkey_users_email').on(t.email),
       kit.index('latchkey_users_created').on(t.createdAt, t.id),
       kit.index('latchkey_users_last_login').on(t.lastLoginAt, t.id),
-      kit.index('latchkey_users_active').on(t.isActive, t.email),
+      kit.index('latchkey_users_active_id').on(t.isActive, t.id),
       kit.index('latchkey_users_superuser').on(t.isSuperuser, t.id)
     ]
   )
@@ -66,6 +68,7 @@ export const createTables = (kit: Kit) => {
     (t) => [
       kit.primaryKey({ name: 'latchkey_identities_pk', columns: [t.backend, t.subject] }),
       kit.index('latchkey_identities_user').on(t.userId),
+      kit.index('latchkey_identities_members').on(t.backend, t.userId),
       kit.index('latchkey_identities_superuser').on(t.isSuperuser, t.userId),
       kit
         .foreignKey({ name: 'latchkey_identities_user_fk', columns: [t.userId], foreignColumns: [users.id] })
@@ -87,7 +90,6 @@ export const createTables = (kit: Kit) => {
     { userId: kit.key('user_id', 36).notNull(), permission: kit.key('permission', 255).notNull() },
     (t) => [
       kit.primaryKey({ name: 'latchkey_user_permissions_pk', columns: [t.userId, t.permission] }),
-      kit.index('latchkey_user_permissions_permission').on(t.permission),
       kit.index('latchkey_user_permissions_holders').on(t.permission, t.userId),
       kit
         .foreignKey({ name: 'latchkey_user_permissions_user_fk', columns: [t.userId], foreignColumns: [users.id] })
@@ -144,7 +146,6 @@ export const createTables = (kit: Kit) => {
     },
     (t) => [
       kit.primaryKey({ name: 'latchkey_user_groups_pk', columns: [t.userId, t.groupId, t.origin] }),
-      kit.index('latchkey_user_groups_group').on(t.groupId),
       kit.index('latchkey_user_groups_members').on(t.groupId, t.userId),
       kit
         .foreignKey({ name: 'latchkey_user_groups_user_fk', columns: [t.userId], foreignColumns: [users.id] })
@@ -323,6 +324,38 @@ export const createTables = (kit: Kit) => {
     ]
   )
 
+  /** Events on their way to webhooks, one row for each endpoint. */
+  const webhookDeliveries = kit.table(
+    'latchkey_webhook_deliveries',
+    {
+      id: kit.key('id', 36).primaryKey(),
+      endpoint: kit.key('endpoint', 64).notNull(),
+      message: kit.key('message', 64).notNull(),
+      type: kit.key('type', 32).$type<EventType>().notNull(),
+      payload: kit.text('payload').notNull(),
+      state: kit.key('state', 16).$type<DeliveryState>().notNull(),
+      attempts: kit.integer('attempts').notNull(),
+      /** When it is tried next, taken over, or, at its end, when that was. */
+      dueAt: kit.integer('due_at').notNull(),
+      claim: kit.key('claim', 36),
+      lastStatus: kit.integer('last_status'),
+      lastError: kit.key('last_error', 64),
+      createdAt: kit.integer('created_at').notNull(),
+      lastAttemptAt: kit.integer('last_attempt_at')
+    },
+    (t) => [
+      kit.index('latchkey_webhook_deliveries_due').on(t.endpoint, t.state, t.dueAt),
+      kit.index('latchkey_webhook_deliveries_state').on(t.state, t.id)
+    ]
+  )
+
+  /** Endpoints that asked for no more (410), for as long as their URL stays the same; of that the SHA-256. */
+  const disabledWebhooks = kit.table('latchkey_disabled_webhooks', {
+    id: kit.key('id', 64).primaryKey(),
+    url: kit.key('url', 64).notNull(),
+    at: kit.integer('at').notNull()
+  })
+
   return {
     users,
     loginNames,
@@ -340,7 +373,9 @@ export const createTables = (kit: Kit) => {
     clients,
     usedAssertions,
     locks,
-    audit
+    audit,
+    webhookDeliveries,
+    disabledWebhooks
   }
 }
 

@@ -2,11 +2,15 @@ import { v7 as uuidv7 } from 'uuid'
 import type { UserStore } from '../auth/user-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
+import { gather, type StoreOutbox } from './outbox.ts'
 
 const { and, eq, inArray, sql } = orm
 
 /** The part of the users' port that is about groups. Names are compared as bytes by both dialects. */
-export const createUserGroups = (db: Database): Pick<UserStore, 'joinGroups' | 'mirrorGroups' | 'groupPermissions'> => {
+export const createUserGroups = (
+  db: Database,
+  outbox: StoreOutbox
+): Pick<UserStore, 'joinGroups' | 'mirrorGroups' | 'groupPermissions'> => {
   const { groups, groupPermissions, userGroups } = db.tables
 
   /** The ids of groups by name; those that don't exist are made, and named. */
@@ -21,6 +25,12 @@ export const createUserGroups = (db: Database): Pick<UserStore, 'joinGroups' | '
     const rows = made.map((name) => ({ id: uuidv7(), name, createdAt: at, updatedAt: at }))
     await db.insertMissing(db.queries, groups, rows)
     return { ids: (await named()).map(({ id }) => id), made }
+  }
+
+  const tellOfGroups = async (userId: string): Promise<void> => {
+    const told = gather(outbox, db.tables)
+    told.changed(userId, ['groups'])
+    await told.flush(db.queries)
   }
 
   const join = async (userId: string, ids: readonly string[], origin: string): Promise<void> => {
@@ -48,6 +58,8 @@ export const createUserGroups = (db: Database): Pick<UserStore, 'joinGroups' | '
       const wanted = new Set(names)
       const joined = [...wanted].filter((name) => !known.has(name))
       const left = before.filter(({ name }) => !wanted.has(name))
+      // told before it is done: after a crash in between, the next login does both once more
+      if (joined.length + left.length > 0) await tellOfGroups(userId)
       if (joined.length > 0) await join(userId, (await groupsNamed(joined, at)).ids, origin)
       if (left.length > 0) {
         const ids = left.map(({ id }) => id)

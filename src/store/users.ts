@@ -4,6 +4,8 @@ import type { UserIdentity, UserStore } from '../auth/user-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { MissingReference, orTaken } from './failures.ts'
+import type { Queries } from './kit.ts'
+import { gather, type StoreOutbox, type Told } from './outbox.ts'
 import { createUserGroups } from './user-groups.ts'
 import { createUserList } from './user-list.ts'
 import { createUserQueries } from './user-queries.ts'
@@ -11,8 +13,10 @@ import { toUser } from './user-rows.ts'
 
 const { and, eq, isNull, ne } = orm
 
+type Change = { readonly isActive?: boolean; readonly passwordHash?: string | null; readonly updatedAt?: number }
+
 /** The users in the database, by either dialect. */
-export const createUserStore = (db: Database): UserStore => {
+export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore => {
   const { users, identities, permissions, userPermissions, sessions } = db.tables
   const find = createUserQueries(db)
   const identityRow = (userId: string, { attributes, remembered, ...identity }: UserIdentity) => ({
@@ -21,9 +25,12 @@ export const createUserStore = (db: Database): UserStore => {
     userId,
     attributes: { ...attributes }
   })
-  const change = async (userId: string, values: Partial<typeof users.$inferInsert>): Promise<boolean> => {
-    const [{ affectedRows }] = await db.queries.update(users).set(values).where(eq(users.id, userId))
-    return affectedRows > 0
+  const tellOfChange = async (tx: Queries, userId: string, { isActive, ...values }: Change, told: Told) => {
+    if (!told.ofUsers) return
+    const [before] = await tx.select().from(users).where(eq(users.id, userId))
+    if (before && isActive !== undefined && isActive !== before.isActive)
+      told.became(isActive ? 'user.activated' : 'user.deactivated', before)
+    if (before && values.passwordHash !== undefined) told.changed(userId, ['password'])
   }
 
   /**
@@ -32,25 +39,49 @@ export const createUserStore = (db: Database): UserStore => {
    */
   const changeAndLogOut = async (
     userId: string,
-    values: Partial<typeof users.$inferInsert>,
+    values: Change,
     at: number,
     { spare = null, from }: { readonly spare?: string | null | undefined; readonly from?: string | null } = {}
   ): Promise<boolean> => {
     const tokensValidFrom = Math.ceil((at + 1) / 1000) * 1000
     const asRead = from === null ? isNull(users.passwordHash) : eq(users.passwordHash, from ?? '')
     const found = await db.transaction(async (tx) => {
+      const told = gather(outbox, db.tables)
+      await tellOfChange(tx, userId, values, told)
       const [{ affectedRows }] = await tx
         .update(users)
         .set({ ...values, tokensValidFrom, sparedSession: spare })
         .where(and(eq(users.id, userId), from === undefined ? undefined : asRead))
+      if (affectedRows === 0) return false
       const others = spare === null ? undefined : ne(sessions.id, spare)
-      if (affectedRows > 0) await tx.delete(sessions).where(and(eq(sessions.userId, userId), others))
-      return affectedRows > 0
+      await tx.delete(sessions).where(and(eq(sessions.userId, userId), others))
+      told.sessionsEnded(userId, spare)
+      await told.flush(tx)
+      return true
     })
     const untilThen = tokensValidFrom - Date.now()
     if (found && untilThen > 0) await sleep(Math.min(untilThen, 1000))
     return found
   }
+
+  const linkAndTell = async (tx: Queries, row: ReturnType<typeof identityRow>): Promise<void> => {
+    await tx.insert(identities).values(row)
+    const told = gather(outbox, db.tables)
+    told.joined(row.userId, row)
+    await told.flush(tx)
+  }
+
+  const activate = (userId: string, at: number): Promise<boolean> =>
+    db.transaction(async (tx) => {
+      const told = gather(outbox, db.tables)
+      await tellOfChange(tx, userId, { isActive: true }, told)
+      const [{ affectedRows }] = await tx
+        .update(users)
+        .set({ isActive: true, updatedAt: at })
+        .where(eq(users.id, userId))
+      await told.flush(tx)
+      return affectedRows > 0
+    })
 
   return {
     ...find,
@@ -74,6 +105,9 @@ export const createUserStore = (db: Database): UserStore => {
         db.transaction(async (tx) => {
           await tx.insert(users).values(row)
           if (rows.length > 0) await tx.insert(identities).values(rows)
+          const told = gather(outbox, db.tables)
+          told.created(row, identity?.backend ?? null)
+          await told.flush(tx)
           return toUser(row, rows)
         })
       )
@@ -81,19 +115,23 @@ export const createUserStore = (db: Database): UserStore => {
 
     link: (userId, identity) =>
       orTaken(async () => {
-        await db.queries.insert(identities).values(identityRow(userId, identity))
+        const row = identityRow(userId, identity)
+        if (!outbox.wants('user.joined')) await db.queries.insert(identities).values(row)
+        else await db.transaction((tx) => linkAndTell(tx, row))
         return 'linked' as const
       }),
 
     recordLogin: (record) =>
       orTaken(async () => {
-        await db.recordLogin(record)
+        const { userId: id, changed } = record
+        const data = changed && { user: { id, email: changed.email }, changed: [...changed.fields].sort() }
+        await db.recordLogin(record, data && outbox.statement({ type: 'user.changed', data }))
         return 'recorded' as const
       }),
 
     setPasswordHash: (userId, passwordHash, at) => changeAndLogOut(userId, { passwordHash, updatedAt: at }, at),
     setActive: (userId, isActive, at) =>
-      isActive ? change(userId, { isActive, updatedAt: at }) : changeAndLogOut(userId, { isActive, updatedAt: at }, at),
+      isActive ? activate(userId, at) : changeAndLogOut(userId, { isActive, updatedAt: at }, at),
     logOut: (userId, at, spare) => changeAndLogOut(userId, {}, at, { spare }),
     replacePasswordHash: (userId, { from, to, at, spare }) =>
       changeAndLogOut(userId, { passwordHash: to, updatedAt: at }, at, { spare, from }),
@@ -121,6 +159,6 @@ export const createUserStore = (db: Database): UserStore => {
       }
     },
 
-    ...createUserGroups(db)
+    ...createUserGroups(db, outbox)
   }
 }

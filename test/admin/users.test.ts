@@ -1,7 +1,8 @@
 import t from 'tap'
 import { atConsole } from '../../src/admin/actor.ts'
-import { createGroup } from '../../src/admin/groups.ts'
+import { changeMembers, createGroup, patchGroup } from '../../src/admin/groups.ts'
 import { linkIdentity, unlinkIdentity } from '../../src/admin/identities.ts'
+import { grantOnObject } from '../../src/admin/object-grants.ts'
 import { ownPermissions } from '../../src/admin/own-permissions.ts'
 import { changePermissions, createUser, deleteUser, logOutUser, patchUser, setPassword } from '../../src/admin/users.ts'
 import { identity } from '../store/world.ts'
@@ -132,6 +133,25 @@ t.test('nobody grants what they do not hold', async (t) => {
   t.same((await store.users.storedPermissions(bob.id)).groups, ['editors'], 'what is there already is no grant')
   await patchUser(actor, bob.id, { permissions: [], groups: [] }, tools)
   t.same(await store.users.storedPermissions(bob.id), { grants: [], groups: [] })
+})
+
+t.test('nor by a group what it carries on an object', async (t) => {
+  const { tools, create, store } = await openWorld(t)
+  const ann = await create('ann@example.com')
+  const bob = await create('bob@example.com')
+  const group = await createGroup(atConsole, { name: 'owners' }, tools)
+  const grant = { holder: { group: 'owners' }, permission: 'docs.change', object: { type: 'doc', id: '1' } }
+  await grantOnObject(atConsole, grant, store.objectGrants)
+  const rights = ['latchkey.add_user', 'latchkey.change_user', 'latchkey.change_group']
+  const [less, more] = [actorOf(ann, rights), actorOf(ann, [...rights, 'docs.change'])]
+  const refused = { code: 'grant_refused', message: /docs\.change/ }
+  await t.rejects(patchUser(less, bob.id, { groups: ['owners'] }, tools), refused)
+  await t.rejects(createUser(less, { email: 'x@example.com', groups: ['owners'] }, tools), refused)
+  await t.rejects(changeMembers(less, group.id, { add: [bob.id] }, tools), refused)
+  await t.rejects(patchGroup(less, group.id, { name: 'everybody' }, tools), refused, 'backends put people in by name')
+  t.same((await changeMembers(more, group.id, { add: [bob.id] }, tools)).added, [bob.id])
+  t.match(await patchGroup(more, group.id, { name: 'all' }, tools), { name: 'all' })
+  t.same((await changeMembers(less, group.id, { remove: [bob.id] }, tools)).removed, [bob.id])
 })
 
 t.test('nobody takes over somebody who holds more', async (t) => {

@@ -6,7 +6,7 @@ const slow = (retryAfterSeconds: number) => ({ code: 'slow_down', statusCode: 42
 
 t.test('the wait grows with each failure and ends with the window', async (t) => {
   let at = 0
-  const limits = createInProcessLimits({ failures: 2, totalFailures: 1000, windowMs: 60_000 }, () => at)
+  const limits = createInProcessLimits({ failures: 2, totalFailures: 1000, windowMs: 60_000 }, { now: () => at })
   const fail = async (): Promise<void> => {
     const attempt = limits.begin('192.0.2.1')
     await attempt.claim('account')

@@ -39,7 +39,11 @@ const sync = ({ login, parts }: TestLatchkey, options: Partial<SyncOptions> = {}
   const [link] = login.chain
   if (!link) throw new Error('no backend')
   const request = { log: parts.log, clientId: 'sync', ip: '127.0.0.1', deadline: Number.POSITIVE_INFINITY }
-  const tools = { ...userToolsOf(request, login), context: questionContext(60_000), now: Date.now }
+  const deactivate = async (id: string) => {
+    await parts.login.store.setActive(id, false, Date.now())
+    return 'deactivated' as const
+  }
+  const tools = { ...userToolsOf(request, login), context: questionContext(60_000), deactivate, now: Date.now }
   return syncUsers(link, tools, { dryRun: false, maxChange: 1, ...options })
 }
 
@@ -83,6 +87,27 @@ t.test('who is gone is deactivated, after a complete run and under the guard', a
   t.match(report, { deactivated: ['leaver1@example.com', 'leaver2@example.com'], kept: ['leaver3@example.com'] })
   t.match(await emails(latchkey), ['(leaver1@example.com)', '(leaver2@example.com)', 'alice@example.com'])
   t.match(await sync(latchkey), { deactivated: [] }, 'once')
+})
+
+t.test('the last active superuser stays, though gone', async (t) => {
+  await slapd.add([person('boss1'), person('boss2')])
+  const latchkey = await openTestLatchkey(t, configuration())
+  await sync(latchkey)
+  const { administration, users } = latchkey.store
+  await administration.change(async (tx) => {
+    for (const name of ['boss1', 'boss2']) {
+      const user = await users.byEmail(`${name}@example.com`)
+      await tx.users.update(user?.id ?? '', { isSuperuser: true }, 1)
+    }
+  })
+  for (const name of ['boss1', 'boss2']) await slapd.modify(`dn: uid=${name},${peopleBase}\nchangetype: delete\n`)
+  const dry = await sync(latchkey, { dryRun: true })
+  t.match(dry, { deactivated: ['boss1@example.com'], lastSuperusers: ['boss2@example.com'] })
+  const { code, stdout } = await command(t, ['ldap', 'sync', 'corp', '--max-change', '100%'], latchkey.folder)
+  t.equal(code, 0)
+  t.match(stdout, /deactivated boss1@example.com: gone\nkept boss2@example.com: .*the last active superuser/)
+  t.match(await users.byEmail('boss2@example.com'), { isActive: true })
+  t.match(await users.byEmail('boss1@example.com'), { isActive: false })
 })
 
 t.test('an outage on the way deactivates nobody', async (t) => {

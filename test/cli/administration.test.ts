@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import { temporaryFolder } from '../latchkey.ts'
 import { command } from '../process.ts'
@@ -78,6 +79,25 @@ t.test('users, groups and permissions at the command line', async (t) => {
   t.same(await listed('--order', 'email', '--descending'), ['root@example.com', 'anna@example.com'])
   t.match(await json(['users', 'revoke', ann.id, 'shop.buy']), { permissions: ['blog.add_post', 'blog.view_post'] })
   await json(['groups', 'remove', 'Redaktion', ann.id])
+  const onDoc = ['--object', 'doc:a:1']
+  const granted = { user: ann.id, permission: 'docs.change', objectType: 'doc', objectId: 'a:1' }
+  t.same(await json(['users', 'grant', 'anna@example.com', 'docs.change', ...onDoc]), granted)
+  await run(['groups', 'grant', 'Redaktion', 'docs.view', 'docs.add', ...onDoc])
+  const grants = async (...filter: string[]) => (await run(['permissions', 'grants', ...filter])).stdout
+  t.equal(
+    await grants(...onDoc),
+    `docs.change  on doc:a:1  user ${ann.id}\ndocs.add  on doc:a:1  group Redaktion\ndocs.view  on doc:a:1  group Redaktion\n`
+  )
+  t.equal(await grants('--user', ann.id), `docs.change  on doc:a:1  user ${ann.id}\n`)
+  t.match(
+    await grants('--group', 'Redaktion', '--object', 'doc', '--json'),
+    '"group":"Redaktion","permission":"docs.add"'
+  )
+  t.equal(await grants('--permission', 'docs.change', '--object', 'other'), '')
+  await refused(['permissions', 'grants', '--user', ann.id, '--group', 'Redaktion'], 'a grant has one of them')
+  await refused(['users', 'grant', ann.id, 'docs.change', '--object', 'doc'], '--object takes TYPE:ID')
+  t.same(await json(['users', 'revoke', ann.id, 'docs.change', ...onDoc]), granted)
+  await refused(['users', 'revoke', ann.id, 'docs.change', ...onDoc], 'There is no such grant')
   t.equal((await run(['groups', 'delete', 'Redaktion'])).code, 0)
   t.equal((await run(['groups', 'list'])).stdout, '')
 
@@ -133,11 +153,16 @@ t.test('what is exported can be imported: all of it, in either format', async (t
   await command(t, ['users', 'link', 'bob@example.com', 'local', 'somebody', '--username', 'b'], from)
   await command(t, ['users', 'create', 'eve@example.com', '--attribute', 'department=x'], from)
   await command(t, ['users', 'deactivate', 'eve@example.com'], from)
+  const database = new DatabaseSync(join(from, 'data/latchkey.db'))
+  database.exec(`update latchkey_users set email_vouched = 0 where email like 'eve%'; update latchkey_users set created_at = 86400000;
+    update latchkey_identities set attributes = '{"firstName":"Bob"}', is_superuser = 1, remembered = 'cn=b'`)
+  database.close()
   const whole = async (folder: string, format: string) =>
     (await command(t, ['users', 'export', '--format', format, '--password-hashes'], folder)).stdout
   for (const format of ['csv', 'jsonl']) {
     const text = await whole(from, format)
     t.match(text, '$argon2id$')
+    for (const word of ['Bob', 'cn=b', 'false', '1970-01-02T00:00:00.000Z']) t.match(text, word)
     t.notMatch((await command(t, ['users', 'export', '--format', format], from)).stdout, /argon2id|passwordHash/)
     const place = await temporaryFolder(t)
     await writeFile(join(place, 'latchkey.yaml'), yaml)
@@ -153,6 +178,8 @@ t.test('what is exported can be imported: all of it, in either format', async (t
     t.same(await report(), { read: 3, created: 0, present: 3, refused: 0 }, 'again: nothing')
   }
 })
+
+const django = 'pbkdf2_sha256$260000$salt$rc7nT4lJkEnbsVzFqBgo0e1Zl4Jv4M2lL4mVnkWXqpU='
 
 t.test('each line that is refused is told, and the others are imported', async (t) => {
   const folder = await temporaryFolder(t)
@@ -172,11 +199,15 @@ t.test('each line that is refused is told, and the others are imported', async (
     '{"email":"two@example.com","department":"x","isActive":"perhaps"}',
     '{"email":"two@example.com","department":"x","identities":[{"backend":"none","subject":"1"}]}',
     '{"email":"ONE@example.com","department":"x"}',
+    '{"email":"two@example.com","department":"x","passwordHash":"d41d8cd98f00b204e9800998ecf8427e"}',
+    '{"email":"two@example.com","department":"x","createdAt":"yesterday"}',
+    '{"email":"two@example.com","department":"x","identities":[{"backend":"local","subject":"1","attributes":{"level":"x"}}]}',
+    `{"email":"two@example.com","department":"x","passwordHash":"${django}"}`,
     '{"email":"three@example.com","attributes":{"department":"x"},"groups":["g"]}'
   ]
   await writeFile(join(folder, 'some.jsonl'), lines.join('\r\n'))
   const { code, stdout, stderr } = await command(t, ['users', 'import', 'some.jsonl'], folder)
-  t.same([code, stdout], [1, '14 read: 2 created, 1 there already, 11 refused\n'])
+  t.same([code, stdout], [1, '18 read: 3 created, 1 there already, 14 refused\n'])
   t.same(
     [...stderr.matchAll(/^line (\d+): (\w+)/gm)].map(([, line, word]) => `${line} ${word}`),
     [
@@ -190,9 +221,14 @@ t.test('each line that is refused is told, and the others are imported', async (
       '10 passwordHash',
       '11 ',
       '12 isActive',
-      '13 identities'
+      '13 identities',
+      '15 passwordHash',
+      '16 createdAt',
+      '17 level'
     ].filter((text) => !text.startsWith('11'))
   )
+  const { stdout: exported } = await command(t, ['users', 'export', '--password-hashes'], folder)
+  t.match(exported, django, 'a hash of another kind')
   t.match(stderr, 'line 11: "nodot" is no permission')
   await writeFile(join(folder, 'some.csv'), 'email,department\nfour@example.com,x,y\n"five@example.com",x\n')
   const csv = await command(t, ['users', 'import', 'some.csv'], folder)

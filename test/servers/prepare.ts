@@ -25,9 +25,10 @@ const executables = [
 
 /** Modules of Debian's own Python, likewise. */
 const modules = [
-  { name: 'django', packageName: 'python3-django', tests: 'Django hash' },
-  { name: 'argon2', packageName: 'python3-argon2', tests: 'Django hash' },
-  { name: 'bcrypt', packageName: 'python3-bcrypt', tests: 'Django hash' },
+  { name: 'django', packageName: 'python3-django', tests: 'Django' },
+  { name: 'argon2', packageName: 'python3-argon2', tests: 'Django' },
+  { name: 'bcrypt', packageName: 'python3-bcrypt', tests: 'Django' },
+  { name: 'MySQLdb', packageName: 'python3-mysqldb', tests: 'Django on MariaDB' },
   { name: 'jwt', packageName: 'python3-jwt', tests: 'PyJWT' },
   { name: 'authlib', packageName: 'python3-authlib', tests: 'Authlib' },
   { name: 'requests', packageName: 'python3-requests', tests: 'Authlib' },

@@ -2,10 +2,12 @@ import type { Test } from 'tap'
 import { eventOf } from '../../src/audit/event.ts'
 import type { User } from '../../src/auth/user-store.ts'
 import type { Session } from '../../src/tokens/session-store.ts'
+import { webhookConformance } from './webhook-conformance.ts'
 import { at, identity, newUser, open, startProcess, type World } from './world.ts'
 
 /** Everything that a dialect has to do alike. `world` makes an empty database. */
 export const conformance = (t: Test, world: (t: Test) => Promise<World>): void => {
+  webhookConformance(t, world)
   const test = (name: string, body: (t: Test, world: World) => Promise<void>) =>
     t.test(name, async (t) => body(t, await world(t)))
 
@@ -296,7 +298,7 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     const other = await created(users.create(newUser('bob@example.com')))
     await permissions.declare({ 'blog.add': 'Can add', 'blog.view': 'Can view' })
     await sql(
-      `insert into latchkey_groups values ('g1', 'editors', 1, 1), ('g2', 'Éditeurs', 1, 1), ('g3', 'empty', 1, 1); ` +
+      `insert into latchkey_groups (id, name, created_at, updated_at) values ('g1', 'editors', 1, 1), ('g2', 'Éditeurs', 1, 1), ('g3', 'empty', 1, 1); ` +
         `insert into latchkey_group_permissions values ('g1', 'blog.add'), ('g1', 'blog.view'), ('g2', 'blog.add')`
     )
     t.same(await users.storedPermissions(user.id), { grants: [], groups: [] })
@@ -349,7 +351,7 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.same((await users.storedPermissions(other.id)).groups, ['editors'])
     t.same(await mirror('local2'), [[], []])
 
-    await sql(`insert into latchkey_groups values ('g9', 'Staff9', 1, 1)`)
+    await sql(`insert into latchkey_groups (id, name, created_at, updated_at) values ('g9', 'Staff9', 1, 1)`)
     await users.grantPermissions(user.id, ['blog.add'])
     await sql(`insert into latchkey_group_permissions values ('g9', 'blog.add')`)
     t.same(await users.groupPermissions(['Staff9', 'staff9', 'nothing']), [
@@ -381,7 +383,7 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
 
   test('with a user goes what belongs to it', async (t, { store: { users }, sql }) => {
     const user = await created(users.create(newUser('ann@example.com'), identity('corp', '1')))
-    await sql(`insert into latchkey_groups values ('g1', 'editors', 1, 1)`)
+    await sql(`insert into latchkey_groups (id, name, created_at, updated_at) values ('g1', 'editors', 1, 1)`)
     await users.joinGroups(user.id, ['editors'], 2)
     await users.grantPermissions(user.id, ['blog.view'])
     await sql(`delete from latchkey_users`)
@@ -395,7 +397,10 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     const user = await created(
       users.create(newUser('ann@example.com', { passwordHash: 'old', ownAttributes: { a: 1 } }))
     )
-    const account = { id: user.id, email: 'ann@example.com', isActive: true, passwordHash: 'old', attributes: { a: 1 } }
+    const account = {
+      ...{ id: user.id, email: 'ann@example.com', emailVouched: true, isActive: true, passwordHash: 'old' },
+      attributes: { a: 1 }
+    }
     t.same(await accounts.byEmail('ann@example.com'), account)
     t.same(await accounts.byId(user.id), account)
     t.equal(await accounts.byEmail('ANN@example.com'), undefined)

@@ -151,10 +151,11 @@ t.test('a deadlock is tried again, and a lock that is held for long is unavailab
   t.teardown(() => other.end())
   const values = Array.from({ length: 50 }, (_, n) => `('g${n}', 'g${n}', 1, 1)`).join()
   const user = (id: string, email: string) =>
-    `insert into latchkey_users values ('${id}', '${email}', 1, '{}', '{}', 1, 0, null, 1, 1, null, 0)`
+    'insert into latchkey_users (id, email, email_vouched, attributes, own_attributes, is_active, is_superuser, ' +
+    `created_at, updated_at) values ('${id}', '${email}', 1, '{}', '{}', 1, 0, 1, 1)`
   await other.query(
-    `begin; insert into latchkey_groups values ${values}; ${user('u1', 'one@example.com')}; ` +
-      "insert into latchkey_identities values ('corp', '1', 'u1', 'x', '{}', 0, 1)"
+    `begin; insert into latchkey_groups (id, name, created_at, updated_at) values ${values}; ${user('u1', 'one@example.com')}; ` +
+      "insert into latchkey_identities (backend, subject, user_id, username, attributes, is_superuser, last_seen_at) values ('corp', '1', 'u1', 'x', '{}', 0, 1)"
   )
   const created = store.users.create(newUser('two@example.com'), identity('corp', '1'))
   await sleep(300)

@@ -74,7 +74,7 @@ export function textOf(value: unknown): string | undefined {
  * Whether a column says yes: a boolean, a number other than 0, bit(1), `t`, `true`, `yes`, `on`, or a moment (since when).
  * Everything else says no.
  */
-function flagOf(value: unknown): boolean {
+export function flagOf(value: unknown): boolean {
   if (value instanceof Uint8Array)
     return value.length === 1 ? value[0] === 1 || value[0] === 49 : value.some((byte) => byte !== 0)
   const text = (textOf(value) ?? '').trim().toLowerCase()

@@ -10,6 +10,7 @@ import { permissionRoutes } from './permissions.ts'
 import { guardedScope } from './scope.ts'
 import { sessionRoutes } from './sessions.ts'
 import { userRoutes } from './users.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 /** `/admin`: administration over HTTP, for holders of the service's own permissions. */
 export async function adminRoutes(app: App, parts: AppParts): Promise<void> {
@@ -24,6 +25,7 @@ export async function adminRoutes(app: App, parts: AppParts): Promise<void> {
       sessionRoutes(admin, parts)
       keyRoutes(admin, parts)
       backendRoutes(admin, parts)
+      webhookRoutes(admin, parts)
       auditRoutes(admin, parts)
     },
     { prefix: '/admin' }

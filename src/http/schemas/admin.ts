@@ -7,6 +7,7 @@ import { KeyRotation, RotatedKeys, SigningKey } from './admin/keys.ts'
 import { NewPermission, ObjectGrant, Permission, PermissionChange } from './admin/permissions.ts'
 import { Session } from './admin/sessions.ts'
 import { AccountChange, NewIdentity, NewPassword, NewUser, User, UserChange, UserPermissions } from './admin/users.ts'
+import { Webhook, WebhookDelivery } from './admin/webhooks.ts'
 import { Problem } from './problems.ts'
 
 /** What the routes of administration and of self-service refer to by name. */
@@ -17,5 +18,7 @@ export const administrative = [
   ...[Group, NewGroup, GroupChange, Member],
   ...[Permission, NewPermission, PermissionChange, ObjectGrant],
   ...[Client, ClientSecret, NewClient, ClientChange, SecretRotation],
-  ...[Session, SigningKey, KeyRotation, RotatedKeys, Backend, AuditRecord]
+  ...[Session, SigningKey, KeyRotation, RotatedKeys, Backend, AuditRecord],
+  Webhook,
+  WebhookDelivery
 ] as const
