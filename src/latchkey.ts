@@ -116,6 +116,7 @@ async function openGeneration(config: Config, lasting: Lasting, before?: Generat
     log,
     metrics,
     accounts: store.accounts,
+    moved: store.moved,
     singleUse,
     hashPassword: passwords.hash,
     needsRehash: passwords.needsRehash,

@@ -109,6 +109,12 @@ export interface Proof {
   readonly expiresAt?: number
 }
 
+/** An account that goes over to our own table: from its first right password on, `local` has it. */
+export interface MoveToLocal {
+  /** What the account logged in with so far. */
+  readonly loginNames: readonly string[]
+}
+
 /** What a backend answers to credentials. That it could not tell is thrown: `BackendUnavailable`. */
 export type Verdict =
   | {
@@ -117,6 +123,8 @@ export type Verdict =
       readonly warnings?: PasswordWarnings
       /** Absent: it holds for as long as `identity` says so, or for an hour where the backend has none. */
       readonly proof?: Proof
+      /** The account is this backend's for the last time. It answers `unknown` for whom `MovedAccounts` knows. */
+      readonly move?: MoveToLocal
     }
   | { readonly outcome: 'rejected'; readonly reason: RejectedReason }
   | { readonly outcome: 'unknown' }

@@ -12,6 +12,7 @@ import type {
   Credentials,
   DeniedReason,
   Identity,
+  MoveToLocal,
   PasswordWarnings,
   Proof,
   Verdict
@@ -33,6 +34,7 @@ export interface Accepted {
   readonly identity: Identity
   readonly warnings?: PasswordWarnings
   readonly proof?: Proof
+  readonly move?: MoveToLocal
 }
 
 /**
@@ -101,9 +103,9 @@ async function askInOrder(
       unavailable.push(verdict)
       if (link.onUnavailable === 'stop') break
     } else if (verdict.outcome === 'accepted') {
-      const { identity, warnings, proof } = verdict
+      const { outcome: _accepted, identity, ...more } = verdict
       Object.assign(request.trail ?? {}, { backend: link.id, subject: identity.subject, username: identity.username })
-      return { backend: link, identity, ...(warnings && { warnings }), ...(proof && { proof }) }
+      return { backend: link, identity, ...more }
     } else if (verdict.outcome === 'denied') {
       toBeChanged = changeNeeded(link, verdict)
       if (verdict.subject !== undefined) noteFirst(request, link, verdict.subject)

@@ -1,7 +1,7 @@
 import type { Static, TSchema } from 'typebox'
 import type { Backend } from './backend.ts'
 import { verdictOnShape } from './credentials.ts'
-import type { LocalAccounts } from './local-accounts.ts'
+import type { LocalAccounts, MovedAccounts } from './local-accounts.ts'
 import type { BackendMetrics, Log, SingleUse } from './ports.ts'
 
 /** A mistake in a backend's options, at a path below them such as `/servers/0`. */
@@ -16,6 +16,8 @@ export interface BackendTools {
   readonly metrics?: BackendMetrics
   /** The service's own accounts, for the backend over our own table. */
   readonly accounts: LocalAccounts
+  /** For a backend whose accounts may go over to the service's own. */
+  readonly moved?: MovedAccounts
   /** For credentials that are good once; a backend that needs it does not open without. */
   readonly singleUse?: SingleUse
   /** Hashes a password with the service's own parameters. */

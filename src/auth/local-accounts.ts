@@ -12,6 +12,11 @@ export interface LocalAccount {
   readonly attributes: Attributes
 }
 
+/** Accounts of other backends that went over to our own table, and never go back. */
+export interface MovedAccounts {
+  has(backend: string, subject: string): Promise<boolean>
+}
+
 /** The service's own accounts, as the backend `local` sees them. A database that is down throws `BackendUnavailable`'s cause. */
 export interface LocalAccounts {
   /** @param email canonical, as `canonicalEmail` gives it */

@@ -4,6 +4,7 @@ import type { Credentials, Identity, PasswordWarnings, Proof } from './backend.t
 import { type Accepted, authenticate, type ChainTools, chosenFrom } from './chain.ts'
 import { emailOf } from './email.ts'
 import type { Chain, Link } from './link.ts'
+import { moveIn } from './moving.ts'
 import { isOwnPermission, isSuperuser, type Permissions, type PermissionTools, permissionsOf } from './permissions.ts'
 import type { RequestContext } from './question.ts'
 import type { User, UserStore } from './user-store.ts'
@@ -59,16 +60,13 @@ const proofMs = 3_600_000
 export async function login(credentials: Credentials, asked: LoginRequest, tools: LoginTools): Promise<LoggedIn> {
   const began = performance.now()
   const request = { ...asked, deadline: began + tools.timeoutMs }
+  const chain = asked.chain ?? tools.chain
   let by = ''
   try {
-    const accepted = await authenticate(
-      chosenFrom(asked.chain ?? tools.chain, asked.backend),
-      credentials,
-      request,
-      tools
-    )
+    const accepted = await authenticate(chosenFrom(chain, asked.backend), credentials, request, tools)
     by = accepted.backend.id
     const loggedIn = await admit(accepted, request, tools)
+    await moveIn({ ...loggedIn, accepted, credentials, chain }, { ...tools, log: request.log })
     tools.metrics.loginEnded(by, 'accepted', (performance.now() - began) / 1000)
     request.log.info({ event: 'login', backend: by, user: loggedIn.user.id, client: asked.clientId }, 'login')
     return loggedIn

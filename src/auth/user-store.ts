@@ -89,6 +89,17 @@ export interface PasswordReplacement {
   readonly spare?: string
 }
 
+/** An account of another backend that goes over to our own table. */
+export interface Move {
+  readonly userId: string
+  readonly backend: string
+  readonly subject: string
+  readonly passwordHash: string
+  /** As `loginName` gives them; those that somebody has are left out. */
+  readonly loginNames: readonly string[]
+  readonly at: number
+}
+
 /** The permissions that are stored with us for one user, direct and by groups, and the names of these groups. */
 export interface StoredPermissions {
   readonly grants: readonly Grant[]
@@ -141,6 +152,11 @@ export interface UserStore {
   link(userId: string, identity: UserIdentity): Promise<'linked' | 'taken'>
   /** Writes down a login; `taken`, with nothing written, where the new e-mail belongs to somebody else. */
   recordLogin(record: LoginRecord): Promise<'recorded' | 'taken'>
+  /**
+   * Gives the user a password and login names, and remembers that the account has moved; logs nobody out. `has-password`,
+   * with nothing written, where there is a password: its own, or that of the same move a moment before.
+   */
+  moveIn(move: Move): Promise<'moved' | 'has-password'>
   storedPermissions(userId: string): Promise<StoredPermissions>
   /** What the groups of these names give, whoever is in them. */
   groupPermissions(groups: readonly string[]): Promise<readonly Grant[]>

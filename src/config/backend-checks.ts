@@ -23,6 +23,28 @@ export const backendChecks: readonly Check[] = [
     })
   },
 
+  (file) => {
+    const backends = commonOptions(file)
+    const own = backends.find(({ type }) => type === localType)?.id
+    const moving = backends.filter((backend) => backend.type === 'sql' && Reflect.get(backend, 'migrate') === true)
+    return [
+      ...moving.flatMap((backend) =>
+        when(
+          own === undefined,
+          ['backends', backends.indexOf(backend), 'migrate'],
+          'needs a backend of type local, which people move to'
+        )
+      ),
+      ...file.clients.flatMap(({ backends: asked }, index) =>
+        when(
+          own !== undefined && moving.some(({ id }) => asked?.includes(id)) && !asked?.includes(own),
+          ['clients', index, 'backends'],
+          `lacks ${own}, which people move to from those that are here`
+        )
+      )
+    ]
+  },
+
   ({ issuer, ...file }) =>
     commonOptions(file).flatMap((backend, index) =>
       when(

@@ -2,7 +2,7 @@ import type { Administration } from '../auth/administration-store.ts'
 import type { AuditStore } from '../auth/audit.ts'
 import type { Outbox } from '../auth/events.ts'
 import type { GroupStore, PermissionList, UserExport, UserHoldings } from '../auth/group-store.ts'
-import type { LocalAccounts } from '../auth/local-accounts.ts'
+import type { LocalAccounts, MovedAccounts } from '../auth/local-accounts.ts'
 import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
 import type { Log } from '../auth/ports.ts'
 import type { PermissionStore, UserStore } from '../auth/user-store.ts'
@@ -18,6 +18,7 @@ import { createDeliveryStore } from './deliveries.ts'
 import { withoutStatements } from './failures.ts'
 import { createGroupStore } from './groups.ts'
 import { createKeyStore } from './keys.ts'
+import { createMovedAccounts } from './moved.ts'
 import { createObjectGrantStore } from './object-grants.ts'
 import { createOutbox } from './outbox.ts'
 import { createPermissionSearch } from './permission-search.ts'
@@ -41,6 +42,7 @@ export interface Store {
   readonly keys: KeyStore
   readonly sessions: SessionStore
   readonly accounts: LocalAccounts
+  readonly moved: MovedAccounts
   readonly clients: ClientStore
   readonly usedAssertions: UsedAssertions
   readonly audit: AuditStore
@@ -88,6 +90,7 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
     keys: withoutStatements(createKeyStore(db, outbox)),
     sessions: withoutStatements(createSessionStore(db, outbox)),
     accounts: withoutStatements(createLocalAccounts(db)),
+    moved: withoutStatements(createMovedAccounts(db)),
     clients: withoutStatements(createClientStore(db)),
     usedAssertions: withoutStatements(createUsedAssertions(db)),
     audit: withoutStatements(createAuditStore(db)),

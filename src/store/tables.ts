@@ -52,6 +52,18 @@ export const createTables = (kit: Kit) => {
     ]
   )
 
+  /** Accounts of other backends that went over to ours. No row refers to another: they outlive the user. */
+  const moved = kit.table(
+    'latchkey_moved',
+    {
+      backend: kit.key('backend', 64).notNull(),
+      subject: kit.key('subject', 255).notNull(),
+      userId: kit.key('user_id', 36).notNull(),
+      movedAt: kit.integer('moved_at').notNull()
+    },
+    (t) => [kit.primaryKey({ name: 'latchkey_moved_pk', columns: [t.backend, t.subject] })]
+  )
+
   const identities = kit.table(
     'latchkey_identities',
     {
@@ -359,6 +371,7 @@ export const createTables = (kit: Kit) => {
   return {
     users,
     loginNames,
+    moved,
     identities,
     permissions,
     userPermissions,

@@ -5,6 +5,7 @@ import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { MissingReference, orTaken } from './failures.ts'
 import type { Queries } from './kit.ts'
+import { createMoveIn } from './moved.ts'
 import { gather, type StoreOutbox, type Told } from './outbox.ts'
 import { createUserGroups } from './user-groups.ts'
 import { createUserList } from './user-list.ts'
@@ -128,6 +129,8 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
         await db.recordLogin(record, data && outbox.statement({ type: 'user.changed', data }))
         return 'recorded' as const
       }),
+
+    moveIn: createMoveIn(db),
 
     setPasswordHash: (userId, passwordHash, at) => changeAndLogOut(userId, { passwordHash, updatedAt: at }, at),
     setActive: (userId, isActive, at) =>

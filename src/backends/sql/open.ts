@@ -4,6 +4,7 @@ import type {
   BackendContext,
   Credentials,
   IdentityAnswer,
+  MoveToLocal,
   PasswordCredentials,
   PermissionAnswer,
   PermissionRequest,
@@ -24,7 +25,7 @@ const startMs = 5000
 export const openSql = (
   id: string,
   options: SqlOptions,
-  { log, baseFolder, userFields = [] }: BackendTools
+  { log, baseFolder, userFields = [], moved }: BackendTools
 ): Backend => {
   const { place, statements } = readOptions(options, baseFolder)
   const source = createSource(place, statements)
@@ -32,12 +33,24 @@ export const openSql = (
   const columnName = columnNames(userFields)
   const accountsOf = (rows: readonly Row[]): SqlAccount[] => rows.map((row) => accountOf(row, columnName))
 
+  /** Its password here may be an old one: `local` has a newer. */
+  const hasMoved = async ({ identity: { subject } }: SqlAccount, { trace }: BackendContext): Promise<boolean> => {
+    if (moved === undefined || !(await moved.has(id, subject))) return false
+    trace?.({ step: 'moved', outcome: 'note', text: 'the account has moved to the service’s own: `local` has it' })
+    return true
+  }
+
   const found = async (username: string, context: BackendContext): Promise<SqlAccount | 'none' | 'several'> => {
     const { rows } = await source.ask('user', { username }, context)
     const [account, another] = accountsOf(rows).filter((each) => isNamed(each, username))
     if (another) return 'several'
-    return account && hasPassword(account, weak) ? account : 'none'
+    return account && hasPassword(account, weak) && !(await hasMoved(account, context)) ? account : 'none'
   }
+
+  const moveOf = ({ username }: SqlAccount, typed: PasswordCredentials): { readonly move?: MoveToLocal } =>
+    options.migrate
+      ? { move: { loginNames: username === undefined ? [typed.username] : [username, typed.username] } }
+      : {}
 
   const authenticate = async (credentials: PasswordCredentials, context: AuthenticateContext): Promise<Verdict> => {
     const account = await found(credentials.username, context)
@@ -47,7 +60,8 @@ export const openSql = (
     await context.found(identity.subject)
     const matches = await context.verifyPassword(passwordHash, credentials.password, { weak })
     if (!matches) return { outcome: 'rejected', reason: 'wrong-password' }
-    return isActive ? { outcome: 'accepted', identity } : { outcome: 'denied', reason: 'disabled' }
+    if (!isActive) return { outcome: 'denied', reason: 'disabled' }
+    return { outcome: 'accepted', identity, ...moveOf(account, credentials) }
   }
 
   const lookUp = async (username: string, context: BackendContext): Promise<Verdict> => {

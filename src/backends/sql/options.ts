@@ -31,6 +31,11 @@ export const SqlOptions = Type.Object(
     ),
     permissions: Type.Optional(select('SELECT by :subject: column permission. May use :objectType and :objectId.')),
     groups: Type.Optional(select('SELECT by :subject: column group.')),
+    migrate: Type.Optional(
+      Type.Boolean({
+        description: 'Moves everybody to the backend local at their first right password. Default: false.'
+      })
+    ),
     weak: Type.Optional(Type.Boolean({ description: 'Takes digests without any salt too. Default: false.' }))
   },
   { additionalProperties: false }
