@@ -31,7 +31,7 @@ export function attributeOwner(
 ): string | undefined {
   for (const { id, type } of chain) {
     if (type === localType) return undefined
-    if (identities.some(({ backend, attributes }) => backend === id && attributes[name] !== undefined)) return id
+    if (identities.some(({ backend, attributes }) => backend === id && Object.hasOwn(attributes, name))) return id
   }
   return undefined
 }
@@ -75,6 +75,7 @@ export function changedAttributes(
   // a value that is there already may be sent back as it was read
   const differing = Object.entries(change).filter(([name, value]) => (user.attributes[name] ?? null) !== value)
   for (const [name] of differing) {
+    ruleOf(name, tools.attributes)
     const owner = attributeOwner(name, user, tools)
     if (owner !== undefined) throw new FieldReadOnly(name, owner)
   }

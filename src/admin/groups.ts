@@ -1,11 +1,11 @@
 import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import type { Group } from '../auth/group-store.ts'
 import { AlreadyExists, NotFound, PreconditionFailed } from '../errors.ts'
-import { type Actor, demand, refuseGrantBeyond } from './actor.ts'
+import { type Actor, demand, refuseGrantBeyond, refuseTakeOver } from './actor.ts'
 import { refuseGroupBeyond } from './memberships.ts'
 import { groupNameOf, permissionNames } from './names.ts'
 import type { AdminTools, ChangeOptions } from './tools.ts'
-import { turn } from './turn.ts'
+import { heldEverywhere, turn } from './turn.ts'
 
 /** What changes of a group; absent: the same as before. */
 export interface GroupPatch {
@@ -81,7 +81,7 @@ export async function deleteGroup(
  * Puts users into a group and takes others out; memberships that a backend mirrors stay.
  * @returns who was put in, and who was taken out
  * @throws {NotFound} the group or one of those who are to be put in is not there
- * @throws {GrantRefused} it carries more than the actor holds @throws {InsufficientScope}
+ * @throws {GrantRefused} it carries more than the actor holds, or one of them does @throws {InsufficientScope}
  */
 export async function changeMembers(
   actor: Actor,
@@ -90,9 +90,17 @@ export async function changeMembers(
   tools: AdminTools
 ): Promise<{ readonly added: readonly string[]; readonly removed: readonly string[] }> {
   demand(actor, 'latchkey.change_user')
+  const moved = [...new Set([...add, ...remove])]
+  const everywhere = new Map(
+    await Promise.all(moved.map(async (id) => [id, await heldEverywhere(actor, id, tools)] as const))
+  )
   return turn(actor, tools, async (tx) => {
     const group = await tx.groups.byId(groupId)
     if (!group) throw noGroup()
+    for (const id of moved) {
+      const user = await tx.users.byId(id)
+      if (user) refuseTakeOver(actor, user, await tx.users.storedPermissions(id), everywhere.get(id) ?? [], tools)
+    }
     if (add.length > 0) await refuseGroupBeyond(actor, group, tx)
     const at = tools.now()
     const added = await tx.groups.addMembers(groupId, [...new Set(add)], at)

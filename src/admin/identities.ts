@@ -1,7 +1,7 @@
-import { mergeAttributes } from '../auth/attributes.ts'
+import { localType, mergeAttributes } from '../auth/attributes.ts'
 import type { User } from '../auth/user-store.ts'
-import { AlreadyExists, invalidField, NotFound } from '../errors.ts'
-import { type Actor, demand } from './actor.ts'
+import { AlreadyExists, GrantRefused, invalidField, NotFound } from '../errors.ts'
+import { type Actor, demand, mayEverything } from './actor.ts'
 import type { AdminTools, ChangeOptions } from './tools.ts'
 import { changeUser } from './turn.ts'
 
@@ -12,7 +12,8 @@ export interface IdentityKey {
 }
 
 /**
- * Says that an account of a backend is this user's: whoever logs in with it becomes this user.
+ * Says that an account of a backend is this user's: whoever logs in with it becomes this user, with all that it brings, now
+ * and later, which nobody can tell beforehand; so only those say it who may do everything.
  * @throws {AlreadyExists} somebody has it @throws {InvalidRequest} there is no such backend, or that is no subject
  * @throws {GrantRefused} {NotFound} {InsufficientScope} {PreconditionFailed}
  */
@@ -24,8 +25,11 @@ export async function linkIdentity(
   options: ChangeOptions = {}
 ): Promise<User> {
   demand(actor, 'latchkey.change_user')
-  if (!tools.chain.some(({ id }) => id === backend)) throw invalidField('backend', 'there is none of that id')
+  if (!mayEverything(actor)) throw new GrantRefused('Only a superuser says whose account it is')
+  const type = tools.chain.find(({ id }) => id === backend)?.type
+  if (type === undefined) throw invalidField('backend', 'there is none of that id')
   if (!isUsable(subject, 255)) throw invalidField('subject', 'expected text of 255 bytes at most')
+  if (type === localType && subject !== userId) throw invalidField('subject', 'a local account is that of its own user')
   if (!isUsable(username, 1024)) throw invalidField('username', 'expected text of 1024 bytes at most')
   return changeUser(actor, userId, tools, options, async (tx) => {
     const at = tools.now()

@@ -1,5 +1,6 @@
 import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import type { RegisteredPermission } from '../auth/group-store.ts'
+import { isOwnPermission } from '../auth/permissions.ts'
 import { AlreadyExists, invalidField, NotFound, SetByConfiguration } from '../errors.ts'
 import { type Actor, demand, refuseGrantBeyond } from './actor.ts'
 import { permissionNames } from './names.ts'
@@ -18,6 +19,7 @@ export async function declarePermission(
 ): Promise<RegisteredPermission> {
   demand(actor, 'latchkey.add_permission')
   permissionNames([name])
+  if (isOwnPermission(name)) throw invalidField('name', 'these are Latchkey’s own')
   const text = descriptionOf(description)
   return turn(actor, tools, async (tx) => {
     const known = await tx.permissions.byName(name)

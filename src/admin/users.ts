@@ -4,7 +4,7 @@ import type { PasswordOwner } from '../auth/password-policy.ts'
 import { isSuperuser } from '../auth/permissions.ts'
 import type { User } from '../auth/user-store.ts'
 import { AlreadyExists, FieldReadOnly, invalidField } from '../errors.ts'
-import { type Actor, demand, demandSuperuser, refuseGrantBeyond } from './actor.ts'
+import { type Actor, demand, demandSuperuser, mayEverything, refuseGrantBeyond } from './actor.ts'
 import { type AttributeChange, changedAttributes, emailOfText, emailOwner, newAttributes } from './fields.ts'
 import { loginNames, makeLoginNames } from './login-names.ts'
 import { joinGroups, leaveGroups } from './memberships.ts'
@@ -90,7 +90,7 @@ export async function patchUser(
   return changeUser(actor, userId, tools, options, async (tx, user) => {
     const at = tools.now()
     const changed = {
-      ...changedEmail(user, email, tools),
+      ...changedEmail(actor, user, email, tools),
       ...(patch.attributes && changedAttributes(user, patch.attributes, tools)),
       ...changedFlags(actor, user, patch, tools)
     }
@@ -186,11 +186,21 @@ async function makeGroups(
   await leaveGroups(userId, removed, tx, at)
 }
 
-function changedEmail(user: User, email: string | undefined, tools: AdminTools): { email?: string } {
+/**
+ * Who may not do everything vouches for no address of somebody who can log in already: an account that has this address
+ * elsewhere would join, and bring whoever it is more than they hold.
+ */
+function changedEmail(
+  actor: Actor,
+  user: User,
+  email: string | undefined,
+  tools: AdminTools
+): { email?: string; emailVouched?: boolean } {
   if (email === undefined || (email === user.email && user.emailVouched)) return {}
   const owner = emailOwner(user, tools)
   if (owner !== undefined && email !== user.email) throw new FieldReadOnly('email', owner)
-  return owner === undefined ? { email } : {}
+  const emailVouched = mayEverything(actor) || !(user.hasPassword || user.identities.length > 0)
+  return owner === undefined ? { email, emailVouched } : {}
 }
 
 function changedFlags(actor: Actor, user: User, { isActive, isSuperuser: wanted }: UserPatch, { chain }: AdminTools) {

@@ -4,8 +4,9 @@ import type { NewUser, StoredPermissions, User, UserIdentity } from './user-stor
 
 /** What administration changes of a user; absent: the same as before. */
 export interface UserChange {
-  /** Vouched for, since an administrator says so. */
   readonly email?: string
+  /** With `email`; default: an administrator vouches for it. */
+  readonly emailVouched?: boolean
   readonly attributes?: Attributes
   readonly ownAttributes?: Attributes
   readonly isActive?: boolean

@@ -56,8 +56,7 @@ export function conforming(value: AttributeValue, rule: AttributeRule): Attribut
   }
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is refused
-const control = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\ufffd\p{Cs}]/u
+const control = /[\p{Cc}\p{Cs}\u2028\u2029\ufffd]/u
 
 const isText = (value: string, maxLength: number): boolean => [...value].length <= maxLength && !control.test(value)
 

@@ -190,9 +190,20 @@ async function explainUser(
     return refuse(`${holder.email} is inactive`, `latchkey users activate ${holder.email}`)
   if (!holder && !link.create) return refuse('there is no such user, and `create: false` makes none', 'create the user')
   if (holder && !known && !holder.identities.some(({ backend, subject }) => same(backend, subject))) {
-    const held = await permissionsOf(chain, { ...holder, isActive: true }, asking(), tools.permissions)
-    const privileged = holder.isSuperuser || held.names.some(isOwnPermission)
-    const refusal = joinRefusal({ email, backend: link.id, user: holder, privileged })
+    const isPrivileged = async (user: User): Promise<boolean> => {
+      const held = await permissionsOf(chain, { ...user, isActive: true }, asking(), tools.permissions)
+      return user.isSuperuser || held.names.some(isOwnPermission)
+    }
+    const joined = {
+      ...holder,
+      isSuperuser: identity.isSuperuser === true,
+      identities: [...holder.identities, seenNow()]
+    }
+    const refusal = joinRefusal({
+      ...{ email, backend: link.id, user: holder },
+      privileged: await isPrivileged(holder),
+      bringsPrivilege: holder.hasPassword && (await isPrivileged(joined))
+    })
     if (refusal !== undefined)
       return refuse(
         `${holder.email} is another user, whom this account may not join: ${refusal}`,

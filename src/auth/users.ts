@@ -58,6 +58,8 @@ async function mirrorGroups({ id }: User, { identity, backend, at }: Login, { st
 async function userOf(login: Login, tools: UserTools): Promise<User | 'raced'> {
   const { identity, backend, email } = login
   const known = login.holder ?? (await tools.store.byIdentity(backend.id, identity.subject))
+  if (known && identity.userId !== undefined && known.id !== identity.userId)
+    throw conflict(login, known, 'other-user', tools)
   if (known) return update(known, login, tools)
   const own = identity.userId === undefined ? undefined : await tools.store.byId(identity.userId)
   if (own) return join(own, login, tools)
@@ -68,11 +70,23 @@ async function userOf(login: Login, tools: UserTools): Promise<User | 'raced'> {
     email,
     backend: backend.id,
     user: holder,
-    privileged: await tools.privileged(holder)
+    privileged: await tools.privileged(holder),
+    bringsPrivilege: holder.hasPassword && (await tools.privileged(withIdentity(holder, login)))
   })
   if (refusal === undefined) return join(holder, login, tools)
-  logConflict(tools.log, login, holder.id, refusal)
-  throw new InvalidGrant(`identity_conflict: ${refusal}`, { reason: 'identity-conflict' })
+  throw conflict(login, holder, refusal, tools)
+}
+
+/** The user as the account would make it. */
+const withIdentity = (user: User, login: Login): User => ({
+  ...user,
+  isSuperuser: user.isSuperuser || login.identity.isSuperuser === true,
+  identities: [...user.identities, identityAt(login)]
+})
+
+function conflict(login: Login, { id }: User, reason: string, { log }: UserTools): InvalidGrant {
+  logConflict(log, login, id, reason)
+  return new InvalidGrant(`identity_conflict: ${reason}`, { reason: 'identity-conflict' })
 }
 
 async function create(login: Login, { store, chain }: UserTools): Promise<User | 'raced'> {

@@ -90,7 +90,7 @@ async function rotateSecret(id: string, { keep, json }: RotateOptions, command: 
 }
 
 /** Whoever sits at the command line may hand out everything. */
-const operator = { holds: () => true }
+const operator = { holds: () => true, mayEverything: true }
 
 function show(done: ClientDone | ClientRefusal, id: string, { json }: { json?: boolean | undefined }): void {
   if (done.outcome !== 'done') throw refusedBy(done, id)
@@ -120,6 +120,8 @@ function refusedBy(refusal: ClientRefusal, id: string): Refused {
       return new Refused(`the client ${id} has keys, or proves nothing: it has no secret`)
     case 'changed':
       return new Refused(`others change the client ${id} at this moment: try again`)
+    case 'exchanges':
+      return new Refused('only a superuser says which clients exchange the tokens of others')
     case 'not-held':
       return new Refused(`this needs ${refusal.permissions.join(', ')}`)
   }

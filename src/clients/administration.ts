@@ -1,4 +1,4 @@
-import { publicClientId } from './client.ts'
+import { exchangeGrant, publicClientId } from './client.ts'
 import type { ClientStore, StoredClient } from './client-store.ts'
 import { createSecret, rotated, storedSecret } from './secret.ts'
 
@@ -25,6 +25,8 @@ export type ClientRefusal =
   /** Somebody else changed it since it was read. */
   | { readonly outcome: 'changed' }
   | { readonly outcome: 'not-held'; readonly permissions: readonly string[] }
+  /** It could exchange others' tokens for any that they may have. */
+  | { readonly outcome: 'exchanges' }
 
 /** A client as it is now, with its secret where it got a new one. */
 export interface ClientDone {
@@ -37,6 +39,8 @@ export interface ClientDone {
 export interface ClientRequest {
   /** Whether whoever asks holds a permission: a client gets no others. At the command line: all. */
   holds(permission: string): boolean
+  /** A superuser, or somebody at the command line. */
+  readonly mayEverything: boolean
   /** The state that it must still be in (`StoredClient.updatedAt`); absent: any. */
   readonly version?: number | undefined
 }
@@ -136,7 +140,7 @@ export function createClientAdministration(tools: ClientAdministrationTools): Cl
       }),
     rotateSecret: (id, keepMs, request) =>
       replaced(id, request, ({ definition, secrets }) => {
-        const refusal = notHeld([definition], request)
+        const refusal = beyond([definition], request, tools)
         if (refusal) return refusal
         if (!hasSecret(definition)) return { outcome: 'no-secret' }
         const secret = createSecret()
@@ -171,11 +175,11 @@ function refusalOf(
   before: ClientView['definition'],
   after: ClientView['definition'],
   request: ClientRequest,
-  { mistakes }: ClientAdministrationTools
+  tools: ClientAdministrationTools
 ): ClientRefusal | undefined {
-  const found = [...idMistakes(id), ...mistakes(after)]
+  const found = [...idMistakes(id), ...tools.mistakes(after)]
   if (found.length > 0) return { outcome: 'invalid', mistakes: found }
-  return notHeld([before, after], request)
+  return beyond([before, after], request, tools)
 }
 
 const maxIdLength = 128
@@ -185,11 +189,17 @@ const idMistakes = (id: string): DefinitionMistake[] =>
     ? []
     : [{ path: ['id'], message: `expected printable ASCII without spaces, ${maxIdLength} at most` }]
 
-/** Whoever sets what a client proves itself with, or gets its secret, has its permissions. */
-function notHeld(
+/**
+ * Whoever sets what a client proves itself with, or gets its secret, has its permissions, and at each exchange those of the
+ * people whose tokens come by.
+ */
+function beyond(
   definitions: ReadonlyArray<ClientView['definition']>,
-  { holds }: ClientRequest
+  { holds, mayEverything }: ClientRequest,
+  { complete }: ClientAdministrationTools
 ): ClientRefusal | undefined {
+  const grants = definitions.flatMap((definition) => complete(definition).grants)
+  if (!mayEverything && grants.includes(exchangeGrant)) return { outcome: 'exchanges' }
   const all = definitions.flatMap(({ permissions }) => (Array.isArray(permissions) ? permissions.map(String) : []))
   const permissions = [...new Set(all)].filter((name) => !holds(name)).sort()
   return permissions.length === 0 ? undefined : { outcome: 'not-held', permissions }

@@ -47,6 +47,9 @@ export interface RegisteredClient extends ClientDefinition {
 /** What callers without client authentication are called. */
 export const publicClientId = 'public'
 
+/** RFC 8693 2.1. */
+export const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
+
 /** Grants in which the client's own standing is what is trusted: for those alone that prove who they are. */
 export const confidentialGrants: readonly string[] = [
   'password',

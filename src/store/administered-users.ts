@@ -169,9 +169,15 @@ const fieldsOf = (before: Row, { email, attributes, isSuperuser, passwordHash }:
   ]
 }
 
-const columnsOf = ({ email, attributes, ownAttributes, ...columns }: Omit<UserChange, 'endSessions'>) => ({
+const columnsOf = ({
+  email,
+  emailVouched = true,
+  attributes,
+  ownAttributes,
+  ...columns
+}: Omit<UserChange, 'endSessions'>) => ({
   ...columns,
-  ...(email === undefined ? {} : { email, emailVouched: true }),
+  ...(email === undefined ? {} : { email, emailVouched }),
   ...(attributes === undefined ? {} : { attributes: { ...attributes } }),
   ...(ownAttributes === undefined ? {} : { ownAttributes: { ...ownAttributes } })
 })

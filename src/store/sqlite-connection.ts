@@ -26,9 +26,12 @@ const translated = (error: unknown): unknown => {
   return unavailable.has(code & 0xff) ? new TemporarilyUnavailable(error) : error
 }
 
+/** When a statement of now has waited for long enough. */
+export const deadlineNow = (): number => performance.now() + busyMs
+
 /** Tries again while another process holds the file, without SQLite's own waiting, which would block the event loop. */
-export const patiently = async <T>(work: () => T | Promise<T>): Promise<T> => {
-  const deadline = performance.now() + busyMs
+export const patiently = async <T>(work: () => T | Promise<T>, deadline = deadlineNow()): Promise<T> => {
+  if (performance.now() > deadline) throw new TemporarilyUnavailable('others wrote for too long')
   for (;;) {
     try {
       return await work()

@@ -5,7 +5,7 @@ import type { Database } from './database.ts'
 import type { Run } from './kit.ts'
 import { migrate } from './migrate.ts'
 import { loginStatements } from './record-login.ts'
-import { connect, locked, lockedAtOnce, patiently } from './sqlite-connection.ts'
+import { connect, deadlineNow, locked, lockedAtOnce, patiently } from './sqlite-connection.ts'
 import { sqliteDialect } from './sqlite-kit.ts'
 import { createTables } from './tables.ts'
 import { createWriteGroup } from './write-group.ts'
@@ -63,11 +63,15 @@ export const openSqlite = async (options: { url: string; migrate: boolean }): Pr
   reader.exec('pragma query_only = on')
 
   const enqueue = createQueue()
+  /** Whoever waits for the others' turns as well is given up by then: nothing is done for a caller who has left. */
+  const inTurn = <T>(work: () => T | Promise<T>): Promise<T> => {
+    const deadline = deadlineNow()
+    return enqueue(() => patiently(work, deadline))
+  }
   const read: Run = (sql, params) => patiently(() => (writer.db.isTransaction ? reader : writer).run(sql, params))
   const inside = sqliteDialect.queries(async (sql, params, writes) => writer.run(sql, params, writes))
-  const transaction: Database['transaction'] = (work) =>
-    enqueue(() => patiently(() => locked(writer, () => work(inside))))
-  const write = createWriteGroup((writes) => enqueue(() => patiently(() => lockedAtOnce(writer, writes))))
+  const transaction: Database['transaction'] = (work) => inTurn(() => locked(writer, () => work(inside)))
+  const write = createWriteGroup((writes) => inTurn(() => lockedAtOnce(writer, writes)))
   const tables = createTables(sqliteDialect.kit)
   return {
     tables,

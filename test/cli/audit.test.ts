@@ -14,7 +14,7 @@ t.test('acts at the console are events, looks are none, and all are found', asyn
     t.equal(code, 0, `${args}: ${stderr}`)
     return stdout
   }
-  await done(`users create ${email} --password-stdin --superuser --permission blog.add_post`, password)
+  await done(`users create ${email} --password-stdin --permission blog.add_post --group staff`, password)
   await done('clients create web')
   await done(`users list`)
   t.equal((await latchkey(`users create ${email}`)).code, 1, 'refused: nothing was done')
@@ -36,7 +36,7 @@ t.test('acts at the console are events, looks are none, and all are found', asyn
     },
     { action: 'users.deactivate' },
     { action: 'clients.create', target: 'web' },
-    { action: 'users.create', details: { superuser: true, permission: ['blog.add_post'] } }
+    { action: 'users.create', details: { permission: ['blog.add_post'], group: ['staff'] } }
   ])
   t.equal(events.length, 4)
   t.notMatch(JSON.stringify(events), /canary|secret/)

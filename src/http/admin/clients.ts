@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { holds } from '../../admin/actor.ts'
+import { holds, mayEverything } from '../../admin/actor.ts'
 import type { ClientDone, ClientRefusal, ClientRequest, ClientView } from '../../clients/administration.ts'
 import { milliseconds } from '../../config/units.ts'
 import {
@@ -79,8 +79,9 @@ export function clientRoutes(admin: App, parts: AppParts): void {
     async (request, reply) => {
       const { id, ...definition } = request.body
       const created = await rules().create(id, definition, asked(request))
+      const answer = done(created, { event: 'client_created' }, request, reply)
       reply.code(201).header('location', `${parts.tokens.issuer}/admin/clients/${encodeURIComponent(id)}`)
-      return done(created, { event: 'client_created' }, request, reply)
+      return answer
     }
   )
   admin.patch(
@@ -152,7 +153,10 @@ export function clientRoutes(admin: App, parts: AppParts): void {
   )
 }
 
-const asked = (request: FastifyRequest): ClientRequest => ({ holds: (name) => holds(callerOf(request).actor, name) })
+const asked = (request: FastifyRequest): ClientRequest => {
+  const { actor } = callerOf(request)
+  return { holds: (name) => holds(actor, name), mayEverything: mayEverything(actor) }
+}
 
 /** Who asks, and the state that the client must still be in. @throws {PreconditionFailed} */
 async function condition(request: FastifyRequest, id: string, { administration }: AppParts): Promise<ClientRequest> {
@@ -203,6 +207,8 @@ function refusalOf(refusal: ClientRefusal): Error {
       return new PreconditionFailed()
     case 'not-found':
       return new NotFound()
+    case 'exchanges':
+      return new GrantRefused('Only a superuser says which clients exchange the tokens of others')
     case 'not-held':
       return new GrantRefused(`Nobody grants what they do not hold: ${refusal.permissions.join(', ')}`)
   }

@@ -1,7 +1,7 @@
 import type { Static } from 'typebox'
 import { grantOnObject, revokeOnObject } from '../../admin/object-grants.ts'
 import type { GrantFilter, GrantHolder, ObjectGrant as StoredGrant } from '../../auth/object-grant-store.ts'
-import { InvalidRequest } from '../../errors.ts'
+import { InvalidRequest, NotFound } from '../../errors.ts'
 import type { AppParts } from '../parts.ts'
 import { ObjectGrant, ObjectGrantQuery, objectGrantFilter } from '../schemas/admin/permissions.ts'
 import { listQuery, nothing, pageOf as pageSchema } from '../schemas/admin/words.ts'
@@ -76,6 +76,7 @@ export function objectGrantRoutes(admin: App, parts: AppParts): void {
 /** @throws {InvalidRequest} a grant is for a user or for a group */
 function holderOf({ user, group }: Pick<Json, 'user' | 'group'>): GrantHolder | undefined {
   if (user !== undefined && group !== undefined) throw oneHolder('stands beside user: name one of them')
+  if (user !== undefined && !isUuid(user)) throw new NotFound('There is no such user')
   if (user !== undefined) return { user: user.toLowerCase() }
   return group === undefined ? undefined : { group }
 }
@@ -85,6 +86,8 @@ function grantOf(json: Json): StoredGrant {
   if (holder === undefined) throw oneHolder('or user is missing')
   return { holder, permission: json.permission, object: { type: json.objectType, id: json.objectId } }
 }
+
+const isUuid = (text: string): boolean => /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text)
 
 const oneHolder = (detail: string): InvalidRequest =>
   new InvalidRequest('A grant is for a user or for a group', undefined, [{ pointer: '/group', detail }])

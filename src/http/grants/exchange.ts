@@ -1,5 +1,6 @@
 import type { Static } from 'typebox'
 import { type LoggedIn, login } from '../../auth/login.ts'
+import { matchesAny } from '../../auth/pattern.ts'
 import { permissionsOf } from '../../auth/permissions.ts'
 import { InvalidGrant, InvalidRequest, InvalidToken } from '../../errors.ts'
 import { type IssuedToken, issueAccessToken } from '../../tokens/access-token.ts'
@@ -70,15 +71,17 @@ async function exchangeOurs(
   const deadline = performance.now() + parts.login.timeoutMs
   const permissions = await permissionsOf(parts.login.chain, user, { ...context, deadline }, parts.login.permissions)
   const session = await parts.sessions.store.byId(claims.sid)
+  const limit = limitOf({ claims, user }, permissions.names, asked)
   const loggedIn = { user, backend, subject: '', permissions, at: (claims.auth_time ?? claims.iat) * 1000 }
   const answer = await issueAccessToken(
     {
-      ...{ loggedIn, clientId: client.id, audience, scope, amr: claims.amr ?? [], sid: claims.sid, log: context.log },
-      trail,
+      ...{ loggedIn, clientId: client.id, audience, amr: claims.amr ?? [], sid: claims.sid, log: context.log, trail },
+      // what narrows the permissions stands in the token as well, where whoever looks them up anew finds it
+      scope: limit ? limit.filter((name) => scope === undefined || matchesAny(scope, name)) : scope,
+      ...(limit && { within: limit }),
       notAfter: session?.expiresAt ?? claims.exp * 1000,
       act: { sub: client.id, ...(claims.act ? { act: claims.act } : {}) },
-      ...ttlOf(client),
-      ...(!client.isConfidential ? { within: held({ claims, user }, permissions.names, asked) } : {})
+      ...ttlOf(client)
     },
     parts.tokens
   )
@@ -112,6 +115,16 @@ async function subjectOf(token: string, { request, parts }: GrantRequest): Promi
 
 const invalidSubject = (cause?: unknown): InvalidRequest =>
   new InvalidRequest('The subject_token is not valid, or not accepted here', cause)
+
+/**
+ * What the new token may not go beyond: for a client that did not prove itself whatever the subject token holds; `undefined`
+ * where that is everything. A client that did has its licence in its list of audiences, which superusers write.
+ */
+function limitOf(bearer: Bearer, names: readonly string[], asked: GrantRequest): readonly string[] | undefined {
+  if (asked.client.isConfidential) return undefined
+  const limit = held(bearer, names, asked)
+  return bearer.claims.scope === undefined && limit.length === names.length ? undefined : limit
+}
 
 /** What the subject token holds of the permissions of now. */
 function held({ claims }: Bearer, names: readonly string[], { parts }: GrantRequest): readonly string[] {
