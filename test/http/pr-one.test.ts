@@ -1,0 +1,386 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
+import { Webhook } from 'standardwebhooks'
+import t, { type Test } from 'tap'
+import { createResetTokens } from '../../src/auth/reset-token.ts'
+import { openTemplates } from '../../src/mail/templates.ts'
+import { openTestLatchkey, type TestLatchkey, temporaryFolder } from '../latchkey.ts'
+import { command } from '../process.ts'
+import { createCertificates } from '../servers/certificates.ts'
+
+const password = 'correct horse battery'
+const fresh = 'a kettle full of green dice'
+const secret = 'a secret of at least thirty-two bytes'
+const yaml = (more: string) => `
+publicClient: true
+secret: ${secret}
+login: { failureFloor: 1ms }
+limits: { ip: false }
+backends:
+  - { id: local, type: local }
+  - { id: fixed, type: static, users: [{ username: bob, email: bob@example.com, password: "a password of bob" }] }
+passwords: { resetUrl: "https://app.example.com/reset#{token}", resetElsewhere: { fixed: "the help desk, room <3>" } }
+${more}
+`
+
+interface Received {
+  readonly from: string
+  readonly to: readonly string[]
+  readonly text: string
+  readonly isSecure: boolean
+}
+
+/** A real mail server that keeps what it gets. */
+async function startSmtp(t: Test, options: SMTPServerOptions = {}) {
+  const mails: Received[] = []
+  const arrivals: Array<() => void> = []
+  const server = new SMTPServer({
+    authOptional: true,
+    logger: false,
+    closeTimeout: 100,
+    onData(stream, session, done) {
+      const chunks: Buffer[] = []
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk))
+      stream.on('end', () => {
+        const { mailFrom, rcptTo } = session.envelope
+        const text = Buffer.concat(chunks).toString().replace(/=\r\n/g, '').replaceAll('=3D', '=')
+        const from = mailFrom === false ? '' : mailFrom.address
+        mails.push({ from, to: rcptTo.map(({ address }) => address), text, isSecure: session.secure })
+        done()
+        for (const arrived of arrivals.splice(0)) arrived()
+      })
+    },
+    ...options
+  })
+  server.on('error', () => {})
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => new Promise<void>((resolve) => server.close(() => resolve())))
+  const { port } = server.server.address() as AddressInfo
+  const count = async (wanted: number) => {
+    while (mails.length < wanted) await new Promise<void>((resolve) => void arrivals.push(resolve))
+    return mails
+  }
+  return { port, mails, count }
+}
+
+const post = ({ app }: TestLatchkey, path: string, payload: object) =>
+  app.inject({ method: 'POST', url: `/account/password-reset${path}`, payload, headers: { host: 'evil.example.org' } })
+const ask = (latchkey: TestLatchkey, email: string) => post(latchkey, '', { email })
+const confirm = (latchkey: TestLatchkey, token: string, newPassword = fresh) =>
+  post(latchkey, '/confirm', { token, newPassword })
+
+const tokenIn = (text = ''): string => /https:\/\/app\.example\.com\/reset#([\w-]{72})/.exec(text)?.[1] ?? ''
+const logged = async (latchkey: TestLatchkey, text: string) => {
+  while (!latchkey.log().includes(text)) await new Promise((resolve) => setImmediate(resolve))
+}
+/** All that was asked for is written down. */
+const requests = async ({ store }: TestLatchkey, wanted: number) => {
+  for (;;) {
+    const { items } = await store.audit.find({ kind: 'password_reset_request', limit: 100 })
+    if (items.length >= wanted) return items.toReversed()
+  }
+}
+
+t.test('a mail, one new password, and nothing of before lives on', async (t) => {
+  const smtp = await startSmtp(t)
+  const latchkey = await openTestLatchkey(
+    t,
+    yaml(`mail: { url: "smtp://127.0.0.1:${smtp.port}", from: "Example <no-reply@example.com>" }`)
+  )
+  const id = await latchkey.addUser({ email: 'ann@example.com', password })
+  const before = await latchkey.accessToken('ann@example.com', password)
+  const asked = await ask(latchkey, ' ANN@Example.com ')
+  t.match([asked.statusCode, asked.body, asked.headers['cache-control']], [202, '{}', 'no-store'])
+  const [mail] = await smtp.count(1)
+  t.match(mail, { from: 'no-reply@example.com', to: ['ann@example.com'] })
+  t.match(mail?.text, /^Subject: A new password for localhost:8000\r$/m)
+  t.match(mail?.text, /^From: Example <no-reply@example\.com>\r$/m)
+  t.match(mail?.text, /for 60 minutes/)
+  t.match(mail?.text, /<a href="https:\/\/app\.example\.com\/reset#[\w-]{72}">choose one here<\/a>/)
+  t.notMatch(mail?.text, /evil/)
+  const token = tokenIn(mail?.text)
+  t.match((await confirm(latchkey, token, 'too short')).json(), { reason: 'too-short' })
+  const answers = await Promise.all([1, 2].map((n) => confirm(latchkey, token, `${fresh}${n}`)))
+  t.same(answers.map(({ statusCode }) => statusCode).toSorted(), [204, 400], 'two at once are one')
+  t.match((await confirm(latchkey, token)).json(), { type: 'urn:latchkey:problem:invalid-reset-token', status: 400 })
+  t.equal((await latchkey.userinfo(before)).statusCode, 401)
+  const worked = await Promise.all(
+    [1, 2].map((n) => latchkey.token({ grant_type: 'password', username: 'ann@example.com', password: `${fresh}${n}` }))
+  )
+  t.equal(worked.filter(({ statusCode }) => statusCode === 200).length, 1)
+  const { items } = await latchkey.store.audit.find({ kind: 'password_reset', limit: 10 })
+  t.match(
+    items.find(({ outcome }) => outcome === 'success'),
+    { user: id }
+  )
+  t.match(await requests(latchkey, 1), [{ outcome: 'success', user: id, details: { mail: 'password-reset' } }])
+  t.notMatch(latchkey.log(), token)
+  t.notMatch(latchkey.log(), /kettle/)
+})
+
+t.test('everybody is answered the same; who gets what', async (t) => {
+  const smtp = await startSmtp(t)
+  const latchkey = await openTestLatchkey(
+    t,
+    yaml(`mail: { url: "smtp://127.0.0.1:${smtp.port}", from: no-reply@example.com }`)
+  )
+  await latchkey.addUser({ email: 'ann@example.com', password })
+  await latchkey.addUser({ email: 'never@example.com' })
+  const inactive = await latchkey.addUser({ email: 'inactive@example.com', password })
+  await latchkey.store.users.setActive(inactive, false, Date.now())
+  const bob = await latchkey.accessToken('bob', 'a password of bob')
+  t.ok(bob)
+  const names = ['ann', 'never', 'inactive', 'bob', 'nobody'].map((name) => `${name}@example.com`)
+  const seen = []
+  for (const email of [...names, 'no address', 'bob@example.com\u202e']) {
+    const { statusCode, body, headers } = await ask(latchkey, email)
+    const { date, 'x-request-id': id, ...rest } = headers
+    seen.push(JSON.stringify([statusCode, body, rest]))
+  }
+  t.equal(new Set(seen).size, 1, seen[0] ?? '')
+  const mails = await smtp.count(3)
+  const events = await requests(latchkey, 7)
+  t.same(events.map(({ reason, details }) => reason ?? details?.mail).toSorted(), [
+    'disabled',
+    'password-elsewhere',
+    'password-reset',
+    'password-reset',
+    'unknown-account',
+    'unknown-account',
+    'unknown-account'
+  ])
+  const of = (email: string) => mails.find(({ to }) => to[0] === email)?.text ?? ''
+  t.match(of('bob@example.com'), 'the help desk, room <3>')
+  t.match(of('bob@example.com'), 'the help desk, room &lt;3&gt;')
+  t.equal(tokenIn(of('bob@example.com')), '')
+  t.equal((await confirm(latchkey, tokenIn(of('never@example.com')))).statusCode, 204, 'a first password')
+  t.ok(await latchkey.accessToken('never@example.com', fresh))
+  for (const body of [
+    {},
+    { email: '' },
+    { email: null },
+    { email: 'a\u0000@b.c' },
+    { email: 'x'.repeat(321) },
+    { email: 'a@b.c', more: 1 }
+  ])
+    t.match((await post(latchkey, '', body)).json(), { status: 400, type: 'urn:latchkey:problem:invalid-request' })
+})
+
+t.test('what kills a token', async (t) => {
+  const latchkey = await openTestLatchkey(t, yaml(''))
+  const { users } = latchkey.store
+  const changes: ReadonlyArray<readonly [string, (id: string, email: string) => Promise<unknown>]> = [
+    [
+      'another password',
+      async (id) => users.setPasswordHash(id, await latchkey.passwords.hash('another long password'), Date.now())
+    ],
+    ['no password', (id) => users.setPasswordHash(id, null, Date.now())],
+    ['a login', (_id, email) => latchkey.accessToken(email, password)],
+    ['deactivation', (id) => users.setActive(id, false, Date.now())],
+    [
+      'another e-mail',
+      (id) =>
+        latchkey.store.administration.change((tx) => tx.users.update(id, { email: `x${id}@example.com` }, Date.now()))
+    ],
+    ['deletion', (id) => latchkey.store.administration.change((tx) => tx.users.delete(id))]
+  ]
+  const { resets } = latchkey.parts
+  const { resetFor } = await import('../../src/auth/password-reset.ts')
+  for (const [n, [name, change]] of changes.entries()) {
+    const email = `u${n}@example.com`
+    const id = await latchkey.addUser({ email, password })
+    const user = await users.byId(id)
+    if (!user) throw new Error('no user')
+    const { token } = await resetFor(user, resets.tools)
+    await change(id, email)
+    t.match((await confirm(latchkey, token)).json(), { type: 'urn:latchkey:problem:invalid-reset-token' }, name)
+  }
+  const id = await latchkey.addUser({ email: 'ann@example.com', password })
+  const user = await users.byId(id)
+  if (!user) throw new Error('no user')
+  const late = await resetFor(user, { ...resets.tools, now: () => Date.now() - 3_600_001 })
+  t.equal((await confirm(latchkey, late.token)).statusCode, 400, 'its time')
+  const other = await resetFor(user, {
+    ...resets.tools,
+    tokens: createResetTokens(['another secret of thirty-two bytes!'])
+  })
+  t.equal((await confirm(latchkey, other.token)).statusCode, 400, 'another secret')
+  const { token } = await resetFor(user, resets.tools)
+  for (const forged of [
+    '',
+    'x',
+    token.slice(1),
+    `${token}A`,
+    `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`,
+    `B${token.slice(1)}`
+  ])
+    t.equal((await confirm(latchkey, forged)).statusCode, 400, forged)
+  t.equal((await confirm(latchkey, token)).statusCode, 204)
+})
+
+t.test('tokens', async (t) => {
+  const binding = { id: '01900000-0000-7000-8000-000000000001', email: 'a@b.c', lastLoginAt: 5, passwordHash: 'x' }
+  const [old, fresh, both] = [createResetTokens(['old']), createResetTokens(['new']), createResetTokens(['new', 'old'])]
+  const token = old.issue(binding, 9000)
+  t.match(both.open(token), { userId: binding.id, expiresAt: 9000 })
+  t.equal(both.open(token)?.matches(binding), true)
+  t.equal(fresh.open(token)?.matches(binding), false)
+  t.equal(old.open(both.issue(binding, 9000))?.matches(binding), false)
+  for (const change of [
+    { email: 'b@b.c' },
+    { lastLoginAt: null },
+    { passwordHash: null },
+    { passwordHash: 'y' },
+    { id: '01900000-0000-7000-8000-000000000002' }
+  ])
+    t.equal(old.open(token)?.matches({ ...binding, ...change }), false)
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.string(), fc.base64String({ minLength: 72, maxLength: 72 })),
+      (text) => old.open(text)?.matches(binding) !== true
+    )
+  )
+  t.throws(() => createResetTokens([]))
+})
+
+t.test('limits: the same for whoever is known and whoever is not', async (t) => {
+  const smtp = await startSmtp(t)
+  const mail = `mail: { url: "smtp://127.0.0.1:${smtp.port}", from: no-reply@example.com }`
+  const latchkey = await openTestLatchkey(
+    t,
+    yaml(mail).replace('limits: { ip: false }', 'limits: { ip: false, account: { failures: 5 } }')
+  )
+  await latchkey.addUser({ email: 'ann@example.com', password })
+  for (const email of ['ann@example.com', 'nobody@example.com']) {
+    const statuses = []
+    for (let n = 0; n < 6; n++) statuses.push((await ask(latchkey, n % 2 ? email : email.toUpperCase())).statusCode)
+    t.same(statuses, [202, 202, 202, 202, 202, 429])
+  }
+  await smtp.count(3)
+  t.ok(await latchkey.accessToken('ann@example.com', password), 'nobody is locked out by it')
+})
+
+t.test('TLS, or no mail; a server that is down changes no answer', async (t) => {
+  const folder = await temporaryFolder(t)
+  const files = await createCertificates(folder)
+  const [ca, cert, key] = [files.ca, await readFile(files.cert), await readFile(files.key)]
+  const plain = await startSmtp(t, { disabledCommands: ['STARTTLS', 'AUTH'] })
+  const startTls = await startSmtp(t, {
+    cert,
+    key,
+    onAuth: (auth, _session, done) =>
+      done(auth.password === 'canary-mail' ? null : new Error('no'), { user: auth.username })
+  })
+  const tls = await startSmtp(t, { secure: true, cert, key })
+  const from = 'from: no-reply@example.com'
+  const cases = [
+    [
+      `mail: { url: "smtp://me@localhost:${startTls.port}", password: canary-mail, ${from}, tls: { ca: ${ca} } }`,
+      startTls
+    ],
+    [`mail: { url: "smtps://localhost:${tls.port}", ${from}, tls: { ca: ${ca} } }`, tls],
+    [`mail: { url: "smtps://localhost:${tls.port}", ${from} }`, 'mail_failed'],
+    [`mail: { url: "smtp://localhost:${startTls.port}", ${from}, tls: {} }`, 'mail_failed'],
+    [`mail: { url: "smtp://localhost:${plain.port}", ${from}, tls: { ca: ${ca} } }`, 'mail_failed'],
+    [`mail: { url: "smtp://127.0.0.1:1", ${from} }`, 'mail_failed'],
+    ['', 'mail_unconfigured']
+  ] as const
+  for (const [mail, then] of cases) {
+    const latchkey = await openTestLatchkey(t, yaml(mail))
+    await latchkey.addUser({ email: 'ann@example.com', password })
+    t.equal((await ask(latchkey, 'ann@example.com')).statusCode, 202, mail)
+    if (typeof then === 'string') {
+      await logged(latchkey, then)
+      const outcome = then === 'mail_failed' ? 'failed' : 'unconfigured'
+      t.match(await latchkey.parts.metrics.text(), `latchkey_mails_total{kind="password-reset",outcome="${outcome}"} 1`)
+    } else {
+      t.equal((await then.count(1))[0]?.isSecure, true)
+      await logged(latchkey, 'mail_sent')
+    }
+    t.notMatch(latchkey.log(), /canary-mail/)
+  }
+  t.same(plain.mails, [])
+})
+
+t.only('a name can not write a header, nor an address another', async (t) => {
+  const folder = await temporaryFolder(t)
+  await writeFile(join(folder, 'password-reset.txt'), 'Subject: For {name}\n\n{name} {email} {link} {minutes}')
+  await writeFile(join(folder, 'password-reset.html'), '<b>{name}</b>')
+  const templates = await openTemplates('example.com', folder, () => 0)
+  const user = { id: '1', email: 'ann@example.com', name: 'Ann\r\nBcc: eve@example.com\u202e <script>' }
+  const reset = { token: 'T', link: 'https://x/T', expiresAt: 120_000 }
+  const written = templates.write({ kind: 'password-reset', user, reset, places: [] })
+  t.equal(written.subject, 'For Ann Bcc: eve@example.com  <script>')
+  t.equal(written.html, '<b>Ann Bcc: eve@example.com  &lt;script&gt;</b>')
+  t.match(written.text, 'ann@example.com https://x/T 2')
+  t.match(
+    templates.write({ kind: 'password-elsewhere', user, places: ['a', 'b'] }).html,
+    'a<br>b',
+    'what the folder lacks is built in'
+  )
+  await writeFile(join(folder, 'password-reset.html'), '{nome}')
+  await t.rejects(
+    openTemplates('example.com', folder, () => 0),
+    /password-reset\.html: \{nome\} is none of/
+  )
+  const smtp = await startSmtp(t)
+  const latchkey = await openTestLatchkey(
+    t,
+    yaml(`mail: { url: "smtp://127.0.0.1:${smtp.port}", from: no-reply@example.com }`)
+  )
+  await latchkey.addUser({ email: 'a>b@example.com', password })
+  await ask(latchkey, 'a>b@example.com')
+  await requests(latchkey, 1)
+  await logged(latchkey, 'mail_')
+  t.notOk(smtp.mails.some(({ to }) => to.some((address) => address !== 'a>b@example.com')))
+})
+
+t.test("a service of one's own sends them", async (t) => {
+  const got: Array<{ headers: Record<string, string>; body: string }> = []
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    got.push({ headers: request.headers as Record<string, string>, body: Buffer.concat(chunks).toString() })
+    response.writeHead(204).end()
+  })
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const key = `whsec_${Buffer.from('a key of thirty-two bytes, or so').toString('base64')}`
+  const { port } = server.address() as AddressInfo
+  const latchkey = await openTestLatchkey(
+    t,
+    yaml(`mail: { webhook: { url: "http://127.0.0.1:${port}/mails", secret: "${key}" } }`)
+  )
+  const id = await latchkey.addUser({ email: 'ann@example.com', password })
+  await ask(latchkey, 'ann@example.com')
+  await logged(latchkey, 'mail_sent')
+  const [{ headers, body } = { headers: {}, body: '' }] = got
+  const event = new Webhook(key).verify(body, headers) as {
+    type: string
+    data: { user: object; token: string; link: string }
+  }
+  t.match(event, {
+    type: 'mail.password-reset',
+    data: { user: { id, email: 'ann@example.com' }, link: /^https:\/\/app\.example\.com\/reset#/ }
+  })
+  t.equal((await confirm(latchkey, event.data.token)).statusCode, 204)
+})
+
+t.test('a link for the help desk', async (t) => {
+  const latchkey = await openTestLatchkey(t, yaml(''))
+  await latchkey.addUser({ email: 'ann@example.com', password })
+  await latchkey.accessToken('bob', 'a password of bob')
+  const run = (...args: string[]) => command(t, ['users', 'reset-link', ...args], latchkey.folder)
+  const { code, stdout, stderr } = await run('ann@example.com')
+  t.equal(code, 0, stderr)
+  t.equal((await confirm(latchkey, tokenIn(stdout))).statusCode, 204)
+  t.match(await run('bob@example.com'), { code: 1, stderr: 'has no password here' })
+  t.match(await run('nobody@example.com'), { code: 1 })
+})
