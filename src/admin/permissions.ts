@@ -19,11 +19,11 @@ export async function declarePermission(
 ): Promise<RegisteredPermission> {
   demand(actor, 'latchkey.add_permission')
   permissionNames([name])
-  if (isOwnPermission(name)) throw invalidField('name', 'these are Latchkey’s own')
   const text = descriptionOf(description)
   return turn(actor, tools, async (tx) => {
     const known = await tx.permissions.byName(name)
     if (known && (known.declared || known.origin === 'administration')) throw exists()
+    if (isOwnPermission(name)) throw invalidField('name', 'these are Latchkey’s own')
     if (known) await tx.permissions.describe(name, text)
     else await tx.permissions.create(name, text)
     return there(name, tx)

@@ -105,10 +105,10 @@ t.test('users, groups and permissions at the command line', async (t) => {
   await refused(['users', 'deactivate', 'root@example.com'], 'This is the last active superuser')
   t.match(await json(['users', 'superuser', ann.id]), { isSuperuser: true })
   t.match(await json(['users', 'superuser', ann.id, '--off']), { isSuperuser: false })
-  t.match(await json(['users', 'link', ann.id, 'local', 'x', '--username', 'y']), {
-    identities: [{ backend: 'local', subject: 'x', username: 'y' }]
+  t.match(await json(['users', 'link', ann.id, 'local', ann.id, '--username', 'y']), {
+    identities: [{ backend: 'local', subject: ann.id, username: 'y' }]
   })
-  t.match(await json(['users', 'unlink', ann.id, 'local', 'x']), { identities: [] })
+  t.match(await json(['users', 'unlink', ann.id, 'local', ann.id]), { identities: [] })
   t.match(await json(['users', 'set-password', ann.id, '--password-stdin'], 'one long password\n'), {
     hasPassword: true
   })
@@ -129,7 +129,7 @@ t.test('users, groups and permissions at the command line', async (t) => {
 t.test('what is exported can be imported: all of it, in either format', async (t) => {
   const [from, to] = [await temporaryFolder(t), await temporaryFolder(t)]
   for (const folder of [from, to]) await writeFile(join(folder, 'latchkey.yaml'), yaml)
-  const person = ['--attribute', 'department=a;"b",', '--attribute', 'level=-1.5', '--attribute', 'firstName=Zoë\n2']
+  const person = ['--attribute', 'department=a;"b",', '--attribute', 'level=-1.5', '--attribute', 'firstName=Zoë, 2']
   await command(
     t,
     [
@@ -150,7 +150,8 @@ t.test('what is exported can be imported: all of it, in either format', async (t
   )
   await command(t, ['users', 'create', 'bob@example.com', '--attribute', 'department=x', '--superuser'], from)
   await command(t, ['users', 'change', 'bob@example.com', '--login-name', 'bob', '--login-name', 'b;b'], from)
-  await command(t, ['users', 'link', 'bob@example.com', 'local', 'somebody', '--username', 'b'], from)
+  const bob = JSON.parse((await command(t, ['users', 'show', 'bob@example.com', '--json'], from)).stdout)
+  await command(t, ['users', 'link', 'bob@example.com', 'local', bob.id, '--username', 'b'], from)
   await command(t, ['users', 'create', 'eve@example.com', '--attribute', 'department=x'], from)
   await command(t, ['users', 'deactivate', 'eve@example.com'], from)
   const database = new DatabaseSync(join(from, 'data/latchkey.db'))

@@ -97,7 +97,15 @@ t.test('every code of the page that a client can meet has its case', (t) => {
   t.ok(listed.length > 10)
   // Operators' endpoints are no OAuth, nor is administration; a fault of ours has no way to be asked for.
   const elsewhere = [
-    ...['access_denied', 'grant_refused', 'already_exists', 'conflict', 'last_superuser', 'field_read_only'],
+    ...[
+      'access_denied',
+      'password_refused',
+      'grant_refused',
+      'already_exists',
+      'conflict',
+      'last_superuser',
+      'field_read_only'
+    ],
     ...['set_by_configuration', 'precondition_failed', 'server_error']
   ]
   t.same(

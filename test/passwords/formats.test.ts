@@ -309,18 +309,20 @@ t.test('sixty-four old hashes at once leave the event loop free, and each costs 
   t.ok(longest < 500, `the longest pause was ${longest} ms`)
 
   const fast = await openPasswords({ concurrency: 1, queueTimeoutMs: 60_000 })
-  const least = async (work: () => Promise<unknown>): Promise<number> => {
-    const times: number[] = []
-    for (let round = 0; round < 12; round++) {
-      const began = performance.now()
-      await work()
-      times.push(performance.now() - began)
-    }
-    return Math.min(...times)
+  const timeOf = async (work: () => Promise<unknown>): Promise<number> => {
+    const began = performance.now()
+    await work()
+    return performance.now() - began
   }
-  const decoy = await least(() => fast.verifyDecoy('x'))
-  for (const hash of ['{SSHA}cXfCqNtARP3alP8oo1fgc7GeCpdX6t27', '$6$$$', '!'])
-    t.ok((await least(() => fast.verify(hash, 'x'))) > 0.8 * decoy, hash)
+  for (const hash of ['{SSHA}cXfCqNtARP3alP8oo1fgc7GeCpdX6t27', '$6$$$', '!']) {
+    const ratios: number[] = []
+    // in turn, so that a machine whose speed changes changes for both; without the decoy it would be a hundredth
+    for (let round = 0; round < 15; round++) {
+      const decoy = await timeOf(() => fast.verifyDecoy('x'))
+      ratios.push((await timeOf(() => fast.verify(hash, 'x'))) / decoy)
+    }
+    t.ok((ratios.sort((a, b) => a - b)[7] ?? 0) > 0.5, `${hash}: ${ratios[7]}`)
+  }
 })
 
 t.test(

@@ -85,7 +85,15 @@ export const startMariadb = async (options: readonly string[] = []): Promise<Mar
   await start()
 
   const sql = async (statements: string) => {
-    const { stdout } = await run('mariadb', ['--no-defaults', '-uroot', `--socket=${socket}`, '-N', '-e', statements])
+    const { stdout } = await run('mariadb', [
+      '--no-defaults',
+      '--default-character-set=utf8mb4',
+      '-uroot',
+      `--socket=${socket}`,
+      '-N',
+      '-e',
+      statements
+    ])
     return stdout
   }
   return {
