@@ -100,6 +100,7 @@ t.test('every code of the page that a client can meet has its case', (t) => {
     ...[
       'access_denied',
       'password_refused',
+      'invalid_reset_token',
       'grant_refused',
       'already_exists',
       'conflict',
