@@ -1,6 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { BackendUnavailable, InvalidGrant, Refusal } from '../errors.ts'
-import type { AuthenticateContext, BackendContext, Identity, PermissionObject, TraceStep, Verdict } from './backend.ts'
+import type {
+  AuthenticateContext,
+  BackendContext,
+  Credentials,
+  Identity,
+  PermissionObject,
+  TraceStep,
+  Verdict
+} from './backend.ts'
 import { chosenFrom } from './chain.ts'
 import { emailOf, type VouchedEmail } from './email.ts'
 import { emailRemedy, verdictWords } from './explain-words.ts'
@@ -16,15 +24,22 @@ export interface ExplainedStep extends TraceStep {
   readonly backend: string | null
 }
 
+/** A login name without a password. */
+export interface NameAlone {
+  readonly kind: 'name'
+  readonly username: string
+}
+
 /** Whose login is to be explained. */
 export interface ExplainRequest {
-  readonly username: string
-  /** Absent: the account is looked up, and nobody is logged in. */
-  readonly password?: string
+  /** What is presented; of a name alone the account is looked up, and nobody is logged in. */
+  readonly presented: Credentials | NameAlone
   /** The only backend to be asked. */
   readonly backend?: string
   /** What is held on it is told, too. */
   readonly object?: PermissionObject
+  /** Where the call comes from. Default: this machine. */
+  readonly ip?: string
   readonly log: RequestContext['log']
 }
 
@@ -47,7 +62,7 @@ type Found = { readonly link: Link; readonly identity: Identity }
 
 /**
  * Asks the chain as a login would, and tells what happens. Counts nothing against the limits, and writes nothing down:
- * no user is made or changed. Without a password accounts are looked up only.
+ * no user is made or changed, no token used up.
  */
 export async function explainLogin(request: ExplainRequest, tools: LoginTools): Promise<Explanation> {
   const steps: ExplainedStep[] = []
@@ -55,7 +70,7 @@ export async function explainLogin(request: ExplainRequest, tools: LoginTools): 
   const asking: Asking = () => ({
     log: request.log,
     clientId: 'explain',
-    ip: '127.0.0.1',
+    ip: request.ip ?? '127.0.0.1',
     deadline: performance.now() + tools.timeoutMs,
     trace: tell
   })
@@ -113,28 +128,29 @@ async function askChain(
 
 async function verdictOf(
   link: Link,
-  { username, password }: ExplainRequest,
+  { presented }: ExplainRequest,
   tools: LoginTools,
   asking: Asking,
   tell: Tell
 ): Promise<Verdict | BackendUnavailable | undefined> {
   const { backend } = link
   const say = (outcome: TraceStep['outcome'], text: string) => tell(link.id, { step: 'verdict', outcome, text })
-  if (!backend.takes.includes('password')) {
-    say('note', 'takes no passwords: is not asked')
+  const kind = presented.kind === 'name' ? 'password' : presented.kind
+  if (!backend.takes.includes(kind)) {
+    say('note', `takes no ${kind}s: is not asked`)
     return undefined
   }
   const began = performance.now()
   try {
     const verdict = await ask(link, asking(), extendBy(tools), async (context) => {
-      if (password !== undefined) return backend.authenticate({ kind: 'password', username, password }, context)
-      return backend.lookUp?.(username, context)
+      if (presented.kind === 'name') return backend.lookUp?.(presented.username, context)
+      return backend.authenticate(presented, context)
     })
     if (verdict === undefined) say('note', 'cannot be asked without a password')
     else {
       const outcome = verdict.outcome === 'accepted' ? 'ok' : verdict.outcome === 'unknown' ? 'note' : 'failed'
       const ms = performance.now() - began
-      tell(link.id, { step: 'verdict', outcome, ms, ...verdictWords(verdict, link, password !== undefined) })
+      tell(link.id, { step: 'verdict', outcome, ms, ...verdictWords(verdict, link, presented.kind) })
     }
     return verdict
   } catch (error) {
@@ -149,6 +165,7 @@ const extendBy =
   ({ passwords }: LoginTools) =>
   (context: BackendContext): AuthenticateContext => ({
     ...context,
+    isRehearsal: true,
     found: async () => undefined,
     verifyPassword(hash, password, { weak } = {}) {
       const onUnusable = (reason: string) =>
