@@ -4,6 +4,7 @@ import { ownPermissions } from './admin/own-permissions.ts'
 import { administrationOf } from './administration.ts'
 import { createAudit } from './audit/audit.ts'
 import { checkedAttributes } from './auth/attribute-checks.ts'
+import type { Audit } from './auth/audit.ts'
 import type { Chain } from './auth/link.ts'
 import type { LoginTools } from './auth/login.ts'
 import { closeChain, openChain } from './auth/open-chain.ts'
@@ -127,10 +128,11 @@ async function openGeneration(config: Config, lasting: Lasting, before?: Generat
   })
   try {
     await store.permissions.declare({ ...config.permissions.declare, ...ownPermissions })
-    const login = loginToolsOf(config, lasting, chain, before)
-    const tokens = await tokenToolsOf(config, lasting, before)
+    const audit = createAudit({ ...config.audit, store: store.audit, metrics })
+    const login = loginToolsOf(config, lasting, { chain, audit, before })
+    const tokens = await tokenToolsOf(config, lasting, { audit, before })
     const resets = createResets(resetToolsOf(config, store, lasting.secrets), await openMailer(config))
-    const parts = partsOf(config, lasting, { login, tokens, before, resets })
+    const parts = partsOf(config, lasting, { login, tokens, before, resets, audit })
     metrics.watch(chain)
     const stopSweeping = sweepStore(store, config, log)
     const closeWebhooks = await openWebhooks(config, store, { log, metrics })
@@ -155,7 +157,16 @@ async function openGeneration(config: Config, lasting: Lasting, before?: Generat
   }
 }
 
-function loginToolsOf(config: Config, lasting: Lasting, chain: Chain, before?: Generation): LoginTools {
+interface Beginning {
+  readonly audit: Audit
+  readonly before: Generation | undefined
+}
+
+function loginToolsOf(
+  config: Config,
+  lasting: Lasting,
+  { chain, audit, before }: Beginning & { readonly chain: Chain }
+): LoginTools {
   const { log, store, passwords, metrics } = lasting
   const sameLimits = isDeepStrictEqual(before?.config.limits.account, config.limits.account)
   const known = sameLimits ? before?.login.limits : undefined
@@ -163,6 +174,7 @@ function loginToolsOf(config: Config, lasting: Lasting, chain: Chain, before?: G
     chain,
     passwords,
     metrics,
+    audit,
     store: store.users,
     limits: known ?? createInProcessLimits(config.limits.account, { onLocked: lockTeller(store, log) }),
     permissions: {
@@ -178,12 +190,12 @@ function loginToolsOf(config: Config, lasting: Lasting, chain: Chain, before?: G
   }
 }
 
-async function tokenToolsOf(config: Config, lasting: Lasting, before?: Generation): Promise<TokenTools> {
+async function tokenToolsOf(config: Config, lasting: Lasting, { audit, before }: Beginning): Promise<TokenTools> {
   const { store, secrets, log, keyTimes } = lasting
   const isSame = before !== undefined && isDeepStrictEqual(keySettings(before.config), keySettings(config))
   return {
     issuer: config.issuer,
-    keys: isSame ? before.tokens.keys : await openSigningKeys(config, store, { secrets, log, times: keyTimes }),
+    keys: isSame ? before.tokens.keys : await openSigningKeys(config, store, { secrets, log, audit, times: keyTimes }),
     accessTtlSeconds: config.tokens.accessTtlSeconds,
     maxBytes: config.tokens.maxBytes,
     claims: claimsOf(config),
@@ -198,14 +210,13 @@ const keySettings = ({ tokens, audiences, clients }: Config): unknown => [
   clients.map(({ accessTtlSeconds }) => accessTtlSeconds)
 ]
 
-interface Opened {
+interface Opened extends Beginning {
   readonly login: LoginTools
   readonly tokens: TokenTools
-  readonly before: Generation | undefined
   readonly resets: Resets
 }
 
-function partsOf(config: Config, lasting: Lasting, { login, tokens, before, resets }: Opened): AppParts {
+function partsOf(config: Config, lasting: Lasting, { login, tokens, before, resets, audit }: Opened): AppParts {
   const { log, store, secrets, passwords, metrics, isDraining } = lasting
   const sessions = createSessions({
     store: store.sessions,
@@ -227,7 +238,7 @@ function partsOf(config: Config, lasting: Lasting, { login, tokens, before, rese
     accounts: store.accounts,
     resets,
     admin: administrationOf(config, store, { passwords, login, log }),
-    audit: createAudit({ ...config.audit, store: store.audit, metrics }),
+    audit,
     tokens,
     sessions,
     audiences: config.audiences,
