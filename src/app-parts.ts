@@ -8,6 +8,7 @@ import { clientAdministrationOf, readDefinition } from './config/clients.ts'
 import type { Config } from './config/config.ts'
 import type { ClientTools } from './http/client.ts'
 import type { AppParts } from './http/parts.ts'
+import { createVerifiedTokens } from './http/verified-tokens.ts'
 import type { Lasting } from './lasting.ts'
 import { createRates, type Rates } from './limits/rates.ts'
 import type { Resets } from './resets.ts'
@@ -43,6 +44,7 @@ export function appPartsOf(config: Config, lasting: Lasting, { login, tokens, re
     admin: administrationOf(config, store, { passwords, login, log }),
     audit: createAudit({ ...config.audit, store: store.audit, metrics }),
     tokens,
+    verifiedTokens: createVerifiedTokens(tokens.keys),
     sessions: sessionsOf(config, lasting),
     audiences: config.audiences,
     metrics,
