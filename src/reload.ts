@@ -3,9 +3,10 @@ import type { Logger } from 'pino'
 import { createApp } from './app.ts'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
+import type { Generation } from './generation.ts'
 import type { Dispatcher } from './http/dispatch.ts'
 import type { App } from './http/server.ts'
-import type { Generation, Latchkey } from './latchkey.ts'
+import type { Latchkey } from './latchkey.ts'
 
 /** How a reload ended: `mistakes` says why all stays as it was. */
 export type ReloadOutcome = { readonly reloaded: true } | { readonly reloaded: false; readonly mistakes: string }

@@ -27,7 +27,8 @@ export function createSingleUse({
     use(owner, id, expiresAt) {
       forgetExpired().catch((err) => log.warn({ err }, 'used assertions could not be removed'))
       return used.use(digestOf(`${owner} ${id}`), expiresAt)
-    }
+    },
+    wasUsed: (owner, id) => used.isUsed(digestOf(`${owner} ${id}`))
   }
 }
 

@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Log } from './auth/ports.ts'
+import type { Config } from './config/config.ts'
+import type { Store } from './store/index.ts'
 
 const everyMs = 60_000
 /** So few at once hold nobody up. */
@@ -30,5 +32,20 @@ export function sweep(remove: (limit: number) => Promise<number>, what: string, 
   return () => {
     stopped = true
     clearInterval(timer)
+  }
+}
+
+/** Removes what of our own has had its time. Answers how to stop it. */
+export function sweepStore(
+  { sessions, audit }: Pick<Store, 'sessions' | 'audit'>,
+  { retentionMs }: Config['audit'],
+  log: Log
+): () => void {
+  const stops = [sweep((limit) => sessions.removeExpired(Date.now(), limit), 'expired sessions', log)]
+  if (retentionMs !== false) {
+    stops.push(sweep((limit) => audit.removeBefore(Date.now() - retentionMs, limit), 'old audit events', log))
+  }
+  return () => {
+    for (const stop of stops) stop()
   }
 }

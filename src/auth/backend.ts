@@ -217,6 +217,8 @@ export interface BackendContext {
 
 /** What goes along with credentials. */
 export interface AuthenticateContext extends BackendContext {
+  /** Somebody only wants to know how it would end: nothing may be used up, counted or written down. */
+  readonly isRehearsal?: boolean
   /**
    * To be called between finding the account and trying its password; throws `SlowDown` while the account is locked.
    * The error passes through the backend.

@@ -1,4 +1,4 @@
-import type { DeniedReason, Identity, RejectedReason, Verdict } from './backend.ts'
+import type { Credentials, DeniedReason, Identity, RejectedReason, Verdict } from './backend.ts'
 import type { Link } from './link.ts'
 
 const rejected: Readonly<Record<RejectedReason, string>> = {
@@ -29,19 +29,26 @@ const denied: Readonly<Record<DeniedReason, string>> = {
   'not-allowed': 'the account may not log in here'
 }
 
+const unknown: Readonly<Record<Credentials['kind'] | 'name', string>> = {
+  name: 'knows no such account',
+  password: 'knows no such account',
+  token: 'the token is not for this backend',
+  header: 'the headers count for nothing here'
+}
+
 /** A verdict in plain words, and what to do about it. */
 export function verdictWords(
   verdict: Verdict,
   { onRejected }: Pick<Link, 'onRejected'>,
-  withPassword: boolean
+  presented: Credentials['kind'] | 'name'
 ): { text: string; remedy?: string } {
   switch (verdict.outcome) {
     case 'accepted': {
       const { username, subject } = verdict.identity
-      return { text: `${withPassword ? 'accepts' : 'knows'} ${username} (subject ${subject})` }
+      return { text: `${presented === 'name' ? 'knows' : 'accepts'} ${username} (subject ${subject})` }
     }
     case 'unknown':
-      return { text: 'knows no such account: the next backend is asked' }
+      return { text: `${unknown[presented]}: the next backend is asked` }
     case 'rejected': {
       const text = `rejects: ${rejected[verdict.reason]}${onRejected === 'stop' ? '; no other backend is asked' : ''}`
       return verdict.reason === 'ambiguous'

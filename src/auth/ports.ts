@@ -69,4 +69,6 @@ export interface SingleUse {
    * @throws {TemporarilyUnavailable}
    */
   use(owner: string, id: string, expiresAt: number): Promise<boolean>
+  /** Whether it was counted already, without counting it. @throws {TemporarilyUnavailable} */
+  wasUsed(owner: string, id: string): Promise<boolean>
 }

@@ -6,14 +6,13 @@ import { ownClaims, personClaims } from '../tokens/access-token.ts'
 import { permissionsFor } from '../tokens/audience.ts'
 import { configOf } from './configuration.ts'
 import { objectIn } from './object-grants.ts'
-import { readPassword } from './passwords.ts'
+import { type PresentedOptions, presentedBy } from './presented.ts'
 import { Refused } from './refused.ts'
 import { coloured, printable, stepLines } from './steps.ts'
 
 /** What `latchkey explain` may be told. */
-export interface ExplainOptions {
+export interface ExplainOptions extends PresentedOptions {
   readonly backend?: string
-  readonly passwordStdin?: boolean
   readonly permission?: string
   /** `T:ID` */
   readonly object?: string
@@ -21,20 +20,20 @@ export interface ExplainOptions {
 }
 
 /** `latchkey explain`: what each backend does at somebody's login, and what the token would hold. */
-export async function explain(username: string, options: ExplainOptions, command: Command): Promise<void> {
+export async function explain(username: string | undefined, options: ExplainOptions, command: Command): Promise<void> {
   const config = await configOf(command)
-  const password = options.passwordStdin ? await readPassword({ passwordStdin: true }) : undefined
+  const presented = await presentedBy(username, options, config, command)
   const log = await openLog('silent')
   const latchkey = await openLatchkey(config, log)
   try {
-    const { backend } = options
+    const { backend, ip } = options
     const object = options.object === undefined ? undefined : objectIn(options.object)
     const request = {
-      username,
+      presented,
       log,
       ...(backend !== undefined && { backend }),
       ...(object && { object }),
-      ...(password !== undefined && { password })
+      ...(ip !== undefined && { ip })
     }
     const explanation = await explainLogin(request, latchkey.login)
     const token = tokenOf(explanation, latchkey)

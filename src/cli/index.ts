@@ -1,7 +1,8 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { ConfigError } from '../config/config-error.ts'
 import { Refusal } from '../errors.ts'
 import { version } from '../version.ts'
+import { collect } from './administration.ts'
 import { addAudit } from './audit.ts'
 import type { CheckOptions } from './check.ts'
 import { addClients } from './clients.ts'
@@ -37,6 +38,8 @@ export async function run(args: readonly string[]): Promise<number> {
   }
 }
 
+const tokenTypes = ['jwt', 'id_token', 'access_token']
+
 /** Each loads what it works with when it is called: nobody who lists users waits for the server. */
 function addCommands(program: Command): void {
   program
@@ -58,14 +61,19 @@ function addCommands(program: Command): void {
     .option('--json', 'print JSON')
     .action(async (options: CheckOptions, command: Command) => (await import('./check.ts')).check(options, command))
   program
-    .command('explain <username>')
+    .command('explain [username]')
     .description('ask every backend in turn, and tell what it did and what a token would hold')
     .option('--backend <id>', 'ask this backend only')
     .option('--password-stdin', 'try the password on standard input; without it accounts are looked up only')
+    .option('--token-stdin', 'try the token of another issuer on standard input')
+    .addOption(new Option('--token-type <type>', 'as what it is presented').choices(tokenTypes).default('jwt'))
+    .option('--header <name=value>', 'try what a proxy would send, again and again', collect, [])
+    .option('--headers-stdin', 'the same, a line of "Name: value" each, on standard input')
+    .option('--ip <address>', 'as if the call came from there (default: 127.0.0.1)')
     .option('--permission <name>', 'tell whether this permission would be held, and why')
     .option('--object <type:id>', 'on this object')
     .option('--json', 'print JSON')
-    .action(async (username: string, options: ExplainOptions, command: Command) =>
+    .action(async (username: string | undefined, options: ExplainOptions, command: Command) =>
       (await import('./explain.ts')).explain(username, options, command)
     )
   addUsers(program)

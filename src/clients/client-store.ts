@@ -43,6 +43,8 @@ export interface ClientStore {
 export interface UsedAssertions {
   /** Counts one; false where it was counted before. */
   use(id: string, expiresAt: number): Promise<boolean>
+  /** Whether it was counted, and is not forgotten yet. */
+  isUsed(id: string): Promise<boolean>
   /** Forgets up to `limit` of those that expired before `at`; answers how many. */
   forget(at: number, limit: number): Promise<number>
 }

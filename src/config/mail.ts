@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { canonicalEmail } from '../auth/email.ts'
+import { keyOf } from '../remote/standard-webhooks.ts'
 import Type from '../schema/type.ts'
 import { isLoopback } from './cidr.ts'
 import type { MailConfig } from './config.ts'
@@ -12,7 +13,8 @@ const Webhook = Type.Object(
   {
     url: text({ description: 'Where each mail is posted to, in place of a mail server.' }),
     secret: text({
-      description: 'What the requests are signed with (Standard Webhooks): whsec_… or 32 bytes and more.'
+      description:
+        'What the requests are signed with (Standard Webhooks): whsec_ and base64, or 24 bytes and more as they are.'
     })
   },
   { additionalProperties: false }
@@ -91,12 +93,19 @@ function sectionFindings(mail: NonNullable<ConfigFile['mail']>): Finding[] {
     ...at('password', password !== undefined && Boolean(server?.password), 'stands in the URL already'),
     ...at('tls', tls !== undefined && insecure, 'contradicts insecure: true'),
     ...at('webhook.url', isPlainHook, 'expected an https URL: http is for loopback only, or insecure: true'),
-    ...at('webhook.secret', webhook !== undefined && keyBytes(webhook.secret) < 24, 'too short: 24 bytes at least')
+    ...at(
+      'webhook.secret',
+      webhook !== undefined && mailKey(webhook.secret) === undefined,
+      'expected whsec_ and 24 to 64 random bytes in base64, or 24 bytes and more as they are'
+    )
   ]
 }
 
-const keyBytes = (secret: string): number =>
-  secret.startsWith('whsec_') ? Buffer.from(secret.slice(6), 'base64').length : Buffer.byteLength(secret)
+function mailKey(secret: string): Buffer | undefined {
+  if (secret.startsWith('whsec_')) return keyOf(secret)
+  const key = Buffer.from(secret)
+  return key.length >= 24 ? key : undefined
+}
 
 function isSafe(url: string): boolean {
   if (!URL.canParse(url)) return false
@@ -112,7 +121,10 @@ export function mailOf(mail: ConfigFile['mail'], folder: string): MailConfig | u
   if (mail === undefined) return undefined
   const { url, password, from, insecure, tls, templates, webhook } = mail
   const timeoutMs = milliseconds(mail.timeout)
-  if (webhook) return { webhook: { ...webhook, timeoutMs } }
+  if (webhook) {
+    const keys = [webhook.secret].flatMap((secret) => mailKey(secret) ?? [])
+    return { webhook: { url: webhook.url, keys, timeoutMs } }
+  }
   const isNear = url !== undefined && URL.canParse(url) && isLoopback(new URL(url).hostname)
   const isPlain = insecure || (isNear && tls === undefined && url?.startsWith('smtp:'))
   const ca = tls?.ca === undefined ? undefined : resolve(folder, tls.ca)

@@ -20,6 +20,9 @@ export function createSmtpMailer(options: SmtpOptions, templates: Templates): Ma
   const { timeoutMs, tls } = options
   return {
     async send(mail) {
+      const { user } = mail
+      // unquoted, a server may read it as two, and send the mail to the first
+      if (/[<>]/.test(user.email)) throw new Error('an address with < or > in it can not be written to')
       const { createTransport } = await import('nodemailer')
       const ca = tls && tls.ca !== undefined ? await readFile(tls.ca, 'utf8') : undefined
       const password = options.password ?? decodeURIComponent(url.password)
@@ -42,7 +45,6 @@ export function createSmtpMailer(options: SmtpOptions, templates: Templates): Ma
         disableUrlAccess: true
       })
       try {
-        const { user } = mail
         const to = { name: '', address: user.email }
         const headers = { 'Auto-Submitted': 'auto-generated' }
         await transport.sendMail({ from: options.from, to, headers, ...templates.write(mail) })

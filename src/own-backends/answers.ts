@@ -91,6 +91,7 @@ export const identityCheck: Check = object({
   isSuperuser: optional(flag),
   mirroredGroups: optional(listOf(someText)),
   source: optional(mapOf(text)),
+  remembered: optional(text),
   userId: nothing('is for the backend local')
 })
 
@@ -101,7 +102,12 @@ const grant = object({ permission: someText, origin: text })
 
 /** What `authenticate` and `lookUp` answer. */
 export const verdictCheck = oneOf('outcome', {
-  accepted: object({ identity: identityCheck, warnings: optional(warnings) }),
+  accepted: object({
+    identity: identityCheck,
+    warnings: optional(warnings),
+    proof: optional(object({ until: seconds, expiresAt: optional(seconds) })),
+    move: optional(object({ loginNames: listOf(someText) }))
+  }),
   rejected: object({ reason: someText }),
   unknown: any,
   denied

@@ -21,6 +21,7 @@ export async function authenticated<Answer>(
   }
   const answer = await authenticate({
     ...outside(context),
+    ...(context.isRehearsal && { isRehearsal: true }),
     found: (subject) => remember(outsideModules(async () => context.found(text(file, 'found', subject)))),
     verifyPassword: (hash, password) =>
       remember(

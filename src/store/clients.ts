@@ -53,6 +53,8 @@ export const createUsedAssertions = (db: Database): UsedAssertions => {
       })
       return used === 'used'
     },
+    isUsed: async (wanted) =>
+      (await db.queries.select({ id }).from(usedAssertions).where(eq(id, wanted)).limit(1)).length > 0,
     async forget(at, limit) {
       const expired = await db.queries.select({ id }).from(usedAssertions).where(lt(expiresAt, at)).limit(limit)
       if (expired.length === 0) return 0

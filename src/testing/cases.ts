@@ -1,70 +1,60 @@
 import assert from 'node:assert/strict'
 import { inspect } from 'node:util'
-import type { Identity } from '../auth/backend.ts'
+import type { Credentials, Identity, PermissionRequest } from '../auth/backend.ts'
 import { BackendUnavailable, SlowDown } from '../errors.ts'
-import { identityCheck, permissionCheck } from '../own-backends/answers.ts'
-import type { Subject } from './conformance.ts'
+import { identityCheck, permissionCheck, verdictCheck } from '../own-backends/answers.ts'
+import { jwtType, type Subject } from './subject.ts'
 
-type Case = (subject: Subject) => Promise<void>
+type Check = (subject: Subject) => Promise<void>
 
-/** The suite: what is said of the backend, and how it is tried. */
-export const cases: Readonly<Record<string, Case>> = {
-  async 'takes passwords'({ backend }) {
-    assert.ok(backend.takes.includes('password'))
+/** What holds whatever a backend takes; the outage stands apart, for nothing comes after it. */
+export const cases = {
+  async 'takes what it is tried with'({ backend, kind }) {
+    assert.ok(backend.takes.includes(kind))
   },
 
-  async 'accepts the right password, and says whom it found before it tries it'(subject) {
+  async 'accepts what is right, and says whom it found before it tries it'(subject) {
     const before = subject.found.length
-    const identity = await identityOf(subject)
+    const identity = await acceptedBy(subject)
     assert.deepEqual(subject.found.slice(before), [identity.subject])
-    assert.equal((await identityOf(subject)).subject, identity.subject, 'the same subject again')
+    assert.equal((await acceptedBy(subject)).subject, identity.subject, 'the same subject again')
   },
 
-  async 'gives an identity that can be kept'(subject) {
-    assert.equal(identityCheck(withoutUser(await identityOf(subject)), 'identity'), undefined)
+  async 'gives an identity that can be kept, and a proof that ends'(subject) {
+    const verdict = await subject.ask(await subject.right())
+    if (verdict.outcome !== 'accepted') assert.fail(`what is right: ${verdict.outcome}`)
+    assert.equal(verdictCheck({ ...verdict, identity: withoutUser(verdict.identity) }, ''), undefined)
+    const { until = Number.POSITIVE_INFINITY } = verdict.proof ?? {}
+    assert.ok(until > Date.now(), 'the proof is over already')
   },
 
-  async 'rejects a wrong password'({ outcome, password }) {
-    assert.equal(await outcome({ password: `${password}x` }), 'rejected', 'a longer one')
-    assert.equal(await outcome({ password: password.slice(0, -1) }), 'rejected', 'a shorter one')
-  },
-
-  async 'does not know a stranger, whatever the name holds'({ outcome, username }) {
-    for (const name of strangers(username)) assert.equal(await outcome({ username: name }), 'unknown', name)
-  },
-
-  async 'accepts nothing that is no text, empty, over-long or has a NUL'({ outcome, password }) {
-    for (const [name, given] of Object.entries(odd(password))) {
-      assert.notEqual(await outcome({ password: given }), 'accepted', `${name} as a password`)
-      assert.notEqual(await outcome({ username: given }), 'accepted', `${name} as a name`)
-    }
-  },
-
-  async 'lets the error of a locked account pass, and does not try the password'({ ask }) {
+  async 'lets the error of a locked account pass, and does not try the password'({ ask, right }) {
     const locked = new SlowDown(7)
     const refuse = {
       found: async () => Promise.reject(locked),
       verifyPassword: async () => assert.fail('the password was tried')
     }
-    await assert.rejects(ask({}, refuse), (error) => error === locked)
+    await assert.rejects(ask(await right(), refuse), (error) => error === locked)
   },
 
-  async 'answers many at once without mixing them up'({ outcome }) {
-    const asked = Array.from({ length: 20 }, (_, at) => (at % 2 === 0 ? {} : { password: 'wrong' }))
-    const wanted = asked.map((_, at) => (at % 2 === 0 ? 'accepted' : 'rejected'))
-    assert.deepEqual(await Promise.all(asked.map(outcome)), wanted)
+  async 'answers many at once without mixing them up'({ ask, right, wrong }) {
+    const asked = await Promise.all(Array.from({ length: 20 }, async (_, at) => (at % 2 === 0 ? await right() : wrong)))
+    const verdicts = await Promise.all(asked.map((credentials) => ask(credentials)))
+    verdicts.forEach(({ outcome }, at) => {
+      assert.equal(outcome === 'accepted', at % 2 === 0, `question ${at}: ${outcome}`)
+    })
   },
 
-  async 'leaves credentials of another kind to others'({ backend, context }) {
-    if (backend.takes.includes('token')) return
-    const credentials = { kind: 'token', token: 'x', tokenType: 'y' } as const
-    assert.deepEqual(await backend.authenticate(credentials, context()), { outcome: 'unknown' })
+  async 'leaves credentials of another kind to others'({ backend, ask }) {
+    for (const credentials of ofAllKinds) {
+      if (!backend.takes.includes(credentials.kind)) assert.deepEqual(await ask(credentials), { outcome: 'unknown' })
+    }
   },
 
   async 'tells an account again by its subject'(subject) {
     const { backend, context } = subject
     if (!backend.identity) return
-    const { subject: id } = await identityOf(subject)
+    const { subject: id } = await acceptedBy(subject)
     const answer = await backend.identity(id, context())
     if (answer.state !== 'present') assert.fail(`the account is ${answer.state}`)
     assert.equal(identityCheck(withoutUser(answer.identity), 'identity'), undefined)
@@ -72,84 +62,90 @@ export const cases: Readonly<Record<string, Case>> = {
     assert.equal((await backend.identity('no-such-subject', context())).state, 'gone')
   },
 
-  async 'looks an account up without a password'({ backend, context, username }) {
-    if (!backend.lookUp) return
-    assert.equal((await backend.lookUp(username, context())).outcome, 'accepted')
-    assert.equal((await backend.lookUp('nobody-at-all@example.com', context())).outcome, 'unknown')
-  },
-
-  async 'tells permissions, and none of a stranger or of nobody'(subject) {
+  async 'lists everybody, each once, the account among them'(subject) {
     const { backend, context } = subject
-    if (!backend.permissions) return
-    const { subject: id } = await identityOf(subject)
-    assert.equal(permissionCheck(await backend.permissions({ subject: id }, context()), ''), undefined)
-    for (const nobody of ['no-such-subject', null]) {
-      assert.deepEqual((await backend.permissions({ subject: nobody }, context())).grants, [])
+    if (!backend.identities) return
+    const { subject: id } = await acceptedBy(subject)
+    const subjects = new Set<string>()
+    for await (const identity of backend.identities(context())) {
+      assert.equal(identityCheck(withoutUser(identity), 'identity'), undefined)
+      assert.ok(!subjects.has(identity.subject), 'somebody comes twice')
+      subjects.add(identity.subject)
     }
+    assert.ok(subjects.has(id), 'the account is missing')
   },
 
-  async 'denies a disabled account, which nobody learns without the password'({ disabled, outcome }) {
-    if (!disabled) return
-    assert.equal(await outcome(disabled), 'denied')
-    assert.equal(await outcome({ ...disabled, password: 'wrong' }), 'rejected')
+  async 'tells permissions, and none of a stranger; of nobody those of the anonymous user'(subject) {
+    const { backend, anonymous } = subject
+    if (!backend.permissions) return
+    const { subject: id } = await acceptedBy(subject)
+    await namesOf(subject, { subject: id })
+    assert.deepEqual(await namesOf(subject, { subject: 'no-such-subject' }), [])
+    assert.deepEqual(await namesOf(subject, { subject: null }), [...anonymous].sort())
+  },
+
+  async 'tells permissions on an object, and none of a stranger'(subject) {
+    const { backend, onObject } = subject
+    if (!backend.permissions) return
+    const { subject: id } = await acceptedBy(subject)
+    const object = onObject?.object ?? { type: 'thing', id: "1' or '1'='1" }
+    const names = await namesOf(subject, { subject: id, object })
+    assert.deepEqual(await namesOf(subject, { subject: 'no-such-subject', object }), [])
+    await namesOf(subject, { subject: null, object })
+    if (backend.ignoresObjects) assert.deepEqual(names, await namesOf(subject, { subject: id }))
+    if (!onObject) return
+    assert.ok(names.includes(onObject.permission), 'it is not held on the object')
+    const other = { ...object, id: `${object.id}x` }
+    assert.ok(!(await namesOf(subject, { subject: id, object: other })).includes(onObject.permission), 'on another')
   },
 
   async 'answers when it is asked whether it does'({ backend, context }) {
     await backend.probe?.(context())
   },
 
-  async 'takes an outage for neither a wrong password nor a stranger, and gives nothing away'(subject) {
-    const { backend, context, ask, breakSource, secrets, password } = subject
+  async outage(subject) {
+    const { backend, context, ask, right, wrong, asksForWrong, breakSource, secrets } = subject
     if (!breakSource) return
-    const { subject: id } = await identityOf(subject)
+    const { subject: id } = await acceptedBy(subject)
     await breakSource()
-    const questions = [
-      () => ask({}),
-      () => ask({ password: 'wrong' }),
-      ...(backend.identity ? [async () => backend.identity?.(id, context())] : []),
-      ...(backend.probe ? [async () => backend.probe?.(context())] : [])
+    const presented = await right()
+    const questions: Array<() => Promise<unknown> | undefined> = [
+      () => ask(presented),
+      ...(asksForWrong ? [() => ask(wrong)] : []),
+      ...(backend.identity ? [() => backend.identity?.(id, context())] : []),
+      ...(backend.probe ? [() => backend.probe?.(context())] : [])
     ]
     for (const question of questions) {
-      const error = await question().then(
+      const error = await Promise.resolve(question()).then(
         () => undefined,
         (thrown: unknown) => thrown
       )
       assert.ok(error instanceof BackendUnavailable, `expected BackendUnavailable, not ${inspect(error, { depth: 0 })}`)
       const seen = inspect(error, { depth: 20, showHidden: true })
-      for (const secret of [password, ...secrets]) assert.ok(!seen.includes(secret), 'a secret stands in the error')
+      const tokens = presented.kind === 'token' ? [presented.token] : []
+      for (const secret of [...tokens, ...secrets]) assert.ok(!seen.includes(secret), 'a secret stands in the error')
     }
   }
+} satisfies Record<string, Check>
+
+const ofAllKinds: readonly Credentials[] = [
+  { kind: 'password', username: 'nobody', password: 'x' },
+  { kind: 'token', token: 'x', tokenType: jwtType },
+  { kind: 'header', headers: [['remote-user', 'nobody']], peer: '127.0.0.1' }
+]
+
+async function acceptedBy({ ask, right }: Subject): Promise<Identity> {
+  const verdict = await ask(await right())
+  if (verdict.outcome !== 'accepted') assert.fail(`what is right: ${verdict.outcome}`)
+  return verdict.identity
 }
 
-async function identityOf({ ask }: Subject): Promise<Identity> {
-  const verdict = await ask({})
-  if (verdict.outcome !== 'accepted') assert.fail(`the right password: ${verdict.outcome}`)
-  return verdict.identity
+/** The permissions' names, sorted; the answer's shape is checked. */
+async function namesOf({ backend, context }: Subject, request: PermissionRequest): Promise<string[]> {
+  const answer = await backend.permissions?.(request, context())
+  assert.equal(permissionCheck(answer, ''), undefined)
+  return [...new Set((answer?.grants ?? []).map(({ permission }) => permission))].sort()
 }
 
 /** The backend `local` alone says whose the identity is. */
 const withoutUser = ({ userId: _own, ...identity }: Identity): Identity => identity
-
-const strangers = (username: string): readonly string[] => [
-  ...['nobody-at-all@example.com', '*', `${username})(objectClass=*`, `${username}' OR '1'='1`],
-  ...['{username}', '__proto__', 'constructor']
-]
-
-/** Values that no password and no name may be, whatever the types promise. */
-function odd(password: string): Record<string, string> {
-  const wrongTypes: Record<string, unknown> = {
-    undefined: undefined,
-    null: null,
-    'a number': 1,
-    'an object': { toString: () => password },
-    'an array': [password],
-    'a buffer': Buffer.from(password)
-  }
-  return {
-    nothing: '',
-    'a NUL': '\u0000',
-    'a NUL and more': `\u0000${password}`,
-    'something very long': password.repeat(10_000),
-    ...(wrongTypes as Record<string, string>)
-  }
-}

@@ -1,3 +1,4 @@
 /** What a backend of one's own is tested with: `import { conformanceOf, openBackend } from 'latchkey/testing'`. */
-export { type Conforming, conformanceOf, type TestRunner } from './conformance.ts'
+export { conformanceOf, type TestRunner } from './conformance.ts'
+export type { Conforming, ConformingHeaders, ConformingPasswords, ConformingTokens } from './conforming.ts'
 export { type OpenOptions, openBackend } from './open-backend.ts'

@@ -1,10 +1,10 @@
 import type { Outbox } from '../auth/events.ts'
 import type { Log } from '../auth/ports.ts'
+import { signedHeaders } from '../remote/standard-webhooks.ts'
 import type { Delivery, DeliveryQueue, Settlement } from './delivery-store.ts'
 import { digestOfUrl, type Endpoint } from './endpoint.ts'
 import type { Answer, Line } from './post.ts'
 import { delayAfter } from './schedule.ts'
-import { signedHeaders } from './sign.ts'
 
 /** What the deliveries report for `/metrics`. */
 export interface WebhookMetrics {

@@ -1,1 +1,2 @@
-export { type Conforming, conformanceOf } from '../../src/testing/conformance.ts'
+export { conformanceOf } from '../../src/testing/conformance.ts'
+export type { Conforming } from '../../src/testing/conforming.ts'

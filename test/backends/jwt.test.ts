@@ -461,7 +461,8 @@ t.test('maxAge, maxAuthAge and singleUse', async (t) => {
       const isNew = !used.has(`${owner} ${id}`)
       used.set(`${owner} ${id}`, until)
       return isNew
-    }
+    },
+    wasUsed: async (owner: string, id: string) => used.has(`${owner} ${id}`)
   }
   const once = open(t, { issuer: issuer.url, singleUse: true }, { singleUse })
   const token = await issuer.token()
@@ -470,6 +471,13 @@ t.test('maxAge, maxAuthAge and singleUse', async (t) => {
   t.ok(
     [...used.values()].every((until) => until > (now() + 600) * 1000),
     'remembered until it has expired for all clocks'
+  )
+  const rehearsal = { isRehearsal: true }
+  const unused = await issuer.token()
+  const rehearsed = [token, unused, unused].map((token) => present(once, token, `${types}jwt`, rehearsal))
+  t.same(
+    (await Promise.all(rehearsed)).map(({ outcome }) => outcome),
+    ['rejected', 'accepted', 'accepted']
   )
   t.equal(await outcome(once, await issuer.token({ jti: undefined })), 'rejected: malformed')
   t.equal(used.size, 1)

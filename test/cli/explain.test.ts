@@ -2,12 +2,13 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { stringify } from 'yaml'
-import { type Explanation, explainLogin } from '../../src/auth/explain.ts'
+import { type Explanation, explainLogin, type ExplainedStep as Step } from '../../src/auth/explain.ts'
 import { openLog } from '../../src/log.ts'
 import { openTestLatchkey, temporaryFolder } from '../latchkey.ts'
 import { command } from '../process.ts'
 import { createCertificates } from '../servers/certificates.ts'
 import { freePort } from '../servers/free-port.ts'
+import { clientAtIssuer, issuerKey, startIssuer } from '../servers/issuer.ts'
 import { groupOfNames, groupsBase, peopleBase, person, suffix, userPassword } from '../servers/ldap-fixtures.ts'
 import { startProxy } from '../servers/proxy.ts'
 import { startSlapd } from '../servers/slapd.ts'
@@ -49,7 +50,9 @@ const explained = async (t: Test, options: Options, username: string, password?:
   const yaml = stringify({ issuer: 'https://auth.example.com', publicClient: true, backends: [backend] })
   const { login } = await openTestLatchkey(t, yaml)
   const log = await openLog('silent')
-  return explainLogin({ username, log, ...(password !== undefined && { password }) }, login)
+  const presented =
+    password === undefined ? ({ kind: 'name', username } as const) : ({ kind: 'password', username, password } as const)
+  return explainLogin({ presented, log }, login)
 }
 
 /** The steps that say that something is wrong, or that nothing was found. */
@@ -273,4 +276,102 @@ t.test('latchkey explain: the whole way, and the token as it would be', async (t
     /root-dse .*LDAP/
   ])
     t.match(check.stdout, words)
+})
+
+t.test('a token of another issuer: whose it is, its key, its claims, and what would follow from it', async (t) => {
+  const key = await issuerKey('one')
+  const issuer = await startIssuer(t, key)
+  const place = await temporaryFolder(t)
+  const sso = { id: 'idp', type: 'jwt', issuer: issuer.url, audiences: [clientAtIssuer], singleUse: true }
+  const rights = { claims: { permissions: 'roles' }, email: { domains: ['example.com'] } }
+  const other = { ...sso, id: 'other', issuer: 'https://other.example', singleUse: false }
+  const backends = [{ id: 'local', type: 'local' }, other, { ...sso, ...rights }]
+  await writeFile(join(place, 'latchkey.yaml'), stringify({ issuer: 'https://auth.example.com', backends }))
+  const tell = (token: string, ...args: string[]) =>
+    command(t, ['explain', '--token-stdin', ...args], place, { input: `${token}\n` })
+
+  const token = await issuer.token({ roles: ['blog.view_post'] })
+  for (const time of ['once', 'again: a token that is good once is not used up']) {
+    const { code, stdout, stderr } = await tell(token, '--json', '--permission', 'blog.view_post')
+    t.equal(code, 0, stderr + stdout)
+    const { steps, ...told } = JSON.parse(stdout)
+    t.match(told, { outcome: 'accepted', token: { backend: 'idp', email: 'ann@example.com' } }, time)
+    t.match(told.permission, { granted: true })
+    const texts = (id: string) => steps.flatMap(({ backend, text }: Step) => (backend === id ? [text] : []))
+    t.same(texts('local'), ['takes no tokens: is not asked'])
+    t.match(texts('other')[0], `its issuer is ${issuer.url}, and this backend takes tokens of https://other.example`)
+    t.match(
+      texts('idp').join(),
+      /ES256, by a key of the issuer, one,for .*issued at 20.*accepts .*\(subject subject-of-ann\)/
+    )
+    t.notOk((stdout + stderr).includes(token.split('.')[2] ?? ''), 'never the token')
+  }
+  const wrong: Record<string, readonly [token: string, said: RegExp]> = {
+    'another audience': [
+      await issuer.token({ aud: 'else' }),
+      /aud else; `audiences`: latchkey-at-the-issuer.*for somebody else/s
+    ],
+    expired: [await issuer.token({ exp: 1_700_000_000 }), /exp 2023-11-14T22:13:20\.000Z, now 20.*has expired/s],
+    'an unknown key': [await issuer.token({}, { kid: 'two' }), /no key of the issuer fits alg ES256, two/],
+    'no token': ['x', /it is no signed JWT/],
+    'nothing at all': ['', /the token is empty/],
+    'one of ours': [await issuer.token({ iss: 'https://auth.example.com' }), /one of ours/]
+  }
+  for (const [name, [given, said]] of Object.entries(wrong)) {
+    const { code, stdout, stderr } = await tell(given)
+    t.equal(code, 1, name)
+    t.match(stdout + stderr, said, name)
+  }
+  await issuer.close()
+  const { code, stdout } = await tell(await issuer.token())
+  t.match([code, stdout], [1, /could not tell: keys: .*/])
+})
+
+t.test('headers of a proxy: from where, under which names, and what would follow from them', async (t) => {
+  const place = await temporaryFolder(t)
+  const secret = 'canary-of-the-proxy-which-is-long-enough'
+  const sso = {
+    ...{ id: 'sso', type: 'proxy', from: ['10.0.0.0/8'], secretHeader: { name: 'X-Proxy-Secret', value: secret } },
+    headers: { username: 'Remote-User', email: 'Remote-Email', groups: 'Remote-Groups' }
+  }
+  await writeFile(join(place, 'latchkey.yaml'), stringify({ issuer: 'https://auth.example.com', backends: [sso] }))
+  const tell = (args: string[], input = `X-Proxy-Secret: ${secret}\n`) =>
+    command(t, ['explain', '--headers-stdin', ...args], place, { input })
+  const proxy = ['--ip', '10.0.0.7']
+  const alice = ['--header', 'Remote-User=alice', '--header', 'Remote-Email=alice@example.com']
+
+  const { code, stdout, stderr } = await tell([...proxy, ...alice, '--header', 'Remote-Groups=staff,Bücher'])
+  t.equal(code, 0, stderr + stdout)
+  for (const words of [
+    '10.0.0.7 is the proxy',
+    'Remote-Groups: staff, Bücher',
+    'accepts alice',
+    'new user alice@example.com'
+  ])
+    t.match(stdout, words)
+  const wrong: Record<string, readonly [args: string[], said: RegExp | string, input?: string]> = {
+    'from elsewhere': [alice, '127.0.0.1 is not the proxy: `from` has 10.0.0.0/8'],
+    'no secret': [[...proxy, ...alice], 'X-Proxy-Secret did not come', ''],
+    'another secret': [[...proxy, ...alice], 'X-Proxy-Secret holds another secret', 'X-Proxy-Secret: canary-wrong\n'],
+    'no name': [proxy, 'Remote-User did not come'],
+    'two names': [[...proxy, ...alice, '--header', 'remote-user=bob'], 'Remote-User came more than once'],
+    'a list': [[...proxy, '--header', 'Remote-User=alice,bob'], 'Remote-User has a comma'],
+    'no e-mail': [[...proxy, '--header', 'Remote-User=alice'], 'it gave none'],
+    'no header': [proxy, '--headers-stdin takes lines of NAME: VALUE', 'Remote-User\n']
+  }
+  for (const [name, [args, said, input]] of Object.entries(wrong)) {
+    const { code, stdout, stderr } = await tell(args, input)
+    t.equal(code, 1, name)
+    t.match(stdout + stderr, said, name)
+    t.notMatch(stdout + stderr, /canary/, `${name}: no secret`)
+  }
+  const usage = async (...args: string[]) => {
+    const { code, stderr } = await command(t, ['explain', ...args], place)
+    return [code, stderr.split('\n')[0]]
+  }
+  t.match(await usage('--header', 'X-Proxy-Secret=x'), [1, /x-proxy-secret holds a secret: give it by --headers-stdin/])
+  t.match(await usage(), [2, /one of the three/])
+  t.match(await usage('alice', '--header', 'a=b'), [2, /one of the three/])
+  t.match(await usage('--header', 'a=b', '--password-stdin'), [2, /goes with a user name/])
+  t.match(await usage('alice', '--ip', 'localhost'), [2, /takes an address/])
 })

@@ -79,6 +79,7 @@ t.test('a key that is new at jwksUri is found after half a minute, and what expi
   const forgotten: number[] = []
   const used = {
     use: async () => true,
+    isUsed: async () => false,
     async forget(before: number, limit: number) {
       forgotten.push(before)
       return forgotten.length === 1 ? limit : 3

@@ -43,6 +43,7 @@ async function mistakesOf(t: Test, yaml: string, env: Record<string, string> = {
 const client = (rest: string) => `clients: [{ id: c, secret: ${secret}, ${rest} }]`
 const backend = (rest: string) => `backends: [{ id: a, type: local, ${rest} }]`
 const users = (...list: string[]) => `backends: [{ id: s, type: static, users: [${list.join(', ')}] }]`
+const resetUrl = 'passwords: { resetUrl: "https://x/#{token}" }\n'
 const user = 'username: a, email: a@example.com'
 const phc = (parameters: string) =>
   `"$argon2id$v=19$${parameters}$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaA"`
@@ -327,6 +328,30 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
     'users: { attributes: { a: { type: string, claim: b }, b: { type: string, claim: true } } }',
     'users.attributes.b.claim: another field has this claim'
   ],
+  ['mail: { url: "smtp://x", from: a@example.com }', 'passwords.resetUrl: is missing: mails need it for their link'],
+  ['mail: {}', 'mail.url: expected either url or webhook'],
+  [
+    `${resetUrl}mail: { url: "http://x", from: a@example.com }`,
+    'mail.url: expected smtp://[USER@]HOST[:PORT] or smtps://…'
+  ],
+  [
+    `${resetUrl}mail: { url: "smtp://x", from: nobody }`,
+    'mail.from: expected an address such as Example <no-reply@example.com>'
+  ],
+  [
+    `${resetUrl}mail: { url: "smtp://x", from: a@example.com, password: y }`,
+    'mail.password: is for a user in mail.url'
+  ],
+  [
+    'mail: { webhook: { url: "http://mails.example.com", secret: "twenty-four bytes of text" } }',
+    'mail.webhook.url: expected an https URL: http is for loopback only, or insecure: true'
+  ],
+  ...['twenty-three bytes here', 'whsec_c2hvcnQ=', 'whsec_not base64 but long enough if it were text'].map(
+    (secret): [string, string] => [
+      `mail: { webhook: { url: "https://mails.example.com", secret: ${secret} } }`,
+      'mail.webhook.secret: expected whsec_ and 24 to 64 random bytes in base64, or 24 bytes and more as they are'
+    ]
+  ),
   [
     'permissions: { declare: { blog: x } }',
     'permissions.declare.blog: expected a permission such as blog.change_post as key'

@@ -531,6 +531,7 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.teardown(() => replica.close())
     const race = [store, replica, store, replica].map(({ usedAssertions }) => usedAssertions.use('one', at))
     t.same((await Promise.all(race)).sort(), [false, false, false, true])
+    t.same(await Promise.all(['one', 'two'].map(store.usedAssertions.isUsed)), [true, false], 'looked at only')
     for (const id of ['two', 'three']) t.equal(await store.usedAssertions.use(id, at + 1), true)
     t.equal(await store.usedAssertions.use('four', at + 2), true)
     t.equal(await store.usedAssertions.forget(at + 2, 2), 2, 'in batches')

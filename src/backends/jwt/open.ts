@@ -17,6 +17,7 @@ import { type IssuerKeys, keySource } from './keys.ts'
 import type { JwtOptions } from './options.ts'
 import { type Rights, recall, remember, rightsOf } from './rights.ts'
 import { headerMistake, signatureMistake } from './signature.ts'
+import { claimWords, mistakeIn, signatureWords, strangerWords } from './words.ts'
 
 const maxTokenLength = 16 * 1024
 
@@ -32,8 +33,12 @@ export function openJwt(id: string, options: JwtOptions, { log, singleUse, baseF
   })
   const expected = expectedBy(options)
 
-  const isFirstUse = async ({ jti = '', exp }: SoundClaims): Promise<boolean> =>
-    !options.singleUse || (await singleUse?.use(`backend\u0000${id}`, jti, (exp + leewaySeconds + 1) * 1000)) === true
+  const isFirstUse = async ({ jti = '', exp }: SoundClaims, isRehearsal: boolean): Promise<boolean> => {
+    if (!options.singleUse) return true
+    const owner = `backend\u0000${id}`
+    if (isRehearsal) return (await singleUse?.wasUsed(owner, jti)) === false
+    return (await singleUse?.use(owner, jti, (exp + leewaySeconds + 1) * 1000)) === true
+  }
 
   const withRights = (identity: Identity, rights: Rights | undefined): Identity => {
     if (rights === undefined) return identity
@@ -50,14 +55,17 @@ export function openJwt(id: string, options: JwtOptions, { log, singleUse, baseF
     context: AuthenticateContext
   ): Promise<Verdict> => {
     const forged = headerMistake(jwt.header, tokenType) ?? (await signatureOf(id, token, jwt, keys, context))
-    if (forged) return rejected(forged, context)
+    if (forged) return rejected(forged, context, mistakeIn(jwt, forged, options))
+    context.trace?.({ step: 'signature', outcome: 'ok', text: signatureWords(jwt) })
     const presented = { tokenType, clientId: context.clientId, nowSeconds: Date.now() / 1000 }
     const sound = soundClaims(jwt.claims, expected, presented)
-    if (typeof sound === 'string') return rejected(sound, context)
+    if (typeof sound === 'string') return rejected(sound, context, mistakeIn(jwt, sound, options))
+    context.trace?.({ step: 'claims', outcome: 'ok', text: claimWords(jwt) })
     const identity = identityOf(jwt.claims, options.claims)
-    if (identity === undefined) return rejected('malformed', context)
+    if (identity === undefined) return rejected('malformed', context, 'the claim of the subject holds nothing usable')
     await context.found(identity.subject)
-    if (!(await isFirstUse(sound))) return rejected('used-before', context)
+    if (!(await isFirstUse(sound, context.isRehearsal === true)))
+      return rejected('used-before', context, 'its `jti` was presented before, and `singleUse` is set')
     const until = (Math.min(sound.iat, presented.nowSeconds) + expected.maxAgeSeconds) * 1000
     return {
       outcome: 'accepted',
@@ -71,7 +79,10 @@ export function openJwt(id: string, options: JwtOptions, { log, singleUse, baseF
     async authenticate(credentials, context) {
       if (credentials.kind !== 'token' || credentials.token.length > maxTokenLength) return { outcome: 'unknown' }
       const jwt = readUnverified(credentials.token)
-      if (jwt?.claims.iss !== options.issuer) return { outcome: 'unknown' }
+      if (jwt?.claims.iss !== options.issuer) {
+        context.trace?.({ step: 'token', outcome: 'note', text: strangerWords(jwt, options) })
+        return { outcome: 'unknown' }
+      }
       return verify(credentials, jwt, context)
     },
     async permissions({ subject, identity, remembered }) {
@@ -121,7 +132,7 @@ async function orUnavailable<Value>(backend: string, work: Promise<Value>): Prom
 const unavailable = (backend: string, cause: unknown): BackendUnavailable =>
   new BackendUnavailable(backend, { reason: 'keys', cause })
 
-function rejected(reason: RejectedReason, { trace }: BackendContext): Verdict {
-  trace?.({ step: 'token', outcome: 'failed', text: reason })
+function rejected(reason: RejectedReason, { trace }: BackendContext, text: string): Verdict {
+  trace?.({ step: 'token', outcome: 'failed', text })
   return { outcome: 'rejected', reason }
 }

@@ -6,9 +6,7 @@ import { milliseconds } from '../../config/units.ts'
 import { type HeaderFault, headerOf, singleHeader } from './headers.ts'
 import { ProxyOptions, proxyMistakes } from './options.ts'
 import { usernameCleaner } from './username.ts'
-
-/** Why headers count for nothing, for the log. */
-type Refusal = 'from-elsewhere' | 'wrong-secret' | `${HeaderFault}-username`
+import { headerWords, type Refusal, refusalWords } from './words.ts'
 
 /**
  * A proxy that has authenticated already and says in headers who it was (Django's RemoteUserBackend). It is known by the
@@ -24,14 +22,17 @@ export const proxyBackend = defineBackend({
 
     const authenticate = async (credentials: HeaderCredentials, context: AuthenticateContext): Promise<Verdict> => {
       const refuse = (reason: Refusal): Verdict => {
+        context.trace?.({ step: 'headers', outcome: 'failed', ...refusalWords(reason, credentials, options) })
         const fields = { event: 'proxy_headers_refused', backend: id, reason, peer: credentials.peer }
         context.log.info(fields, 'headers of a proxy refused')
         return { outcome: 'unknown' }
       }
       const proof = isProven(credentials)
       if (proof !== 'proven') return refuse(proof)
+      context.trace?.({ step: 'proxy', outcome: 'ok', text: `${credentials.peer} is the proxy` })
       const identity = identityOf(credentials)
       if (typeof identity === 'string') return refuse(`${identity}-username`)
+      context.trace?.({ step: 'headers', outcome: 'ok', text: headerWords(identity, options) })
       await context.found(identity.subject)
       return { outcome: 'accepted', identity, proof: { until: Date.now() + maxAgeMs } }
     }

@@ -21,3 +21,14 @@ export function signedHeaders({ id, payload }: Message, keys: readonly Buffer[],
   })
   return { 'webhook-id': id, 'webhook-timestamp': String(timestamp), 'webhook-signature': signatures.join(' ') }
 }
+
+const prefix = 'whsec_'
+
+/** The key in a secret as Standard Webhooks writes it (`whsec_` and base64); undefined where it is none. */
+export function keyOf(secret: string): Buffer | undefined {
+  const text = secret.startsWith(prefix) ? secret.slice(prefix.length) : undefined
+  if (text === undefined || !/^[A-Za-z0-9+/]+={0,2}$/.test(text)) return undefined
+  const key = Buffer.from(text, 'base64')
+  const isWhole = key.toString('base64').replace(/=+$/, '') === text.replace(/=+$/, '')
+  return isWhole && key.length >= 24 && key.length <= 64 ? key : undefined
+}

@@ -1,0 +1,89 @@
+import { administrationOf } from './administration.ts'
+import { createAudit } from './audit/audit.ts'
+import type { LoginTools } from './auth/login.ts'
+import { createAssertions } from './clients/assertions.ts'
+import { createClientRegistry } from './clients/registry.ts'
+import { createCidrMatcher } from './config/cidr.ts'
+import { clientAdministrationOf, readDefinition } from './config/clients.ts'
+import type { Config } from './config/config.ts'
+import type { ClientTools } from './http/client.ts'
+import type { AppParts } from './http/parts.ts'
+import type { Lasting } from './lasting.ts'
+import { createRates, type Rates } from './limits/rates.ts'
+import type { Resets } from './resets.ts'
+import { rotationToolsOf } from './signing-keys.ts'
+import type { TokenTools } from './tokens/access-token.ts'
+import { createRefreshTokens } from './tokens/refresh-token.ts'
+import { createSessions, type Sessions } from './tokens/sessions.ts'
+import { version } from './version.ts'
+
+interface Opened {
+  readonly login: LoginTools
+  readonly tokens: TokenTools
+  readonly resets: Resets
+  /** The counters of requests that go on; undefined: new ones. */
+  readonly rates: Rates | undefined
+}
+
+/** What the routes work with. */
+export function appPartsOf(config: Config, lasting: Lasting, { login, tokens, resets, rates }: Opened): AppParts {
+  const { log, store, secrets, passwords, metrics, isDraining } = lasting
+  return {
+    log,
+    version,
+    trustedProxies: config.listen.trustedProxies,
+    isOperator: createCidrMatcher(config.ops.from),
+    ipLimit: config.limits.ip,
+    publicClient: config.publicClient,
+    clients: clientsOf(config, lasting, rates),
+    login,
+    permissionSearch: store.permissionSearch,
+    accounts: store.accounts,
+    resets,
+    admin: administrationOf(config, store, { passwords, login, log }),
+    audit: createAudit({ ...config.audit, store: store.audit, metrics }),
+    tokens,
+    sessions: sessionsOf(config, lasting),
+    audiences: config.audiences,
+    metrics,
+    administration: {
+      audit: store.audit,
+      clients: clientAdministrationOf(config, store.clients),
+      webhooks: { endpoints: config.webhooks, deliveries: store.deliveries },
+      keys: rotationToolsOf(config, store, secrets),
+      groups: store.groups,
+      permissions: store.permissions,
+      objectGrants: store.objectGrants,
+      holdings: store.holdings
+    },
+    pingDatabase: store.ping,
+    isDraining
+  }
+}
+
+function sessionsOf({ tokens }: Config, { store, secrets }: Lasting): Sessions {
+  return createSessions({
+    store: store.sessions,
+    refreshTokens: createRefreshTokens(secrets),
+    refreshTtlMs: tokens.refreshTtlSeconds * 1000,
+    refreshIdleTtlMs: tokens.refreshIdleTtlSeconds * 1000,
+    now: Date.now
+  })
+}
+
+function clientsOf(
+  { clients: configured, issuer }: Config,
+  { store: { clients }, singleUse, log }: Lasting,
+  rates = createRates()
+): ClientTools {
+  const define = (stored: unknown) => readDefinition(stored, issuer)
+  return {
+    registry: createClientRegistry({
+      ...{ configured, store: clients, define, createMatcher: createCidrMatcher, log, now: Date.now }
+    }),
+    assertions: createAssertions({
+      ...{ audiences: [issuer, `${issuer}/token`], singleUse, log, now: Date.now }
+    }),
+    rates
+  }
+}

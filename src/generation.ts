@@ -1,0 +1,124 @@
+import { isDeepStrictEqual } from 'node:util'
+import { ownPermissions } from './admin/own-permissions.ts'
+import { appPartsOf } from './app-parts.ts'
+import { checkedAttributes } from './auth/attribute-checks.ts'
+import type { Chain } from './auth/link.ts'
+import type { LoginTools } from './auth/login.ts'
+import { closeChain, openChain } from './auth/open-chain.ts'
+import type { Config } from './config/config.ts'
+import type { AppParts } from './http/parts.ts'
+import type { Lasting } from './lasting.ts'
+import { createInProcessLimits } from './limits/in-process.ts'
+import { openMailer } from './mail/open-mailer.ts'
+import { createResets, resetToolsOf } from './resets.ts'
+import { openSigningKeys } from './signing-keys.ts'
+import { sweepStore } from './sweep.ts'
+import type { TokenTools } from './tokens/access-token.ts'
+import { lockTeller, openWebhooks } from './webhooks.ts'
+
+/** What one configuration asks for, on what lasts as long as the process. */
+export interface Generation {
+  readonly config: Config
+  readonly login: LoginTools
+  readonly tokens: TokenTools
+  readonly parts: AppParts
+  /** Closes what this one opened, but for what the next one goes on with. */
+  retire(next?: Generation): Promise<void>
+}
+
+/**
+ * Opens what a configuration asks for. Counters of failed logins and of requests, and the signing keys, go on from the one
+ * before where their settings are the same; all else begins anew.
+ */
+export async function openGeneration(config: Config, lasting: Lasting, before?: Generation): Promise<Generation> {
+  const { log, store, metrics } = lasting
+  const chain = openChainOf(config, lasting)
+  try {
+    await store.permissions.declare({ ...config.permissions.declare, ...ownPermissions })
+    const login = loginToolsOf(config, lasting, chain, before)
+    const tokens = await tokenToolsOf(config, lasting, before)
+    const resets = createResets(resetToolsOf(config, store, lasting.secrets), await openMailer(config))
+    const parts = appPartsOf(config, lasting, { login, tokens, resets, rates: before?.parts.clients.rates })
+    metrics.watch(chain)
+    const stopSweeping = sweepStore(store, config.audit, log)
+    const closeWebhooks = await openWebhooks(config, store, { log, metrics })
+    let retired: Promise<void> | undefined
+    const retire = async (next?: Generation): Promise<void> => {
+      stopSweeping()
+      await resets.close()
+      await closeWebhooks()
+      await closeChain(chain)
+      if (next?.tokens.keys !== tokens.keys) await tokens.keys.close()
+    }
+    return {
+      ...{ config, login, tokens, parts },
+      retire(next) {
+        retired ??= retire(next)
+        return retired
+      }
+    }
+  } catch (error) {
+    await closeChain(chain)
+    throw error
+  }
+}
+
+function openChainOf(config: Config, { log, store, metrics, singleUse, passwords }: Lasting): Chain {
+  return openChain(config.backends, {
+    log,
+    metrics,
+    accounts: store.accounts,
+    moved: store.moved,
+    singleUse,
+    hashPassword: passwords.hash,
+    needsRehash: passwords.needsRehash,
+    baseFolder: config.baseFolder,
+    userFields: Object.keys(config.users.attributes)
+  })
+}
+
+function loginToolsOf(config: Config, lasting: Lasting, chain: Chain, before?: Generation): LoginTools {
+  const { log, store, passwords, metrics } = lasting
+  const sameLimits = isDeepStrictEqual(before?.config.limits.account, config.limits.account)
+  const known = sameLimits ? before?.login.limits : undefined
+  return {
+    chain,
+    passwords,
+    metrics,
+    store: store.users,
+    limits: known ?? createInProcessLimits(config.limits.account, { onLocked: lockTeller(store, log) }),
+    permissions: {
+      users: store.users,
+      registry: store.permissions,
+      objects: store.objectGrants,
+      anonymous: config.permissions.anonymous
+    },
+    checked: (identity, backend) => checkedAttributes(identity, backend, config.users.attributes, log),
+    timeoutMs: config.login.timeoutMs,
+    failureFloorMs: config.login.failureFloorMs,
+    now: Date.now
+  }
+}
+
+async function tokenToolsOf(config: Config, lasting: Lasting, before?: Generation): Promise<TokenTools> {
+  const { store, secrets, log, keyTimes } = lasting
+  const isSame = before !== undefined && isDeepStrictEqual(keySettings(before.config), keySettings(config))
+  return {
+    issuer: config.issuer,
+    keys: isSame ? before.tokens.keys : await openSigningKeys(config, store, { secrets, log, times: keyTimes }),
+    accessTtlSeconds: config.tokens.accessTtlSeconds,
+    maxBytes: config.tokens.maxBytes,
+    claims: claimsOf(config),
+    now: Date.now
+  }
+}
+
+/** What the signing keys depend on. */
+const keySettings = ({ tokens, audiences, clients }: Config): unknown => [
+  ...[tokens.rotateMs, tokens.keyFiles, tokens.accessTtlSeconds],
+  audiences.map(({ algorithm, accessTtlSeconds }) => [algorithm, accessTtlSeconds]),
+  clients.map(({ accessTtlSeconds }) => accessTtlSeconds)
+]
+
+const claimsOf = ({ users }: Config): Record<string, string> =>
+  Object.fromEntries(Object.entries(users.attributes).flatMap(([name, { claim }]) => (claim ? [[claim, name]] : [])))

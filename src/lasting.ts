@@ -1,0 +1,34 @@
+import type { Logger } from 'pino'
+import type { SingleUse } from './auth/ports.ts'
+import type { Config } from './config/config.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { type HashQueue, openPasswords } from './passwords/argon2.ts'
+import { secretsOf } from './secret.ts'
+import type { KeyTimes } from './signing-keys.ts'
+import { createSingleUse } from './single-use.ts'
+import type { Store } from './store/index.ts'
+
+/** What no configuration exchanges: it is there as long as the process. */
+export interface Lasting {
+  readonly log: Logger
+  readonly store: Store
+  readonly secrets: readonly string[]
+  readonly passwords: HashQueue
+  readonly metrics: Metrics
+  readonly singleUse: SingleUse
+  readonly keyTimes: KeyTimes
+  readonly isDraining: () => boolean
+}
+
+/** What the first configuration says about all that lasts. */
+export async function createLasting(
+  config: Config,
+  given: Pick<Lasting, 'log' | 'store' | 'keyTimes' | 'isDraining'>
+): Promise<Lasting> {
+  const { log, store } = given
+  const secrets = await secretsOf(config, store)
+  const passwords = await openPasswords(config.passwords)
+  const metrics = createMetrics(passwords.queue)
+  const singleUse = createSingleUse({ used: store.usedAssertions, log, now: Date.now })
+  return { ...given, secrets, passwords, metrics, singleUse }
+}
