@@ -8,6 +8,7 @@ import { clientAdministrationOf, readDefinition } from './config/clients.ts'
 import type { Config } from './config/config.ts'
 import type { ClientTools } from './http/client.ts'
 import type { AppParts } from './http/parts.ts'
+import { createVerifiedTokens } from './http/verified-tokens.ts'
 import type { Lasting } from './lasting.ts'
 import { createRates, type Rates } from './limits/rates.ts'
 import type { Resets } from './resets.ts'
@@ -48,6 +49,7 @@ export function appPartsOf(
     admin: administrationOf(config, store, { passwords, login, log }),
     audit,
     tokens,
+    verifiedTokens: createVerifiedTokens(tokens.keys),
     sessions: sessionsOf(config, lasting),
     audiences: config.audiences,
     metrics,
