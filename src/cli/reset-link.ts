@@ -29,7 +29,10 @@ export async function printResetLink(name: string, options: { readonly json?: bo
 /** Nobody sees it before it is written down that it was made. */
 function show({ email }: User, { token, link, expiresAt }: ResetLink, { json }: { readonly json?: boolean }): void {
   const expires = new Date(expiresAt).toISOString()
-  if (json) return write(asLine({ email, token, link: link ?? null, expiresAt: expires }))
+  if (json) {
+    write(asLine({ email, token, link: link ?? null, expiresAt: expires }))
+    return
+  }
   if (link === undefined)
     process.stderr.write(
       'passwords.resetUrl is not set: this is the token alone, for /account/password-reset/confirm\n'
