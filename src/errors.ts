@@ -18,19 +18,6 @@ export interface RefusalOptions {
 /** The extension field `error_code` of `invalid_grant`: the password was right, and must be changed first. */
 export type ErrorCode = 'must_change' | 'password_expired'
 
-/** Fields of a user that stand beside `attributes` in its JSON, where one's own are. */
-const besideAttributes: readonly string[] = [
-  ...['email', 'password', 'isActive', 'isSuperuser', 'groups', 'permissions', 'backend', 'subject', 'username'],
-  ...['name', 'description', 'firstName', 'lastName', 'displayName', 'initials', 'employeeNumber']
-]
-
-const pointerTo = (field: string): string =>
-  `${besideAttributes.includes(field) ? '' : '/attributes'}/${field.replaceAll('~', '~0').replaceAll('/', '~1')}`
-
-/** A field of something that is administered is wrong, and what was expected of it. */
-export const invalidField = (field: string, detail: string): InvalidRequest =>
-  new InvalidRequest(`${field}: ${detail}`, undefined, [{ pointer: pointerTo(field), detail }])
-
 /** What is wrong with one field of a request; never holds its value. */
 export interface FieldError {
   /** Where it stands in the body (RFC 6901). */
@@ -213,13 +200,9 @@ export class FieldReadOnly extends Refusal {
   readonly field: string
   readonly backend: string
 
-  constructor(field: string, backend: string) {
+  constructor(field: string, backend: string, pointer: string) {
     const description = `${field} comes from the backend ${backend}`
-    super('field_read_only', {
-      description,
-      statusCode: 409,
-      fields: [{ pointer: pointerTo(field), detail: description }]
-    })
+    super('field_read_only', { description, statusCode: 409, fields: [{ pointer, detail: description }] })
     this.field = field
     this.backend = backend
   }

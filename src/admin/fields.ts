@@ -3,7 +3,7 @@ import { localType, mergeAttributes } from '../auth/attributes.ts'
 import type { Attributes, AttributeValue } from '../auth/backend.ts'
 import { canonicalEmail } from '../auth/email.ts'
 import type { User } from '../auth/user-store.ts'
-import { FieldReadOnly, invalidField } from '../errors.ts'
+import { fieldReadOnly, invalidField } from './field-errors.ts'
 import type { AdminTools } from './tools.ts'
 
 /** Values by name; null takes one away. */
@@ -77,7 +77,7 @@ export function changedAttributes(
   for (const [name] of differing) {
     ruleOf(name, tools.attributes)
     const owner = attributeOwner(name, user, tools)
-    if (owner !== undefined) throw new FieldReadOnly(name, owner)
+    if (owner !== undefined) throw fieldReadOnly(name, owner)
   }
   const ownAttributes = applied(user.ownAttributes, Object.fromEntries(differing), tools.attributes)
   const attributes = mergeAttributes(tools.chain, user.identities, ownAttributes)

@@ -1,7 +1,8 @@
 import { localType, mergeAttributes } from '../auth/attributes.ts'
 import type { User } from '../auth/user-store.ts'
-import { AlreadyExists, GrantRefused, invalidField, NotFound } from '../errors.ts'
+import { AlreadyExists, GrantRefused, NotFound } from '../errors.ts'
 import { type Actor, demand, mayEverything } from './actor.ts'
+import { invalidField } from './field-errors.ts'
 import type { AdminTools, ChangeOptions } from './tools.ts'
 import { changeUser } from './turn.ts'
 

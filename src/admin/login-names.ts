@@ -2,7 +2,8 @@ import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import { canonicalEmail } from '../auth/email.ts'
 import { loginName } from '../auth/names.ts'
 import type { User } from '../auth/user-store.ts'
-import { AlreadyExists, invalidField } from '../errors.ts'
+import { AlreadyExists } from '../errors.ts'
+import { invalidField } from './field-errors.ts'
 
 /** Login names as they are compared, each once. @throws {InvalidRequest} one is none */
 export function loginNames(names: readonly string[]): readonly string[] {

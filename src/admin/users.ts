@@ -1,14 +1,14 @@
 import type { AdministrationTransaction } from '../auth/administration-store.ts'
-import { verdictOnShape } from '../auth/credentials.ts'
-import type { PasswordOwner } from '../auth/password-policy.ts'
 import { isSuperuser } from '../auth/permissions.ts'
 import type { User } from '../auth/user-store.ts'
-import { AlreadyExists, FieldReadOnly, invalidField } from '../errors.ts'
+import { AlreadyExists } from '../errors.ts'
 import { type Actor, demand, demandSuperuser, mayEverything, refuseGrantBeyond } from './actor.ts'
+import { fieldReadOnly } from './field-errors.ts'
 import { type AttributeChange, changedAttributes, emailOfText, emailOwner, newAttributes } from './fields.ts'
 import { loginNames, makeLoginNames } from './login-names.ts'
 import { joinGroups, leaveGroups } from './memberships.ts'
 import { groupNames, permissionNames } from './names.ts'
+import { hashedPassword } from './passwords.ts'
 import type { AdminTools, ChangeOptions } from './tools.ts'
 import { changeUser, noUser, turn } from './turn.ts'
 
@@ -57,7 +57,7 @@ export async function createUser(actor: Actor, draft: UserDraft, tools: AdminToo
   const attributes = newAttributes(draft.attributes ?? {}, tools)
   const names = loginNames(draft.loginNames ?? [])
   const owner = { email, attributes, loginNames: names }
-  const passwordHash = draft.password === undefined ? null : await hashed(draft.password, owner, tools)
+  const passwordHash = draft.password === undefined ? null : await hashedPassword(draft.password, owner, tools)
   const at = tools.now()
   const { isActive = true, isSuperuser = false, groups = [] } = draft
   const user = { email, emailVouched: true, attributes, ownAttributes: attributes, isActive, isSuperuser, passwordHash }
@@ -120,25 +120,6 @@ export async function changePermissions(
   })
 }
 
-/**
- * Sets the password, or with null takes it away; ends all sessions.
- * @throws {PasswordRefused} it is not taken @throws {InvalidRequest} and as `patchUser` does
- */
-export async function setPassword(
-  actor: Actor,
-  userId: string,
-  password: string | null,
-  tools: AdminTools,
-  options: ChangeOptions = {}
-): Promise<User> {
-  demand(actor, 'latchkey.change_user')
-  const owner = password === null ? undefined : await tools.users.byId(userId)
-  const passwordHash = password === null ? null : await hashed(password, owner ?? nobody, tools)
-  return changeUser(actor, userId, tools, options, (tx) =>
-    tx.users.update(userId, { passwordHash, endSessions: true }, tools.now())
-  )
-}
-
 /** Deletes a user with everything of theirs. @throws {LastSuperuser} {GrantRefused} {NotFound} {PreconditionFailed} */
 export async function deleteUser(
   actor: Actor,
@@ -198,7 +179,7 @@ function changedEmail(
 ): { email?: string; emailVouched?: boolean } {
   if (email === undefined || (email === user.email && user.emailVouched)) return {}
   const owner = emailOwner(user, tools)
-  if (owner !== undefined && email !== user.email) throw new FieldReadOnly('email', owner)
+  if (owner !== undefined && email !== user.email) throw fieldReadOnly('email', owner)
   const emailVouched = mayEverything(actor) || !(user.hasPassword || user.identities.length > 0)
   return owner === undefined ? { email, emailVouched } : {}
 }
@@ -209,22 +190,8 @@ function changedFlags(actor: Actor, user: User, { isActive, isSuperuser: wanted 
   demandSuperuser(actor)
   const configured = new Set(chain.map(({ id }) => id))
   const source = user.identities.find((seen) => seen.isSuperuser && configured.has(seen.backend))
-  if (!wanted && source) throw new FieldReadOnly('isSuperuser', source.backend)
+  if (!wanted && source) throw fieldReadOnly('isSuperuser', source.backend)
   return { ...flags, isSuperuser: wanted }
-}
-
-/** Who is not there has no name; that they are not is told in the turn. */
-const nobody: PasswordOwner = { email: '', attributes: {} }
-
-async function hashed(
-  password: string,
-  owner: PasswordOwner,
-  { hashPassword, passwordPolicy }: AdminTools
-): Promise<string> {
-  const verdict = verdictOnShape({ kind: 'password', username: 'somebody', password })
-  if (verdict) throw invalidField('password', 'it is empty, too long or holds characters that nobody types')
-  await passwordPolicy.demand(password, owner)
-  return hashPassword(password)
 }
 
 const differences = (before: readonly string[], wanted: readonly string[]) => ({

@@ -1,33 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { BackendUnavailable, InvalidGrant, Refusal } from '../errors.ts'
-import type {
-  AuthenticateContext,
-  BackendContext,
-  Credentials,
-  Identity,
-  PermissionObject,
-  TraceStep,
-  Verdict
-} from './backend.ts'
-import { chosenFrom } from './chain.ts'
+import { InvalidGrant, Refusal } from '../errors.ts'
+import type { Credentials, PermissionObject, TraceStep } from './backend.ts'
 import { emailOf, type VouchedEmail } from './email.ts'
-import { emailRemedy, verdictWords } from './explain-words.ts'
+import { askChain, causes, type Found, type NameAlone, type Rehearsal } from './explain-chain.ts'
+import { emailRemedy } from './explain-words.ts'
 import { joinRefusal } from './joining.ts'
 import type { Link } from './link.ts'
 import type { LoginTools } from './login.ts'
 import { isOwnPermission, type Permissions, permissionsOf } from './permissions.ts'
-import { ask, type RequestContext } from './question.ts'
-import type { User } from './user-store.ts'
+import type { RequestContext } from './question.ts'
+import type { User, UserIdentity } from './user-store.ts'
 
 /** A step on the way to an answer; the backend is null where it is our own. */
 export interface ExplainedStep extends TraceStep {
   readonly backend: string | null
-}
-
-/** A login name without a password. */
-export interface NameAlone {
-  readonly kind: 'name'
-  readonly username: string
 }
 
 /** Whose login is to be explained. */
@@ -56,35 +41,21 @@ export interface Explanation {
   }
 }
 
-type Tell = (backend: string | null, step: TraceStep) => void
-type Asking = () => RequestContext
-type Found = { readonly link: Link; readonly identity: Identity }
-
 /**
  * Asks the chain as a login would, and tells what happens. Counts nothing against the limits, and writes nothing down:
  * no user is made or changed, no token used up.
  */
 export async function explainLogin(request: ExplainRequest, tools: LoginTools): Promise<Explanation> {
   const steps: ExplainedStep[] = []
-  const tell: Tell = (backend, step) => steps.push({ ...step, backend })
-  const asking: Asking = () => ({
-    log: request.log,
-    clientId: 'explain',
-    ip: request.ip ?? '127.0.0.1',
-    deadline: performance.now() + tools.timeoutMs,
-    trace: tell
-  })
-  const found = await askChain(request, tools, asking, tell)
+  const rehearsal = rehearsalOf(request, tools, steps)
+  const found = await askChain(request.presented, request.backend, rehearsal)
   if (typeof found === 'string') return { outcome: found, steps }
   try {
-    const email = explainEmail(found, tell)
-    const user = email && (await explainUser(found, email, tools, asking, tell))
+    const email = explainEmail(found, rehearsal)
+    const user = email && (await explainUser(found, email, rehearsal))
     if (!user) return { outcome: 'refused', steps }
-    const permissions = await explainPermissions(found, user, tools, asking, tell)
-    const { object } = request
-    const onObject =
-      object &&
-      (await permissionsOf(tools.chain, user, { ...asking(), trace: () => undefined }, tools.permissions, { object }))
+    const permissions = await explainPermissions(found, user, rehearsal)
+    const onObject = request.object && (await permissionsOn(request.object, user, rehearsal))
     return {
       outcome: 'accepted',
       steps,
@@ -92,89 +63,24 @@ export async function explainLogin(request: ExplainRequest, tools: LoginTools): 
     }
   } catch (error) {
     if (!(error instanceof Refusal)) throw error
-    tell(null, { step: 'permissions', outcome: 'failed', text: causes(error).join(': ') })
+    rehearsal.tell(null, { step: 'permissions', outcome: 'failed', text: causes(error).join(': ') })
     return { outcome: 'unavailable', steps }
   }
 }
 
-/** A backend whose time is over is not waited for; it tells just afterwards what it was doing. */
-export const lastSteps = (): Promise<void> => sleep(50)
-
-/** What an error and its causes say. */
-export function causes(error: unknown): string[] {
-  if (!(error instanceof Error)) return []
-  return [error.message, ...causes(error.cause)]
-}
-
-async function askChain(
-  request: ExplainRequest,
-  tools: LoginTools,
-  asking: Asking,
-  tell: Tell
-): Promise<Found | 'refused' | 'unavailable'> {
-  let isUnavailable = false
-  for (const link of chosenFrom(tools.chain, request.backend)) {
-    const verdict = await verdictOf(link, request, tools, asking, tell)
-    if (verdict === undefined) continue
-    if (verdict instanceof BackendUnavailable) {
-      isUnavailable = true
-      if (link.onUnavailable === 'stop') break
-    } else if (verdict.outcome === 'accepted') return { link, identity: verdict.identity }
-    else if (verdict.outcome === 'denied') return 'refused'
-    else if (verdict.outcome === 'rejected' && link.onRejected === 'stop') break
-  }
-  return isUnavailable ? 'unavailable' : 'refused'
-}
-
-async function verdictOf(
-  link: Link,
-  { presented }: ExplainRequest,
-  tools: LoginTools,
-  asking: Asking,
-  tell: Tell
-): Promise<Verdict | BackendUnavailable | undefined> {
-  const { backend } = link
-  const say = (outcome: TraceStep['outcome'], text: string) => tell(link.id, { step: 'verdict', outcome, text })
-  const kind = presented.kind === 'name' ? 'password' : presented.kind
-  if (!backend.takes.includes(kind)) {
-    say('note', `takes no ${kind}s: is not asked`)
-    return undefined
-  }
-  const began = performance.now()
-  try {
-    const verdict = await ask(link, asking(), extendBy(tools), async (context) => {
-      if (presented.kind === 'name') return backend.lookUp?.(presented.username, context)
-      return backend.authenticate(presented, context)
+function rehearsalOf({ log, ip = '127.0.0.1' }: ExplainRequest, tools: LoginTools, steps: ExplainedStep[]): Rehearsal {
+  const tell: Rehearsal['tell'] = (backend, step) => steps.push({ ...step, backend })
+  return {
+    tools,
+    tell,
+    asking: () => ({
+      ...{ log, ip, clientId: 'explain', trace: tell },
+      deadline: performance.now() + tools.timeoutMs
     })
-    if (verdict === undefined) say('note', 'cannot be asked without a password')
-    else {
-      const outcome = verdict.outcome === 'accepted' ? 'ok' : verdict.outcome === 'unknown' ? 'note' : 'failed'
-      const ms = performance.now() - began
-      tell(link.id, { step: 'verdict', outcome, ms, ...verdictWords(verdict, link, presented.kind) })
-    }
-    return verdict
-  } catch (error) {
-    if (!(error instanceof BackendUnavailable)) throw error
-    await lastSteps()
-    say('failed', `could not tell: ${[error.reason, ...causes(error.cause)].join(': ')}`)
-    return error
   }
 }
 
-const extendBy =
-  ({ passwords }: LoginTools) =>
-  (context: BackendContext): AuthenticateContext => ({
-    ...context,
-    isRehearsal: true,
-    found: async () => undefined,
-    verifyPassword(hash, password, { weak } = {}) {
-      const onUnusable = (reason: string) =>
-        context.trace?.({ step: 'hash', outcome: 'failed', text: `the stored hash can't be used: ${reason}` })
-      return passwords.verify(hash, password, { weak, onUnusable })
-    }
-  })
-
-function explainEmail({ link, identity }: Found, tell: Tell): VouchedEmail | undefined {
+function explainEmail({ link, identity }: Found, { tell }: Rehearsal): VouchedEmail | undefined {
   try {
     const email = emailOf(identity, link)
     const vouched = email.vouched ? 'vouched for' : 'not vouched for: it joins nobody who has it already'
@@ -189,16 +95,11 @@ function explainEmail({ link, identity }: Found, tell: Tell): VouchedEmail | und
   }
 }
 
-async function explainUser(
-  { link, identity }: Found,
-  email: VouchedEmail,
-  tools: LoginTools,
-  asking: Asking,
-  tell: Tell
-): Promise<User | undefined> {
-  const { store, chain } = tools
+async function explainUser(found: Found, email: VouchedEmail, rehearsal: Rehearsal): Promise<User | undefined> {
+  const { link, identity } = found
+  const { store } = rehearsal.tools
   const refuse = (text: string, remedy: string): undefined =>
-    void tell(null, { step: 'user', outcome: 'failed', text, remedy })
+    void rehearsal.tell(null, { step: 'user', outcome: 'failed', text, remedy })
   const known =
     (await store.byIdentity(link.id, identity.subject)) ??
     (identity.userId === undefined ? undefined : await store.byId(identity.userId))
@@ -206,40 +107,46 @@ async function explainUser(
   if (holder && !holder.isActive && !link.backend.allowsInactive)
     return refuse(`${holder.email} is inactive`, `latchkey users activate ${holder.email}`)
   if (!holder && !link.create) return refuse('there is no such user, and `create: false` makes none', 'create the user')
-  if (holder && !known && !holder.identities.some(({ backend, subject }) => same(backend, subject))) {
-    const isPrivileged = async (user: User): Promise<boolean> => {
-      const held = await permissionsOf(chain, { ...user, isActive: true }, asking(), tools.permissions)
-      return user.isSuperuser || held.names.some(isOwnPermission)
-    }
-    const joined = {
-      ...holder,
-      isSuperuser: identity.isSuperuser === true,
-      identities: [...holder.identities, seenNow()]
-    }
-    const refusal = joinRefusal({
-      ...{ email, backend: link.id, user: holder },
-      privileged: await isPrivileged(holder),
-      bringsPrivilege: holder.hasPassword && (await isPrivileged(joined))
-    })
-    if (refusal !== undefined)
-      return refuse(
-        `${holder.email} is another user, whom this account may not join: ${refusal}`,
-        `latchkey users link ${holder.email}, if they are one person`
-      )
-  }
+  const refusal = holder && !known ? await joinRefusalOf(found, email, holder, rehearsal) : undefined
+  if (holder && refusal !== undefined)
+    return refuse(
+      `${holder.email} is another user, whom this account may not join: ${refusal}`,
+      `latchkey users link ${holder.email}, if they are one person`
+    )
   const [words, user] = holder
     ? [known ? `is the user ${holder.email}` : `joins the user ${holder.email}`, holder]
     : [`becomes a new user ${email.value}`, newUser(email)]
-  tell(null, { step: 'user', outcome: 'ok', text: words })
-  return { ...user, identities: [...user.identities.filter((seen) => !same(seen.backend, seen.subject)), seenNow()] }
+  rehearsal.tell(null, { step: 'user', outcome: 'ok', text: words })
+  const others = user.identities.filter((seen) => !isOf(found, seen))
+  return { ...user, identities: [...others, seenNow(found, rehearsal)] }
+}
 
-  function same(backend: string, subject: string): boolean {
-    return backend === link.id && subject === identity.subject
+/** Why the account may not join whoever has its address; undefined where it may, or did before. */
+async function joinRefusalOf(found: Found, email: VouchedEmail, holder: User, rehearsal: Rehearsal) {
+  if (holder.identities.some((seen) => isOf(found, seen))) return undefined
+  const { chain, permissions } = rehearsal.tools
+  const isPrivileged = async (user: User): Promise<boolean> => {
+    const held = await permissionsOf(chain, { ...user, isActive: true }, rehearsal.asking(), permissions)
+    return user.isSuperuser || held.names.some(isOwnPermission)
   }
-  function seenNow() {
-    const { subject, username, attributes, isSuperuser = false } = tools.checked(identity, link)
-    return { backend: link.id, subject, username, attributes, isSuperuser, lastSeenAt: tools.now() }
+  const joined = {
+    ...holder,
+    isSuperuser: found.identity.isSuperuser === true,
+    identities: [...holder.identities, seenNow(found, rehearsal)]
   }
+  return joinRefusal({
+    ...{ email, backend: found.link.id, user: holder },
+    privileged: await isPrivileged(holder),
+    bringsPrivilege: holder.hasPassword && (await isPrivileged(joined))
+  })
+}
+
+const isOf = ({ link, identity }: Found, { backend, subject }: UserIdentity): boolean =>
+  backend === link.id && subject === identity.subject
+
+function seenNow({ link, identity }: Found, { tools }: Rehearsal): UserIdentity {
+  const { subject, username, attributes, isSuperuser = false } = tools.checked(identity, link)
+  return { backend: link.id, subject, username, attributes, isSuperuser, lastSeenAt: tools.now() }
 }
 
 const newUser = ({ value, vouched }: VouchedEmail): User => ({
@@ -264,9 +171,7 @@ const newUser = ({ value, vouched }: VouchedEmail): User => ({
 async function explainPermissions(
   { link, identity }: Found,
   user: User,
-  tools: LoginTools,
-  asking: Asking,
-  tell: Tell
+  { tools, asking, tell }: Rehearsal
 ): Promise<Permissions> {
   const options = { identity: { backend: link.id, identity } }
   const permissions = await permissionsOf(tools.chain, user, asking(), tools.permissions, options)
@@ -278,3 +183,6 @@ async function explainPermissions(
   if (permissions.decisions.size === 0) tell(null, { step: 'permission', outcome: 'note', text: 'none' })
   return permissions
 }
+
+const permissionsOn = (object: PermissionObject, user: User, { tools, asking }: Rehearsal): Promise<Permissions> =>
+  permissionsOf(tools.chain, user, { ...asking(), trace: () => undefined }, tools.permissions, { object })

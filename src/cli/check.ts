@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { TraceStep } from '../auth/backend.ts'
 import type { BackendDefinition } from '../auth/define-backend.ts'
-import { causes, lastSteps } from '../auth/explain.ts'
+import { causes, lastSteps } from '../auth/explain-chain.ts'
 import type { Chain, Link } from '../auth/link.ts'
 import { ask } from '../auth/question.ts'
 import { backendDefinitions as definitions } from '../backends/index.ts'

@@ -6,9 +6,9 @@ import { createUser } from '../admin/users.ts'
 import type { AttributeValue } from '../auth/backend.ts'
 import { Refusal } from '../errors.ts'
 import { attributesOf, withAdministration } from './administration.ts'
+import { show } from './one-user.ts'
 import { readPassword } from './passwords.ts'
 import { Refused } from './refused.ts'
-import { show } from './users.ts'
 
 interface Options {
   readonly email?: string

@@ -4,7 +4,8 @@ import { changeMembers, createGroup, patchGroup } from '../../src/admin/groups.t
 import { linkIdentity, unlinkIdentity } from '../../src/admin/identities.ts'
 import { grantOnObject } from '../../src/admin/object-grants.ts'
 import { ownPermissions } from '../../src/admin/own-permissions.ts'
-import { changePermissions, createUser, deleteUser, logOutUser, patchUser, setPassword } from '../../src/admin/users.ts'
+import { setPassword } from '../../src/admin/passwords.ts'
+import { changePermissions, createUser, deleteUser, logOutUser, patchUser } from '../../src/admin/users.ts'
 import { identity } from '../store/world.ts'
 import { actorOf, openWorld, superuserOf, toolsOver } from './world.ts'
 

@@ -241,6 +241,7 @@ t.test('every mistake in a body is named, and nothing is done', async (t) => {
     ['a group that is not there', 404, 'PATCH', `/users/${root}`, { groups: ['nobody'] }, undefined],
     ['no permission', 400, 'PATCH', `/users/${root}`, { permissions: ['x'] }, undefined],
     ['a text for true', 400, 'PATCH', `/users/${root}`, { isActive: 'true' }, '/isActive'],
+    ['no login name', 400, 'PATCH', `/users/${root}`, { loginNames: ['a\u200bb'] }, '/loginNames'],
     ['nothing at all', 400, 'PATCH', `/users/${root}`, '', undefined],
     ['a list at all', 400, 'PATCH', `/users/${root}`, [], ''],
     ['twice', 400, 'PATCH', `/users/${root}`, '{"isActive": true, "isActive": false}', undefined],

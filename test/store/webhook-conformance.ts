@@ -1,6 +1,7 @@
 import type { Test } from 'tap'
 import { atConsole } from '../../src/admin/actor.ts'
-import { createUser, deleteUser, patchUser, setPassword } from '../../src/admin/users.ts'
+import { setPassword } from '../../src/admin/passwords.ts'
+import { createUser, deleteUser, patchUser } from '../../src/admin/users.ts'
 import type { EventType } from '../../src/auth/events.ts'
 import type { Store } from '../../src/store/index.ts'
 import type { Delivery } from '../../src/webhooks/delivery-store.ts'
