@@ -90,7 +90,6 @@ function loginToolsOf(config: Config, lasting: Lasting, chain: Chain, before?: G
     permissions: {
       users: store.users,
       registry: store.permissions,
-      objects: store.objectGrants,
       anonymous: config.permissions.anonymous
     },
     checked: (identity, backend) => checkedAttributes(identity, backend, config.users.attributes, log),
