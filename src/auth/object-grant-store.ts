@@ -11,6 +11,9 @@ export interface ObjectGrant {
   readonly object: PermissionObject
 }
 
+/** The same without its holder. */
+export type GrantOnObject = Omit<ObjectGrant, 'holder'>
+
 /** Which grants are listed: all that fit everything that stands here. */
 export interface GrantFilter {
   readonly holder?: GrantHolder
