@@ -111,7 +111,6 @@ function loginToolsOf(
     permissions: {
       users: store.users,
       registry: store.permissions,
-      objects: store.objectGrants,
       anonymous: config.permissions.anonymous
     },
     checked: (identity, backend) => checkedAttributes(identity, backend, config.users.attributes, log),

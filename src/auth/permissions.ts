@@ -1,7 +1,6 @@
 import { BackendUnavailable, TemporarilyUnavailable } from '../errors.ts'
 import type { Grant, Identity, PermissionAnswer, PermissionObject, PermissionRequest } from './backend.ts'
 import type { Chain, Link } from './link.ts'
-import type { ObjectGrantStore } from './object-grant-store.ts'
 import { matchesPattern } from './pattern.ts'
 import { ask, type RequestContext } from './question.ts'
 import { traced } from './tracing.ts'
@@ -35,7 +34,6 @@ export interface Permissions {
 export interface PermissionTools {
   readonly users: Pick<UserStore, 'storedPermissions' | 'groupPermissions'>
   readonly registry: Pick<PermissionStore, 'registered'>
-  readonly objects: Pick<ObjectGrantStore, 'onObject'>
   /** What anybody holds who did not log in. */
   readonly anonymous: readonly string[]
 }
@@ -190,16 +188,14 @@ const unequal = (grants: readonly Grant[]): Grant[] => [
 
 async function ownSource(
   user: User | null,
-  { users, objects, anonymous }: PermissionTools,
+  { users, anonymous }: PermissionTools,
   object: PermissionObject | undefined
 ): Promise<Source> {
   if (user === null) {
     const grants = anonymous.map((permission) => ({ permission, origin: 'permissions.anonymous' }))
     return { name: 'configuration', answer: { grants } }
   }
-  if (object === undefined) return { name: 'stored', answer: await users.storedPermissions(user.id) }
-  const [stored, there] = await Promise.all([users.storedPermissions(user.id), objects.onObject(user.id, object)])
-  return { name: 'stored', answer: { ...stored, grants: [...stored.grants, ...there] } }
+  return { name: 'stored', answer: await users.storedPermissions(user.id, object) }
 }
 
 function decide(sources: readonly Source[]): Permissions {
