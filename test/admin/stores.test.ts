@@ -224,7 +224,7 @@ for (const [name, { skip, url }] of Object.entries(dialects)) {
     const eve = await createUser(atConsole, { email: 'eve@example.com' }, tools)
     const ours = await createGroup(atConsole, { name: 'ours' }, tools)
     await changeMembers(atConsole, ours.id, { add: [eve.id] }, tools)
-    const held = async (object = asGrant.object) => (await store.objectGrants.onObject(eve.id, object)).length
+    const held = async (object = asGrant.object) => (await store.users.storedPermissions(eve.id, object)).grants.length
 
     const many = Array.from({ length: 2500 }, (_, n) => ({ ...grant, objectId: `${n}` }))
     const editors = { name: 'editors', permissions: ['blog.add'], objectGrants: [...many, grant, grant] }
