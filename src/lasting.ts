@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { SingleUse } from './auth/ports.ts'
 import type { Config } from './config/config.ts'
@@ -18,6 +19,8 @@ export interface Lasting {
   readonly singleUse: SingleUse
   readonly keyTimes: KeyTimes
   readonly isDraining: () => boolean
+  /** Tells this process from others of the service. */
+  readonly instance: string
 }
 
 /** What the first configuration says about all that lasts. */
@@ -30,5 +33,5 @@ export async function createLasting(
   const passwords = await openPasswords(config.passwords)
   const metrics = createMetrics(passwords.queue)
   const singleUse = createSingleUse({ used: store.usedAssertions, log, now: Date.now })
-  return { ...given, secrets, passwords, metrics, singleUse }
+  return { ...given, secrets, passwords, metrics, singleUse, instance: randomUUID() }
 }
