@@ -40,7 +40,8 @@ export async function openGeneration(config: Config, lasting: Lasting, before?: 
     const audit = createAudit({ ...config.audit, store: store.audit, metrics })
     const login = loginToolsOf(config, lasting, { chain, audit, before })
     const tokens = await tokenToolsOf(config, lasting, { audit, before })
-    const resets = createResets(resetToolsOf(config, store, lasting.secrets), await openMailer(config))
+    const mails = { mailer: await openMailer(config), later: lasting.later, audit: store.audit }
+    const resets = createResets(resetToolsOf(config, store, lasting.secrets), mails)
     const parts = appPartsOf(config, lasting, { login, tokens, resets, audit, rates: before?.parts.clients.rates })
     metrics.watch(chain)
     const stopSweeping = sweepStore(store, config.audit, log)
