@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { SingleUse } from './auth/ports.ts'
 import type { Config } from './config/config.ts'
@@ -21,6 +22,8 @@ export interface Lasting {
   /** Mails that nobody takes for now. */
   readonly later: Later
   readonly isDraining: () => boolean
+  /** Tells this process from others of the service. */
+  readonly instance: string
 }
 
 /** How long a mail waits before it is tried again, after so many tries. */
@@ -37,5 +40,6 @@ export async function createLasting(
   const passwords = await openPasswords(config.passwords)
   const metrics = createMetrics(passwords.queue)
   const singleUse = createSingleUse({ used: store.usedAssertions, log, now: Date.now })
-  return { ...lasting, secrets, passwords, metrics, singleUse, later: createLater(mailDelayMs) }
+  const later = createLater(mailDelayMs)
+  return { ...lasting, secrets, passwords, metrics, singleUse, later, instance: randomUUID() }
 }
