@@ -59,6 +59,7 @@ telemetry: { service: logins, otlp: { endpoint: "${collector.url}/", traces: fal
   )
   t.ok(expected.size > 40)
   t.equal(expected.get('latchkey_logins_total{backend="local",outcome="accepted"}'), 3)
+  t.equal(expected.get('latchkey_backend_up{backend="local"}'), 1)
   t.same([...arrived].sort(), [...expected].sort())
 
   const logins = collector.metrics().get('latchkey_logins_total')

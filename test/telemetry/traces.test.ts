@@ -1,4 +1,7 @@
+import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { backendDefinitions } from '../../src/backends/index.ts'
@@ -274,6 +277,7 @@ t.test('what a caller typed, and what is somebody’s, never gets there', async 
   for (const request of requests) await latchkey.app.inject(request as never)
   await latchkey.close()
   t.ok(collector.spans().length > requests.length)
+  t.match(named(collector.spans(), 'HTTP').attributes, { 'http.request.method': '_OTHER' })
   const sent = Buffer.concat(collector.requests.map(({ body }) => body)).toString('latin1')
   for (const canary of canaries) t.notOk(sent.includes(canary), canary)
   t.notMatch(sent, /203\.0\.113\.77|127\.0\.0\.1/, 'no addresses')
@@ -338,38 +342,66 @@ telemetry: { otlp: { endpoint: "${collector.url}", metrics: false } }`,
   t.ok(latchkey)
 })
 
-t.test('a reload goes on with the same telemetry, puts another in its place, or ends it', async (t) => {
-  const [first, second] = [await startCollector(t), await startCollector(t)]
-  const yaml = (telemetry: string) =>
-    `publicClient: true\nbackends: [{ id: local, type: local }]\n${telemetry && `telemetry: { otlp: { ${telemetry}, metrics: false } }`}`
-  const latchkey = await openTestLatchkey(t, yaml(`endpoint: "${first.url}"`))
-  await latchkey.addUser({ email, password })
-  const dispatcher = createDispatcher()
-  await dispatcher.switchTo(latchkey.app, 0)
-  const path = join(latchkey.folder, 'latchkey.yaml')
-  const log = await openLog('silent')
-  const read = () => readConfig({ path, env: {}, definitions: backendDefinitions, cwd: latchkey.folder })
-  const generations: unknown[] = [latchkey.telemetry]
-  const next: typeof latchkey.next = async (config, before) => {
-    const generation = await latchkey.next(config, before)
-    generations.push(generation.telemetry)
-    return generation
+t.test(
+  'a reload goes on with the same telemetry, puts another in its place, or ends it; one that fails ends nothing',
+  async (t) => {
+    const [first, second] = [await startCollector(t), await startCollector(t)]
+    const yaml = (telemetry: string) =>
+      `publicClient: true\nbackends: [{ id: local, type: local }]\n${telemetry && `telemetry: { otlp: { ${telemetry}, metrics: false } }`}`
+    const latchkey = await openTestLatchkey(t, yaml(`endpoint: "${first.url}"`))
+    await latchkey.addUser({ email, password })
+    const dispatcher = createDispatcher()
+    await dispatcher.switchTo(latchkey.app, 0)
+    await latchkey.app.ready()
+    const server = createServer(dispatcher.handle).listen(0, '127.0.0.1')
+    t.teardown(() => server.close().closeAllConnections())
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const login = async () => {
+      const answer = await fetch(`http://127.0.0.1:${port}/token`, {
+        method: 'POST',
+        headers: form,
+        body: passwordGrant()
+      })
+      t.equal(answer.status, 200)
+      await answer.text()
+    }
+    const path = join(latchkey.folder, 'latchkey.yaml')
+    const retired = Promise.withResolvers<void>()
+    let spoil = false
+    const next: typeof latchkey.next = async (config, before) => {
+      const generation = await latchkey.next(config, before)
+      const broken = { ...generation.parts, tokens: { ...generation.tokens, issuer: undefined as never } }
+      return spoil ? { ...generation, parts: broken } : generation
+    }
+    const retire: typeof latchkey.retire = (later) => latchkey.retire(later).then(retired.resolve)
+    const reloader = createReloader({
+      latchkey: { ...latchkey, next, retire },
+      dispatcher,
+      read: () => readConfig({ path, env: {}, definitions: backendDefinitions, cwd: latchkey.folder }),
+      log: await openLog('silent')
+    })
+    const change = async (telemetry: string) => {
+      await writeFile(path, yaml(telemetry))
+      return reloader.reload()
+    }
+    const logins = (collector: Collector) => collector.spans().filter(({ name }) => name === 'POST /token').length
+
+    await login()
+    t.same(await change(`endpoint: "${first.url}"`), { reloaded: true })
+    await retired.promise
+    await login()
+    spoil = true
+    t.match(await change(`endpoint: "${first.url}"`), { reloaded: false })
+    spoil = false
+    await login()
+    t.same(await change(`endpoint: "${second.url}"`), { reloaded: true })
+    await first.until(() => logins(first) === 3)
+    await login()
+    t.same(await change(''), { reloaded: true })
+    await second.until(() => logins(second) === 1)
+    await login()
+    await reloader.close()
+    t.same([logins(first), logins(second)], [3, 1])
   }
-  const reloader = createReloader({ latchkey: { ...latchkey, next }, dispatcher, read, log })
-  const change = async (telemetry: string) => {
-    await writeFile(path, yaml(telemetry))
-    t.same(await reloader.reload(), { reloaded: true })
-  }
-  await latchkey.accessToken(email, password)
-  await change(`endpoint: "${first.url}"`)
-  t.equal(generations[1], generations[0])
-  t.equal(first.requests.length, 0, 'it was not closed')
-  await change(`endpoint: "${second.url}"`)
-  await first.until(() => first.spans().some(({ name }) => name === 'POST /token'))
-  await change('')
-  t.equal(generations[3], undefined)
-  await writeFile(path, 'backends: []')
-  t.match(await reloader.reload(), { reloaded: false })
-  await reloader.close()
-  t.same(second.spans(), [])
-})
+)
