@@ -7,7 +7,7 @@ import { interpolate, placeOf, reasonOf } from './interpolation.ts'
 import { keyFindings } from './key-checks.ts'
 import { type BackendLoaders, backendTypesOf } from './module-types.ts'
 import { resolveConfig } from './resolve.ts'
-import { telemetryVariables } from './telemetry.ts'
+import { telemetryFileFindings, telemetryVariables } from './telemetry.ts'
 import { validate } from './validate.ts'
 
 /** Where the configuration is, and what there is to configure. */
@@ -39,7 +39,8 @@ export async function readConfig({ path, env, definitions, cwd = process.cwd() }
   const types = await backendTypesOf(whole, definitions, baseFolder)
   const checked = validate(whole, { substituted, types, hasFile: file !== undefined })
   const found = [...written.findings, ...checked.findings.filter(isNotAmong(written.findings))]
-  const findings = [...found, ...keyFindings(checked.file, baseFolder).filter(isNotAmong(found))]
+  const inFiles = [...keyFindings(checked.file, baseFolder), ...telemetryFileFindings(checked.file, baseFolder)]
+  const findings = [...found, ...inFiles.filter(isNotAmong(found))]
   const variables = found.length > 0 ? [] : telemetryVariables(checked.file, env)
   if (findings.length + variables.length > 0) {
     const secrets = [...written.secrets, ...overrides.map(({ value }) => value)]

@@ -72,9 +72,11 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
     otlp('https://x', 'headers: { a: "y\\r\\nb: z" }'),
     'telemetry.otlp.headers.a: expected printable ASCII, without spaces around it'
   ],
-  [otlp('http://localhost', 'tls: { ca: x }'), 'telemetry.otlp.tls: is for https alone'],
+  [otlp('http://localhost', 'tls: {}'), 'telemetry.otlp.tls: is for https alone'],
   [otlp('https://x', 'tls: { cert: x }'), 'telemetry.otlp.tls.cert: needs tls.key beside it'],
   [otlp('https://x', 'tls: { key: x }'), 'telemetry.otlp.tls.key: needs tls.cert beside it'],
+  [otlp('https://x', 'tls: { ca: nowhere.pem }'), "telemetry.otlp.tls.ca: can't be read: there is no such file"],
+  [otlp('https://x', 'tls: { ca: latchkey.yaml }'), 'telemetry.otlp.tls.ca: is no PEM file'],
   [otlp('https://x', 'interval: 500ms'), 'telemetry.otlp.interval: expected 1s at least'],
   [otlp('https://x', 'timeout: 2m'), 'telemetry.otlp.timeout: expected 1m at most'],
   [otlp('https://x', 'sampleRatio: 2'), 'telemetry.otlp.sampleRatio: expected a number from 0 to 1'],

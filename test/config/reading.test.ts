@@ -306,7 +306,7 @@ t.test('CIDRs', async (t) => {
 
 t.test('telemetry goes where the file says, else where the variables of OpenTelemetry do, else nowhere', async (t) => {
   const telemetryOf = async (yaml: string, env: Record<string, string> = {}) =>
-    (await read(t, `${local}${yaml}`, env)).telemetry
+    (await read(t, `${local}${yaml}`, env, { 'ca.pem': '-----BEGIN CERTIFICATE-----' })).telemetry
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' }
   const sampling = { ratio: 1, followsCaller: true }
   t.equal(await telemetryOf(''), undefined)
