@@ -45,7 +45,8 @@ export async function openGeneration(config: Config, lasting: Lasting, before?: 
     const audit = createAudit({ ...config.audit, store: store.audit, metrics })
     const login = loginToolsOf(config, lasting, { chain, audit, before })
     const tokens = await tokenToolsOf(config, lasting, { audit, before })
-    const resets = createResets(resetToolsOf(config, store, lasting.secrets), await openMailer(config))
+    const mails = { mailer: await openMailer(config), later: lasting.later, audit: store.audit }
+    const resets = createResets(resetToolsOf(config, store, lasting.secrets), mails)
     const rates = before?.parts.clients.rates
     const parts = appPartsOf(config, lasting, { login, tokens, resets, audit, rates, telemetry })
     metrics.watch(chain)

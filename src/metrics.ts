@@ -1,8 +1,8 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { AuditMetrics } from './auth/audit.ts'
 import type { Chain } from './auth/link.ts'
-import type { MailMetrics } from './auth/password-reset.ts'
 import type { BackendMetrics, LoginMetrics } from './auth/ports.ts'
+import type { MailMetrics } from './auth/reset-mail.ts'
 import type { QueueStatus } from './passwords/queue.ts'
 import type { WebhookMetrics } from './webhooks/deliverer.ts'
 

@@ -5,7 +5,7 @@ import type { GroupStore, PermissionList, UserHoldings } from '../auth/group-sto
 import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { LoginTools } from '../auth/login.ts'
 import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
-import type { MailMetrics } from '../auth/password-reset.ts'
+import type { MailMetrics } from '../auth/reset-mail.ts'
 import type { Tracer } from '../auth/tracing.ts'
 import type { ClientAdministration } from '../clients/administration.ts'
 import type { Resets } from '../resets.ts'

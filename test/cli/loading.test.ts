@@ -31,7 +31,10 @@ t.test('the server loads nothing that only other commands or a page need', async
     '@fastify/swagger',
     '@fastify/swagger-ui',
     '@clack/prompts',
-    'mysql2'
+    'mysql2',
+    'ajv',
+    '@fastify/ajv-compiler',
+    'ldapts'
   ]) {
     t.notOk(packages.includes(name), name)
   }

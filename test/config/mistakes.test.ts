@@ -24,7 +24,7 @@ const odd = defineBackend({
     ),
   open: () => ({ takes: [], authenticate: async () => ({ outcome: 'unknown' }) })
 })
-const definitions = { ...backendDefinitions, odd }
+const definitions = { ...backendDefinitions, odd: async () => odd }
 
 const secret = 'a random text that has 32 bytes!'
 
