@@ -8,6 +8,7 @@ import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-st
 import type { MailMetrics } from '../auth/reset-mail.ts'
 import type { Tracer } from '../auth/tracing.ts'
 import type { ClientAdministration } from '../clients/administration.ts'
+import type { Rates } from '../limits/rates.ts'
 import type { Resets } from '../resets.ts'
 import type { TokenTools } from '../tokens/access-token.ts'
 import type { Audience } from '../tokens/audience.ts'
@@ -28,6 +29,8 @@ export interface AppParts {
   readonly isOperator: (ip: string) => boolean
   /** Requests to the token endpoint per client address. */
   readonly ipLimit: { readonly max: number; readonly windowMs: number } | false
+  /** What is counted against it; goes on where another configuration is put in force. */
+  readonly addressRates: Rates
   /** Callers without client authentication are served. */
   readonly publicClient: boolean
   readonly clients: ClientTools
