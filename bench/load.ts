@@ -13,6 +13,8 @@ export interface Load {
   readonly headers?: Record<string, string>
   /** Sent in turn. */
   readonly bodies?: readonly string[]
+  /** Asked for in turn, in the place of the URL's. */
+  readonly paths?: readonly string[]
   /** Refreshed again and again; more of them than there are connections. */
   readonly refreshTokens?: readonly string[]
 }
@@ -25,6 +27,8 @@ export interface Measured {
   readonly answers: number
   /** Answers that were not 2xx, and errors. */
   readonly failed: number
+  /** How often each status was answered; 0: a connection that failed. */
+  readonly statuses: Readonly<Record<string, number>>
 }
 
 const {
@@ -36,6 +40,7 @@ const {
   method = 'GET',
   headers = {},
   bodies,
+  paths,
   refreshTokens
 } = (await json(process.stdin)) as Load
 let sent = 0
@@ -43,6 +48,9 @@ let sent = 0
 // all connections send the same at the same time.
 const requests = bodies && [
   { method, headers, setupRequest: (request: Request) => ({ ...request, body: bodies[sent++ % bodies.length] ?? '' }) }
+]
+const looking = paths && [
+  { method, headers, setupRequest: (request: Request) => ({ ...request, path: paths[sent++ % paths.length] ?? '' }) }
 ]
 const live = [...(refreshTokens ?? [])]
 const refreshing = refreshTokens && [
@@ -59,6 +67,7 @@ const refreshing = refreshTokens && [
   }
 ]
 const bound = amount === undefined ? { duration: seconds } : { amount }
+const chosen = refreshing ?? requests ?? looking
 const result = await autocannon({
   url,
   connections,
@@ -66,12 +75,16 @@ const result = await autocannon({
   headers,
   ...bound,
   ...(rate ? { overallRate: rate } : {}),
-  ...(refreshing || requests ? { requests: refreshing ?? requests } : {})
+  ...(chosen ? { requests: chosen } : {})
 })
 const measured: Measured = {
   perSecond: result['2xx'] / result.duration,
   p99Ms: result.latency.p99,
   answers: result.requests.total,
-  failed: result.non2xx + result.errors + result.timeouts
+  failed: result.non2xx + result.errors + result.timeouts,
+  statuses: {
+    ...Object.fromEntries(Object.entries(result.statusCodeStats ?? {}).map(([status, { count }]) => [status, count])),
+    ...(result.errors > 0 ? { 0: result.errors } : {})
+  }
 }
 process.stdout.write(JSON.stringify(measured))

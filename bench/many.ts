@@ -1,32 +1,9 @@
-import { DatabaseSync } from 'node:sqlite'
-import mysql from 'mysql2/promise'
 import { openStore } from '../src/store/index.ts'
+import { runIn, type Words } from './databases.ts'
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
 
-/** What is said differently by the two dialects. */
-interface Words {
-  /** A table of one column `n`, from 1 to so many. */
-  numbers(count: number): string
-  /** A user's, group's id by its number. */
-  id(kind: 'user' | 'group', n: string): string
-  text(...parts: string[]): string
-}
-
 const prefixes = { user: '01900000-0000-7000-8000-', group: '01900000-0000-7000-9000-' } as const
-
-const sqlite: Words = {
-  numbers: (count) =>
-    `(with recursive numbers(n) as (select 1 union all select n + 1 from numbers where n < ${count}) select n from numbers) s`,
-  id: (kind, n) => `printf('${prefixes[kind]}%012x', ${n})`,
-  text: (...parts) => parts.join(' || ')
-}
-
-const mariadb: Words = {
-  numbers: (count) => `(select seq as n from seq_1_to_${count}) s`,
-  id: (kind, n) => `concat('${prefixes[kind]}', lower(lpad(hex(${n}), 12, '0')))`,
-  text: (...parts) => `concat(${parts.join(', ')})`
-}
 
 /** The user of a number, as `seedMany` writes it. */
 export const userId = (n: number): string => prefixes.user + n.toString(16).padStart(12, '0')
@@ -40,12 +17,13 @@ export const permissions = ['app.view', 'app.rare', 'app.common', 'app.direct'] 
  */
 export async function seedMany(url: string, users: number): Promise<void> {
   await (await openStore({ url, log: silent })).close()
-  const isSqlite = url.startsWith('file:')
-  const steps = statements(isSqlite ? sqlite : mariadb, users)
-  await (isSqlite ? runSqlite(url, steps) : runMariadb(url, steps))
+  await runIn(url, (words) => statements(words, users))
+  const tables = 'latchkey_users, latchkey_identities, latchkey_user_groups, latchkey_user_object_grants'
+  if (!url.startsWith('file:')) await runIn(url, () => [`analyze table ${tables}`])
 }
 
-function statements({ numbers, id, text }: Words, users: number): string[] {
+function statements({ numbers, uuid, text }: Words, users: number): string[] {
+  const id = (kind: keyof typeof prefixes, n: string): string => uuid(prefixes[kind], n)
   const groups = Math.max(1, Math.round(users / 100))
   const user = id('user', 'n')
   const direct = `select 'app.view' as p union all select 'app.rare' union all select 'app.common' union all select 'app.direct'`
@@ -71,22 +49,4 @@ function statements({ numbers, id, text }: Words, users: number): string[] {
     ),
     `insert into latchkey_group_object_grants (group_id, object_type, object_id, permission) select ${id('group', 'n')}, 'doc0', ${text("'g'", 'n')}, 'app.view' from ${numbers(groups)}`
   ]
-}
-
-async function runSqlite(url: string, steps: readonly string[]): Promise<void> {
-  const database = new DatabaseSync(url.slice('file:'.length))
-  database.exec('pragma synchronous = off; pragma cache_size = -1000000; pragma foreign_keys = off')
-  for (const step of steps) database.exec(step)
-  database.exec('pragma wal_checkpoint(truncate)')
-  database.close()
-}
-
-async function runMariadb(url: string, steps: readonly string[]): Promise<void> {
-  const connection = await mysql.createConnection({ uri: url })
-  await connection.query('set unique_checks = 0, foreign_key_checks = 0')
-  for (const step of steps) await connection.query(step)
-  await connection.query(
-    'analyze table latchkey_users, latchkey_identities, latchkey_user_groups, latchkey_user_object_grants'
-  )
-  await connection.end()
 }

@@ -56,12 +56,22 @@ export async function startLatchkey(
   return startServer(scope, [join(root, 'bin/latchkey.js'), 'serve'], { folder, port, env, ready: '/livez' })
 }
 
-/** Starts one of bench/ceilings/, which listens on the port that PORT says. */
-export async function startCeiling(scope: Scope, name: string, env: Record<string, string>): Promise<Served> {
+/**
+ * Starts one of bench/ceilings/, which listens on the port that PORT says.
+ * @param options.ready where it answers 200
+ */
+export async function startCeiling(
+  scope: Scope,
+  name: string,
+  env: Record<string, string>,
+  options: { yaml?: string; ready?: string } = {}
+): Promise<Served> {
+  const { yaml, ready = '/ready' } = options
   const folder = await folderOf(scope)
   const port = await freePort()
+  if (yaml !== undefined) await writeFile(join(folder, 'latchkey.yaml'), yaml)
   const file = join(root, 'bench/ceilings', `${name}.ts`)
-  return startServer(scope, [file], { folder, port, env: { PORT: String(port), ...env }, ready: '/ready' })
+  return startServer(scope, [file], { folder, port, env: { PORT: String(port), ...env }, ready })
 }
 
 interface ServerOptions {
@@ -105,6 +115,15 @@ export async function load(given: Load): Promise<Measured> {
   const loader = spawn(process.execPath, [join(root, 'bench/load.ts')], { stdio: ['pipe', 'pipe', 'inherit'] })
   loader.stdin.end(JSON.stringify(given))
   return (await json(loader.stdout)) as Measured
+}
+
+/** The same, where every answer must be a success. */
+export async function soundLoad(given: Load): Promise<Measured> {
+  const measured = await load(given)
+  const { answers, failed, statuses } = measured
+  if (failed > 0 || answers === 0)
+    throw new Error(`${given.url}: ${failed} of ${answers} requests failed: ${JSON.stringify(statuses)}`)
+  return measured
 }
 
 /** Runs one of bench/ceilings/ that measures something itself and prints a number. */

@@ -38,6 +38,44 @@ export function atLeast(
   }
 }
 
+/** A row where less is better, of two figures that were measured in turn. */
+export function atMostTimes(
+  times: number,
+  row: { name: string; unit: string; pairs: ReadonlyArray<readonly [limit: number, ours: number]>; note?: string }
+): Row {
+  const { pairs, ...rest } = row
+  const ratio = median(pairs.map(([limit, ours]) => ours / limit))
+  const limit = median(pairs.map(([limit]) => limit))
+  return { ...rest, limit, ours: limit * ratio, ratio, required: `≤ ${times}`, met: ratio <= times }
+}
+
+/** Measures limit and ours in turn; a first round warms both up, and doesn't count. */
+export async function inTurn(
+  limit: () => Promise<number>,
+  ours: () => Promise<number>
+): Promise<Array<readonly [number, number]>> {
+  const pairs: Array<readonly [number, number]> = []
+  for (let round = 0; round <= rounds; round++) {
+    const pair = [await limit(), await ours()] as const
+    if (round > 0) pairs.push(pair)
+  }
+  return pairs
+}
+
+/** The rows of a measurement, or one row that says why there are none. */
+export async function attempt(name: string, measure: () => Promise<Row[]>): Promise<Row[]> {
+  try {
+    return await measure()
+  } catch (error) {
+    process.stderr.write(`${name}: ${error instanceof Error ? error.stack : error}\n`)
+    const note = `failed: ${String(error)
+      .replace(/[|\s]+/g, ' ')
+      .slice(0, 200)}`
+    const none = { unit: '', limit: Number.NaN, ours: Number.NaN, ratio: Number.NaN, required: '' }
+    return [{ name, ...none, met: false, note }]
+  }
+}
+
 /** A row where less is better; `limit` is the bound itself, or what it is a multiple of. */
 export function atMost(
   times: number,
@@ -47,17 +85,18 @@ export function atMost(
   return { ...row, ratio, required: `≤ ${times}`, met: ratio <= times }
 }
 
-/** The rows as a Markdown table. */
-export function table(rows: readonly Row[]): string {
-  const number = (value: number): string => (value >= 100 ? Math.round(value).toString() : value.toPrecision(3))
-  const lines = rows.map(({ name, unit, limit, ours, ratio, required, met, note = '' }) =>
-    ['', name, unit, number(limit), number(ours), ratio.toFixed(2), required, met ? 'yes' : '**no**', note, '']
-      .join(' | ')
-      .trim()
-  )
-  return [
-    '| what | unit | limit | ours | ratio | required | met | note |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- |',
-    ...lines
-  ].join('\n')
+/** How the Markdown table of the rows begins. */
+export const heading =
+  '| what | unit | limit | ours | ratio | required | met | note |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n'
+
+/** A row of that table. */
+export const line = ({ name, unit, limit, ours, ratio, required, met, note = '' }: Row): string => {
+  const cells = [name, unit, figure(limit), figure(ours), figure(ratio, 2), required, met ? 'yes' : '**no**', note]
+  return `| ${cells.join(' | ')} |\n`
+}
+
+const figure = (value: number, digits?: number): string => {
+  if (Number.isNaN(value)) return ''
+  if (digits !== undefined) return value.toFixed(digits)
+  return value >= 100 ? Math.round(value).toString() : value.toPrecision(3)
 }

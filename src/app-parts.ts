@@ -1,5 +1,5 @@
 import { administrationOf } from './administration.ts'
-import { createAudit } from './audit/audit.ts'
+import type { Audit } from './auth/audit.ts'
 import type { LoginTools } from './auth/login.ts'
 import { createAssertions } from './clients/assertions.ts'
 import { createClientRegistry } from './clients/registry.ts'
@@ -8,6 +8,7 @@ import { clientAdministrationOf, readDefinition } from './config/clients.ts'
 import type { Config } from './config/config.ts'
 import type { ClientTools } from './http/client.ts'
 import type { AppParts } from './http/parts.ts'
+import { createVerifiedTokens } from './http/verified-tokens.ts'
 import type { Lasting } from './lasting.ts'
 import { createRates, type Rates } from './limits/rates.ts'
 import type { Resets } from './resets.ts'
@@ -21,12 +22,17 @@ interface Opened {
   readonly login: LoginTools
   readonly tokens: TokenTools
   readonly resets: Resets
+  readonly audit: Audit
   /** The counters of requests that go on; undefined: new ones. */
   readonly rates: Rates | undefined
 }
 
 /** What the routes work with. */
-export function appPartsOf(config: Config, lasting: Lasting, { login, tokens, resets, rates }: Opened): AppParts {
+export function appPartsOf(
+  config: Config,
+  lasting: Lasting,
+  { login, tokens, resets, audit, rates }: Opened
+): AppParts {
   const { log, store, secrets, passwords, metrics, isDraining } = lasting
   return {
     log,
@@ -41,8 +47,9 @@ export function appPartsOf(config: Config, lasting: Lasting, { login, tokens, re
     accounts: store.accounts,
     resets,
     admin: administrationOf(config, store, { passwords, login, log }),
-    audit: createAudit({ ...config.audit, store: store.audit, metrics }),
+    audit,
     tokens,
+    verifiedTokens: createVerifiedTokens(tokens.keys),
     sessions: sessionsOf(config, lasting),
     audiences: config.audiences,
     metrics,

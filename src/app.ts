@@ -1,5 +1,4 @@
 import type { RequestListener } from 'node:http'
-import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import { SlowDown } from './errors.ts'
 import { accessRoutes } from './http/access/access.ts'
@@ -17,6 +16,7 @@ import type { AppParts } from './http/parts.ts'
 import { passwordResetRoutes } from './http/password-reset.ts'
 import { logRequests } from './http/request-log.ts'
 import { revokeRoute } from './http/revoke.ts'
+import { protectAnswers } from './http/security-headers.ts'
 import { type App, createServer } from './http/server.ts'
 import { tokenRoute } from './http/token.ts'
 import { userinfoRoute } from './http/userinfo.ts'
@@ -30,14 +30,7 @@ export async function createApp(parts: AppParts, options: { readonly handle?: Re
   answerErrors(app, parts)
   acceptBodies(app)
   logRequests(app, parts)
-  await app.register(helmet, {
-    // For this host alone, and only where it is reached by https at all: other hosts of the domain are not ours to bind.
-    strictTransportSecurity: parts.tokens.issuer.startsWith('https:') && {
-      maxAge: 31_536_000,
-      includeSubDomains: false
-    },
-    contentSecurityPolicy: { directives: { defaultSrc: ["'none'"] }, useDefaults: false }
-  })
+  protectAnswers(app, parts.tokens)
   await app.register(rateLimit, {
     global: false,
     addHeaders: noHeaders,

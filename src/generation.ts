@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { ownPermissions } from './admin/own-permissions.ts'
 import { appPartsOf } from './app-parts.ts'
+import { createAudit } from './audit/audit.ts'
 import { checkedAttributes } from './auth/attribute-checks.ts'
+import type { Audit } from './auth/audit.ts'
 import type { Chain } from './auth/link.ts'
 import type { LoginTools } from './auth/login.ts'
 import { closeChain, openChain } from './auth/open-chain.ts'
@@ -35,10 +37,11 @@ export async function openGeneration(config: Config, lasting: Lasting, before?: 
   const chain = openChainOf(config, lasting)
   try {
     await store.permissions.declare({ ...config.permissions.declare, ...ownPermissions })
-    const login = loginToolsOf(config, lasting, chain, before)
-    const tokens = await tokenToolsOf(config, lasting, before)
+    const audit = createAudit({ ...config.audit, store: store.audit, metrics })
+    const login = loginToolsOf(config, lasting, { chain, audit, before })
+    const tokens = await tokenToolsOf(config, lasting, { audit, before })
     const resets = createResets(resetToolsOf(config, store, lasting.secrets), await openMailer(config))
-    const parts = appPartsOf(config, lasting, { login, tokens, resets, rates: before?.parts.clients.rates })
+    const parts = appPartsOf(config, lasting, { login, tokens, resets, audit, rates: before?.parts.clients.rates })
     metrics.watch(chain)
     const stopSweeping = sweepStore(store, config.audit, log)
     const closeWebhooks = await openWebhooks(config, store, { log, metrics })
@@ -77,7 +80,16 @@ function openChainOf(config: Config, { log, store, metrics, singleUse, passwords
   })
 }
 
-function loginToolsOf(config: Config, lasting: Lasting, chain: Chain, before?: Generation): LoginTools {
+interface Beginning {
+  readonly audit: Audit
+  readonly before: Generation | undefined
+}
+
+function loginToolsOf(
+  config: Config,
+  lasting: Lasting,
+  { chain, audit, before }: Beginning & { readonly chain: Chain }
+): LoginTools {
   const { log, store, passwords, metrics } = lasting
   const sameLimits = isDeepStrictEqual(before?.config.limits.account, config.limits.account)
   const known = sameLimits ? before?.login.limits : undefined
@@ -85,6 +97,7 @@ function loginToolsOf(config: Config, lasting: Lasting, chain: Chain, before?: G
     chain,
     passwords,
     metrics,
+    audit,
     store: store.users,
     limits: known ?? createInProcessLimits(config.limits.account, { onLocked: lockTeller(store, log) }),
     permissions: {
@@ -100,12 +113,12 @@ function loginToolsOf(config: Config, lasting: Lasting, chain: Chain, before?: G
   }
 }
 
-async function tokenToolsOf(config: Config, lasting: Lasting, before?: Generation): Promise<TokenTools> {
+async function tokenToolsOf(config: Config, lasting: Lasting, { audit, before }: Beginning): Promise<TokenTools> {
   const { store, secrets, log, keyTimes } = lasting
   const isSame = before !== undefined && isDeepStrictEqual(keySettings(before.config), keySettings(config))
   return {
     issuer: config.issuer,
-    keys: isSame ? before.tokens.keys : await openSigningKeys(config, store, { secrets, log, times: keyTimes }),
+    keys: isSame ? before.tokens.keys : await openSigningKeys(config, store, { secrets, log, audit, times: keyTimes }),
     accessTtlSeconds: config.tokens.accessTtlSeconds,
     maxBytes: config.tokens.maxBytes,
     claims: claimsOf(config),

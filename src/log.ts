@@ -3,7 +3,7 @@ import { type Logger, pino, type StreamEntry } from 'pino'
 /** How much is logged. */
 export type LogLevel = 'silent' | 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace'
 
-const secrets = [
+const secrets = new Set([
   'password',
   'passwordHash',
   'client_secret',
@@ -12,7 +12,7 @@ const secrets = [
   'access_token',
   'refresh_token',
   'authorization'
-]
+])
 
 /** JSON lines on standard output; for a person at a terminal, lines to read. Fields that are called like secrets are hidden. */
 export async function openLog(
@@ -24,14 +24,24 @@ export async function openLog(
     level,
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-    redact: { paths: secrets.flatMap((name) => [name, `*.${name}`]), censor: '[hidden]' },
+    formatters: { level: (label: string) => ({ level: label }), log: (fields: object) => withoutSecrets(fields) },
     serializers: { err: serializeError }
   }
   if (stream) return pino(settings, stream)
   if (!terminal) return pino(settings, pino.destination({ sync: false }))
   const { default: pretty } = await import('pino-pretty')
   return pino(settings, pretty({ sync: true, translateTime: 'SYS:HH:MM:ss', ignore: 'event' }))
+}
+
+/** Fields that are called like secrets, and those inside of fields. A line that has none, as every line should, is not copied. */
+function withoutSecrets(fields: object, depth = 1): Record<string, unknown> {
+  const hidden = Object.entries(fields).flatMap(([name, value]): Array<[string, unknown]> => {
+    if (secrets.has(name)) return [[name, '[hidden]']]
+    if (depth === 0 || typeof value !== 'object' || value === null || value instanceof Error) return []
+    const inner = withoutSecrets(value, depth - 1)
+    return inner === value ? [] : [[name, inner]]
+  })
+  return hidden.length === 0 ? (fields as Record<string, unknown>) : { ...fields, ...Object.fromEntries(hidden) }
 }
 
 /** An error as the log may have it: no fields of a driver's own, which may hold a query's values, and no parameters in its text. */

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
 import { createApp } from './app.ts'
+import type { EndedAct } from './auth/audit.ts'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
 import type { Generation } from './generation.ts'
@@ -55,9 +56,17 @@ export function createReloader({ latchkey, dispatcher, read, log }: ReloadTools)
     retiring.add(retired)
   }
 
+  /** What happened stays so where it can't be written down: the log has it. */
+  const record = ({ outcome, reason }: Pick<EndedAct, 'outcome' | 'reason'>): Promise<void> => {
+    const { audit } = current.generation.parts
+    const act = { kind: 'administration', actor: 'service', action: 'reload', outcome } as const
+    return audit.record({ ...act, ...(reason === undefined ? {} : { reason }) }, log).catch(() => {})
+  }
+
   const attempt = async (): Promise<ReloadOutcome> => {
     try {
       await exchange()
+      await record({ outcome: 'success' })
       log.info(
         { event: 'reloaded', backends: current.generation.config.backends.map(({ policy }) => policy.id) },
         'reloaded'
@@ -67,6 +76,8 @@ export function createReloader({ latchkey, dispatcher, read, log }: ReloadTools)
       const mistakes = err instanceof Error ? err.message : String(err)
       const fields = err instanceof ConfigError ? { mistakes: err.mistakes } : { err }
       log.error({ event: 'reload_refused', ...fields }, 'the configuration stays as it was')
+      if (err instanceof ConfigError) await record({ outcome: 'refused', reason: 'invalid-configuration' })
+      else await record({ outcome: 'failed', reason: 'server_error' })
       return { reloaded: false, mistakes }
     }
   }

@@ -1,10 +1,11 @@
+import type { Audit } from './auth/audit.ts'
 import type { Log } from './auth/ports.ts'
 import type { Config } from './config/config.ts'
 import type { Store } from './store/index.ts'
 import { readKeyFile } from './tokens/key-file.ts'
 import { type KeyRing, openKeyRing } from './tokens/key-ring.ts'
 import type { PrivateKey } from './tokens/new-key.ts'
-import { keepMarginMs, type RotationTimes, type RotationTools, usualLeadMs } from './tokens/rotation.ts'
+import { type KeyAct, keepMarginMs, type RotationTimes, type RotationTools, usualLeadMs } from './tokens/rotation.ts'
 import { createSeal } from './tokens/seal.ts'
 
 /** The times of signing keys, where a test can't wait for the usual ones. */
@@ -13,13 +14,17 @@ export type KeyTimes = Partial<RotationTimes & { readonly rereadMs: number }>
 /** All replicas follow a change within 10 s. */
 const usualRereadMs = 2_000
 
+/** What signing keys are opened with, beside the configuration. */
+export interface SigningKeyOptions {
+  readonly secrets: readonly string[]
+  readonly log: Log
+  readonly times?: KeyTimes
+  readonly audit: Pick<Audit, 'record'>
+}
+
 /** Opens the signing keys as the configuration has them. */
-export async function openSigningKeys(
-  config: Config,
-  store: Store,
-  options: { readonly secrets: readonly string[]; readonly log: Log; readonly times?: KeyTimes }
-): Promise<KeyRing> {
-  const { log, secrets, times } = options
+export async function openSigningKeys(config: Config, store: Store, options: SigningKeyOptions): Promise<KeyRing> {
+  const { log, secrets, times, audit } = options
   return openKeyRing({
     ...rotationToolsOf(config, store, secrets),
     own: config.tokens.keyFiles.map((file) => ownKey(file, log)),
@@ -30,8 +35,16 @@ export async function openSigningKeys(
       ...times
     },
     rereadMs: times?.rereadMs ?? usualRereadMs,
-    log
+    log,
+    tell: (act) => record(act, audit, log)
   })
+}
+
+/** What the service does to its keys by itself. Where it can't be written down, the log has it: the keys go on. */
+async function record({ action, kid, algorithm, previous }: KeyAct, audit: Pick<Audit, 'record'>, log: Log) {
+  const act = { kind: 'administration', outcome: 'success', actor: 'service', action: `keys.${action}` } as const
+  const details = { algorithm, ...(previous === undefined ? {} : { previous }) }
+  await audit.record({ ...act, target: kid, details }, log).catch(() => {})
 }
 
 /** Of what tokens, audiences and clients of the configuration ask for. */

@@ -16,7 +16,12 @@ export interface Running {
 }
 
 /** Starts `latchkey ARGS` in a folder with nothing in its environment but PATH and what is given. */
-export function start(t: Test, args: readonly string[], cwd: string, env: Record<string, string> = {}): Running {
+export function start(
+  t: { teardown(end: () => unknown): unknown },
+  args: readonly string[],
+  cwd: string,
+  env: Record<string, string> = {}
+): Running {
   const { PATH = '', HOME = cwd } = process.env
   const child = spawn(process.execPath, [main, ...args], {
     cwd,

@@ -1,16 +1,5 @@
-import { join } from 'node:path'
-import { startMariadb } from '../../test/servers/mariadb.ts'
-import {
-  folderOf,
-  form,
-  load,
-  loginBody,
-  type Scope,
-  type Served,
-  startCeiling,
-  startLatchkey,
-  withScope
-} from '../processes.ts'
+import { databasesOf, onEachDialect } from '../databases.ts'
+import { form, load, loginBody, type Served, startCeiling, startLatchkey } from '../processes.ts'
 import { atLeast, type Row, rounds } from '../row.ts'
 
 const password = 'correct horse battery'
@@ -29,21 +18,10 @@ backends: [{ id: s, type: static, users: [{ username: user, email: user@example.
 `
 
 /** Refreshes against two statements and a signature, introspection against one SELECT; on both dialects. */
-export const sessions = async (): Promise<Row[]> => [
-  ...(await withScope(async (scope) => {
-    const folder = await folderOf(scope)
-    return measure(scope, 'SQLite', `file:${join(folder, 'latchkey.db')}`, `file:${join(folder, 'bare.db')}`)
-  })),
-  ...(await withScope(async (scope) => {
-    const mariadb = await startMariadb()
-    scope.teardown(() => mariadb.stop())
-    return measure(scope, 'MariaDB', await mariadb.database('ours'), await mariadb.database('bare'))
-  }))
-]
-
-async function measure(scope: Scope, dialect: string, ours: string, bare: string): Promise<Row[]> {
-  const server = await startLatchkey(scope, settings(ours))
-  const ceiling = await startCeiling(scope, 'sessions', { DATABASE_URL: bare })
+export const sessions = onEachDialect(async (scope, dialect): Promise<Row[]> => {
+  const database = await databasesOf(scope, dialect)
+  const server = await startLatchkey(scope, settings(await database('ours')))
+  const ceiling = await startCeiling(scope, 'sessions', { DATABASE_URL: await database('bare') })
   const post = { method: 'POST', headers: form, connections, seconds } as const
   const first = await login(server)
   const introspection = new URLSearchParams({
@@ -79,7 +57,7 @@ async function measure(scope: Scope, dialect: string, ours: string, bare: string
     }),
     atLeast(0.5, { name: `/introspect, ${dialect}`, unit: '/s', pairs: introspections, note: 'limit: one SELECT' })
   ]
-}
+})
 
 interface Session {
   readonly access_token: string

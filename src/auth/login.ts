@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { InvalidGrant, Refusal } from '../errors.ts'
+import type { Audit } from './audit.ts'
 import type { Credentials, Identity, PasswordWarnings, Proof } from './backend.ts'
 import { type Accepted, authenticate, type ChainTools, chosenFrom } from './chain.ts'
 import { emailOf } from './email.ts'
@@ -15,6 +16,8 @@ export interface LoginTools extends ChainTools {
   readonly chain: Chain
   readonly store: UserStore
   readonly permissions: PermissionTools
+  /** Takes down that an account became our own. */
+  readonly audit: Pick<Audit, 'record'>
   /** One deadline for all backends together. */
   readonly timeoutMs: number
   /** No failed login is answered before. */
@@ -66,7 +69,7 @@ export async function login(credentials: Credentials, asked: LoginRequest, tools
     const accepted = await authenticate(chosenFrom(chain, asked.backend), credentials, request, tools)
     by = accepted.backend.id
     const loggedIn = await admit(accepted, request, tools)
-    await moveIn({ ...loggedIn, accepted, credentials, chain }, { ...tools, log: request.log })
+    await moveIn({ ...loggedIn, accepted, credentials, chain }, request, tools)
     tools.metrics.loginEnded(by, 'accepted', (performance.now() - began) / 1000)
     request.log.info({ event: 'login', backend: by, user: loggedIn.user.id, client: asked.clientId }, 'login')
     return loggedIn

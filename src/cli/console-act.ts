@@ -1,18 +1,21 @@
 import type { Command } from 'commander'
-import type { AuditDetails, AuditMetrics } from '../auth/audit.ts'
+import type { AuditDetails, AuditMetrics, EndedAct } from '../auth/audit.ts'
 import { canonicalEmail } from '../auth/email.ts'
 import type { Log } from '../auth/ports.ts'
 import type { User } from '../auth/user-store.ts'
+import { Refusal, TemporarilyUnavailable } from '../errors.ts'
 import type { Store } from '../store/index.ts'
+import { Refused } from './refused.ts'
 
 /** Commands that change nothing of anybody's. All others are acts of administration, those that nobody has thought of yet, too. */
-const looks = ['audit', 'check', 'explain', 'export', 'grants', 'list', 'migrate', 'show']
+export const looks = ['audit', 'check', 'explain', 'export', 'grants', 'list', 'migrate', 'show']
 
 const uncounted: AuditMetrics = { audited() {}, unaudited() {} }
 
 /**
- * Does what a command at the console does, and writes it down. It is named by the command itself: `users.create`.
- * @throws {TemporarilyUnavailable} it was done, and could not be written down
+ * Does what a command at the console does, and writes it down, however it ends: what is refused half-way may be done in
+ * part. It is named by the command itself: `users.create`.
+ * @throws {TemporarilyUnavailable} it was done, and could not be written down; and whatever `work` throws
  */
 export async function asConsole<Result>(
   command: Command,
@@ -21,20 +24,37 @@ export async function asConsole<Result>(
 ): Promise<Result> {
   if (looks.includes(command.name()) || command.opts().dryRun === true) return work()
   const before = await userNamed(command, store)
-  const result = await work()
-  const { createAudit } = await import('../audit/audit.ts')
-  const audit = createAudit({ store: store.audit, metrics: uncounted, refusalsPerMinute: 1 })
-  const user = before ?? (await userNamed(command, store))
-  const target = withoutCredentials(command.args[0])
-  await audit.record(
-    {
-      ...{ kind: 'administration', outcome: 'success', actor: 'console', action: pathOf(command).join('.') },
-      ...(user ? { user: user.id } : target === undefined ? {} : { target }),
-      details: chosen(command)
-    },
-    log
-  )
+  const record = async (ending: Pick<EndedAct, 'outcome' | 'reason'>): Promise<void> => {
+    const { createAudit } = await import('../audit/audit.ts')
+    const audit = createAudit({ store: store.audit, metrics: uncounted, refusalsPerMinute: 1 })
+    await audit.record({ ...ending, ...actOf(command, before ?? (await userNamed(command, store))) }, log)
+  }
+  let result: Result
+  try {
+    result = await work()
+  } catch (error) {
+    await record(endingOf(error)).catch(() => {})
+    throw error
+  }
+  await record({ outcome: 'success' })
   return result
+}
+
+function actOf(command: Command, user: User | undefined): Omit<EndedAct, 'outcome'> {
+  const target = withoutCredentials(command.args[0])
+  return {
+    ...{ kind: 'administration', actor: 'console', action: pathOf(command).join('.') },
+    ...(user ? { user: user.id } : target === undefined ? {} : { target }),
+    details: chosen(command)
+  }
+}
+
+function endingOf(error: unknown): Pick<EndedAct, 'outcome' | 'reason'> & { readonly reason: string } {
+  if (error instanceof TemporarilyUnavailable) return { outcome: 'unavailable', reason: error.code }
+  if (error instanceof Refusal) return { outcome: 'refused', reason: error.code }
+  return error instanceof Refused
+    ? { outcome: 'refused', reason: 'refused' }
+    : { outcome: 'failed', reason: 'server_error' }
 }
 
 /** A database's URL may hold a password. */

@@ -23,6 +23,16 @@ export const exitCodes = { done: 0, refused: 1, usage: 2 } as const
 
 /** Runs one command line (without node and script), and answers the exit code. */
 export async function run(args: readonly string[]): Promise<number> {
+  try {
+    await createProgram().parseAsync([...args], { from: 'user' })
+    return exitCodes.done
+  } catch (error) {
+    return explain(error)
+  }
+}
+
+/** All commands, of which none has run. */
+export function createProgram(): Command {
   const program = new Command('latchkey')
     .description('An ordered chain of backends behind one token endpoint')
     .version(version)
@@ -30,12 +40,7 @@ export async function run(args: readonly string[]): Promise<number> {
     .showHelpAfterError('(latchkey --help tells more)')
     .exitOverride()
   addCommands(program)
-  try {
-    await program.parseAsync([...args], { from: 'user' })
-    return exitCodes.done
-  } catch (error) {
-    return explain(error)
-  }
+  return program
 }
 
 const tokenTypes = ['jwt', 'id_token', 'access_token']

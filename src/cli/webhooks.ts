@@ -74,13 +74,14 @@ async function change(
 ): Promise<void> {
   if (all === ids.length > 0) throw new Refused('name deliveries by their ids, or all that were given up with --all')
   if (webhook !== undefined && !all) throw new Refused('--webhook goes with --all')
-  await withStore(command, async ({ deliveries }) => {
-    let count = 0
-    if (!all) count = await work(deliveries, ids)
-    else for await (const some of deadOnes(deliveries, webhook)) count += await work(deliveries, some.map(idOf))
-    write(`${done} ${count}\n`)
-    if (count < ids.length) throw new Refused(`${ids.length - count} of them are not there, or wait for a try already`)
+  const count = await withStore(command, async ({ deliveries }) => {
+    if (!all) return work(deliveries, ids)
+    let sum = 0
+    for await (const some of deadOnes(deliveries, webhook)) sum += await work(deliveries, some.map(idOf))
+    return sum
   })
+  write(`${done} ${count}\n`)
+  if (count < ids.length) throw new Refused(`${ids.length - count} of them are not there, or wait for a try already`)
 }
 
 async function enable(id: string, command: Command): Promise<void> {

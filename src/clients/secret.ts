@@ -1,11 +1,11 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { StoredSecret } from './client-store.ts'
 
 /** A new secret of 256 bits, base64url; it is shown once and kept as its digest. */
 export const createSecret = (): string => randomBytes(32).toString('base64url')
 
 /** A secret as it is kept: SHA-256, base64url. */
-export const digestOf = (secret: string): string => createHash('sha256').update(secret).digest('base64url')
+export const digestOf = (secret: string): string => hash('sha256', secret, 'base64url')
 
 /** A secret as it is kept, valid until it is replaced. */
 export const storedSecret = (secret: string, at: number): StoredSecret => ({
@@ -19,8 +19,8 @@ const nobodys: StoredSecret = storedSecret(createSecret(), 0)
 /** Whether a text is one of the secrets that are valid, in the same time whatever it is and whether there are any. */
 export function matchesSecret(presented: string, secrets: readonly StoredSecret[], at: number): boolean {
   const digest = Buffer.from(digestOf(presented))
-  const matching = (secrets.length > 0 ? secrets : [nobodys]).filter(({ hash, expiresAt }) => {
-    const stored = Buffer.from(hash)
+  const matching = (secrets.length > 0 ? secrets : [nobodys]).filter(({ hash: kept, expiresAt }) => {
+    const stored = Buffer.from(kept)
     const isSame = stored.length === digest.length && timingSafeEqual(stored, digest)
     return isSame && (expiresAt === null || at < expiresAt)
   })

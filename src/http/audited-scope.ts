@@ -44,11 +44,12 @@ function actOf(request: FastifyRequest, reply: FastifyReply, actor: string): End
 
 /** What it was done to: by the path, or where it is new, by where it is now. */
 function objectOf(operationId: string, { params }: FastifyRequest, reply: FastifyReply): Partial<Trail> {
-  const { id } = (params ?? {}) as { id?: string }
+  const { id, name, user } = (params ?? {}) as { id?: string; name?: string; user?: string }
   const location = reply.getHeader('location')
   const made = typeof location === 'string' ? location.split('/').at(-1) : undefined
-  const object = id ?? (made && decodeURIComponent(made))
+  const object = id ?? name ?? (made && decodeURIComponent(made))
   if (object === undefined) return {}
+  if (user !== undefined) return { target: object, user: user.toLowerCase() }
   if (operationId.includes('Session')) return { session: object.toLowerCase() }
   return /User(?!s)/.test(operationId) ? { user: object.toLowerCase() } : { target: object }
 }

@@ -13,11 +13,10 @@ export interface Bearer {
   readonly user: User
 }
 
-const verifiedTokens = 1000
 const credentials = /^Bearer +([\w.~+/=-]+)$/i
 
-/** Tokens that came in a body, for as long as they are being verified. */
-const inBody = new WeakMap<FastifyRequest, string>()
+/** What each request has, for as long as it is being verified. */
+const presented = new WeakMap<FastifyRequest, string>()
 
 /** Lets `bearerOf` verify signatures: with our keys only, each with its own algorithm. */
 export async function acceptBearers(app: App, { tokens }: AppParts): Promise<void> {
@@ -30,9 +29,7 @@ export async function acceptBearers(app: App, { tokens }: AppParts): Promise<voi
     decode: { complete: true },
     verify: {
       algorithms: ['ES256', 'RS256', 'EdDSA'],
-      // A signature stays what it is: the key is looked up before, and dates, audience and user are checked behind, each time.
-      cache: verifiedTokens,
-      extractToken: (request) => inBody.get(request) ?? credentials.exec(request.headers.authorization ?? '')?.[1]
+      extractToken: (request) => presented.get(request)
     }
   })
 }
@@ -42,22 +39,33 @@ export async function acceptBearers(app: App, { tokens }: AppParts): Promise<voi
  * @throws {InvalidToken} for whatever is wrong with the token
  */
 export async function bearerOf(request: FastifyRequest, parts: AppParts): Promise<Bearer> {
-  if (!/^Bearer( |$)/i.test(request.headers.authorization ?? '')) throw new InvalidToken('no token', { none: true })
-  return holderOf(await verifiedOf(request), parts)
+  const { authorization = '' } = request.headers
+  if (!/^Bearer( |$)/i.test(authorization)) throw new InvalidToken('no token', { none: true })
+  return holderOfToken(request, credentials.exec(authorization)?.[1] ?? '', parts)
 }
 
-/** The same for a token in the body. @throws {InvalidToken} */
+/** The same for a token that came elsewhere. @throws {InvalidToken} */
 export async function holderOfToken(request: FastifyRequest, token: string, parts: AppParts): Promise<Bearer> {
-  return holderOf(await claimsOfToken(request, token), parts)
+  return holderOf(await claimsOfToken(request, token, parts), parts)
 }
 
-/** The claims of a token of ours in the body, a user's or a client's, that has not expired; alive or not. @throws {InvalidToken} */
-export async function claimsOfToken(request: FastifyRequest, token: string): Promise<unknown> {
-  inBody.set(request, token)
+/** The claims of a token of ours, a user's or a client's, that has not expired; alive or not. @throws {InvalidToken} */
+export async function claimsOfToken(
+  request: FastifyRequest,
+  token: string,
+  { verifiedTokens }: Pick<AppParts, 'verifiedTokens'>
+): Promise<unknown> {
+  const known = await verifiedTokens.claimsOf(token)
+  if (known !== undefined) return known
+  presented.set(request, token)
   try {
-    return await verifiedOf(request)
+    const claims = await request.jwtVerify<object>()
+    await verifiedTokens.remember(token, claims)
+    return claims
+  } catch (error) {
+    throw error instanceof Refusal ? error : new InvalidToken(error)
   } finally {
-    inBody.delete(request)
+    presented.delete(request)
   }
 }
 
@@ -80,12 +88,4 @@ export async function holderOf(verified: unknown, { tokens, audiences, sessions,
   if (isLoggedOut(user, claims.iat * 1000, claims.sid)) throw new InvalidToken('the user was logged out')
   if (isRevoked) throw new InvalidToken('revoked')
   return { claims, user }
-}
-
-async function verifiedOf(request: FastifyRequest): Promise<unknown> {
-  try {
-    return await request.jwtVerify()
-  } catch (error) {
-    throw error instanceof Refusal ? error : new InvalidToken(error)
-  }
 }

@@ -64,7 +64,7 @@ async function introspectionOf(
   const session = await parts.sessions.owned(token, client.id)
   if (session) return refreshTokenAnswer(token, client, request, parts)
   try {
-    const claims = await claimsOfToken(request, token)
+    const claims = await claimsOfToken(request, token, parts)
     const own = await clientAnswer(claims, parts)
     if (own) return own
     const { user, claims: checked } = await holderOf(claims, parts)

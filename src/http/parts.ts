@@ -14,6 +14,7 @@ import type { RotationTools } from '../tokens/rotation.ts'
 import type { Sessions } from '../tokens/sessions.ts'
 import type { WebhookAdministration } from '../webhooks/administration.ts'
 import type { ClientTools } from './client.ts'
+import type { VerifiedTokens } from './verified-tokens.ts'
 
 /** What the routes are made of; the composition puts it together, no route makes its own. */
 export interface AppParts {
@@ -36,6 +37,7 @@ export interface AppParts {
   readonly admin: AdminTools
   readonly audit: Audit
   readonly tokens: TokenTools
+  readonly verifiedTokens: VerifiedTokens
   readonly sessions: Sessions
   /** All audiences, the issuer first. */
   readonly audiences: readonly Audience[]

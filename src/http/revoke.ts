@@ -53,8 +53,9 @@ async function revoke(
   request: FastifyRequest,
   token: string,
   { client, trail }: { readonly client: Client } & Pick<Audited, 'trail'>,
-  { sessions }: AppParts
+  parts: AppParts
 ): Promise<boolean> {
+  const { sessions } = parts
   const session = await sessions.owned(token, client.id)
   if (session) {
     const { id, userId, backend, subject } = session
@@ -62,7 +63,7 @@ async function revoke(
     await sessions.end(session, 'revoked', request.log)
     return true
   }
-  const claims = await claimsOfToken(request, token).catch((error) => {
+  const claims = await claimsOfToken(request, token, parts).catch((error) => {
     if (error instanceof InvalidToken) return undefined
     throw error
   })

@@ -23,8 +23,9 @@ export function tokenRoute(app: App, parts: AppParts): void {
     {
       config: { rateLimit: addressLimit(parts) },
       preValidation: async (request) => readGrant(request, parts),
-      onSend: async (_request, reply) => {
+      onSend: (_request, reply, _payload, done) => {
         reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
+        done()
       },
       schema: {
         operationId: 'token',

@@ -3,7 +3,7 @@ import type { Log } from '../auth/ports.ts'
 import type { Algorithm, StoredKey } from './key-store.ts'
 import { type PrivateKey, type PublicJwk, publicJwkOf } from './new-key.ts'
 import { applyOwnKeys } from './own-keys.ts'
-import { advanceKeys, keyIn, type RotationTimes, type RotationTools } from './rotation.ts'
+import { advanceKeys, keyIn, type RotationTimes, type RotationTools, type TellOfKey } from './rotation.ts'
 import type { Seal } from './seal.ts'
 import { createSigner } from './sign.ts'
 
@@ -42,6 +42,8 @@ export interface KeyRingOptions extends RotationTools {
   /** How often the keys are read again. */
   readonly rereadMs: number
   readonly log: Log
+  /** Hears of each change that nobody asked for. Never throws. */
+  readonly tell: TellOfKey
 }
 
 /** The sealed keys in the database can't be opened: the service's secret is not the one that they were sealed with. */
@@ -74,11 +76,11 @@ const searchMs = 1000
  * @throws {WrongSecret} before anything is issued with a key that the others could not open
  */
 export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
-  const { store, seal, times, log, now } = options
+  const { store, seal, times, log, now, tell } = options
   const found = await store.all()
   checkSecret(found, seal)
   await reseal(found, options)
-  await applyOwnKeys(found, options.own, options, log)
+  await applyOwnKeys(found, options.own, options, { log, tell })
   let reading = readingOf(await advanced(), options)
   let isStale = false
   let underWay: Promise<void> | undefined
@@ -86,7 +88,7 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
 
   async function advanced(): Promise<readonly StoredKey[]> {
     const keys = await store.all()
-    return (await advanceKeys(keys, times, options)) ? store.all() : keys
+    return (await advanceKeys(keys, times, options, tell)) ? store.all() : keys
   }
   const read = async (): Promise<void> => {
     try {

@@ -1,7 +1,7 @@
 import type { Log } from '../auth/ports.ts'
 import type { Algorithm, KeyChange, StoredKey } from './key-store.ts'
 import { generateKey, isOwn, type PrivateKey, storedKeyOf } from './new-key.ts'
-import { keyIn, type RotationTools } from './rotation.ts'
+import { type KeyAct, keyIn, type RotationTools, type TellOfKey } from './rotation.ts'
 
 /**
  * Brings the keys of the configuration among the others, at a start: one that is new is published, and signs when its time
@@ -12,12 +12,12 @@ export async function applyOwnKeys(
   keys: readonly StoredKey[],
   own: readonly PrivateKey[],
   tools: RotationTools,
-  log: Log
+  { log, tell }: { readonly log: Log; readonly tell: TellOfKey }
 ): Promise<void> {
   for (const algorithm of new Set([...tools.algorithms, ...keys.map((key) => key.algorithm)])) {
     const configured = own.find((key) => key.algorithm === algorithm)
     const usable = configured && !isRevoked(configured, keys, tools, log) ? configured : undefined
-    await applyOwnKey(keys, algorithm, usable, tools)
+    for (const act of await applyOwnKey(keys, algorithm, usable, tools)) await tell(act)
   }
 }
 
@@ -33,29 +33,38 @@ async function applyOwnKey(
   algorithm: Algorithm,
   configured: PrivateKey | undefined,
   { store, seal, now }: RotationTools
-): Promise<void> {
+): Promise<readonly KeyAct[]> {
   const at = now()
   const current = keyIn(keys, algorithm, 'current')
   const next = keyIn(keys, algorithm, 'next')
+  const exchange = async (leaves: boolean, made?: StoredKey): Promise<readonly KeyAct[]> => {
+    const known = keys.find(({ kid }) => kid === made?.kid)
+    const changes = [
+      ...(leaves && next !== undefined ? [withdrawal(next, at)] : []),
+      ...(made !== undefined && known !== undefined ? [returned(known, made)] : [])
+    ]
+    if (changes.length === 0 && made === undefined) return []
+    if ((await store.change(changes, known === undefined ? made : undefined)) === 'lost') return []
+    return actsOf(algorithm, leaves ? next : undefined, made)
+  }
   if (configured === undefined) {
     const isLeaving = current !== undefined && isOwn(current)
-    const withdrawn = next !== undefined && isOwn(next) ? [withdrawal(next, at)] : []
-    const isReplaced = next !== undefined && withdrawn.length === 0
-    if (withdrawn.length === 0 && (!isLeaving || isReplaced)) return
+    const isWithdrawn = next !== undefined && isOwn(next)
+    const isReplaced = next !== undefined && !isWithdrawn
+    if (!isWithdrawn && (!isLeaving || isReplaced)) return []
     const made = isLeaving ? storedKeyOf(await generateKey(algorithm), 'next', { keys, seal, at }) : undefined
-    await store.change(withdrawn, made)
-    return
+    return exchange(isWithdrawn, made)
   }
   const wanted = storedKeyOf(configured, current === undefined ? 'current' : 'next', { keys, seal, at })
-  if (current?.kid === wanted.kid) {
-    if (next !== undefined) await store.change([withdrawal(next, at)])
-    return
-  }
-  if (next?.kid === wanted.kid) return
-  const withdrawn = next === undefined ? [] : [withdrawal(next, at)]
-  const known = keys.find(({ kid }) => kid === wanted.kid)
-  if (known === undefined) await store.change(withdrawn, wanted)
-  else await store.change([...withdrawn, returned(known, wanted)])
+  if (current?.kid === wanted.kid) return exchange(true)
+  if (next?.kid === wanted.kid) return []
+  return exchange(true, wanted)
+}
+
+function actsOf(algorithm: Algorithm, withdrawn: StoredKey | undefined, made: StoredKey | undefined): KeyAct[] {
+  const left = withdrawn && ({ action: 'withdraw', kid: withdrawn.kid, algorithm } as const)
+  const action = made?.state === 'current' ? 'create' : 'publish'
+  return [...(left ? [left] : []), ...(made ? [{ action, kid: made.kid, algorithm } as const] : [])]
 }
 
 /** A published key that will not sign: still published a while, for whoever has it is not disturbed. */

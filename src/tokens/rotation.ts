@@ -12,6 +12,19 @@ export interface RotationTimes {
   readonly keepMs: number
 }
 
+/** A change of the keys that nobody asked for: it was time, or the configuration has other keys. */
+export interface KeyAct {
+  /** `create`: made, and signs at once; `publish`: signs later; `activate`: signs from now on; `withdraw`: will not sign. */
+  readonly action: 'create' | 'publish' | 'activate' | 'withdraw'
+  readonly kid: string
+  readonly algorithm: Algorithm
+  /** The key that signed before. */
+  readonly previous?: string
+}
+
+/** What hears of each such change, where it was made. */
+export type TellOfKey = (act: KeyAct) => Promise<void>
+
 /** What changing keys needs. */
 export interface RotationTools {
   readonly store: KeyStore
@@ -35,14 +48,15 @@ export const keyIn = (keys: readonly StoredKey[], algorithm: Algorithm, state: S
   keys.filter((key) => key.algorithm === algorithm && key.state === state).at(-1)
 
 /**
- * Does what is due now, each step only if nobody else has: of several replicas one makes each key and each change.
+ * Does what is due now, each step only if nobody else has: of several replicas one makes each key and each change, and tells.
  * @param keys as they were just read
  * @returns whether there was anything to do, so that the keys are to be read again
  */
 export async function advanceKeys(
   keys: readonly StoredKey[],
   { rotateMs, leadMs, keepMs }: RotationTimes,
-  tools: RotationTools
+  tools: RotationTools,
+  tell: TellOfKey
 ): Promise<boolean> {
   const at = tools.now()
   const dead = keys.filter(({ state, retiredAt }) => state === 'retired' && at >= (retiredAt ?? at) + keepMs)
@@ -51,15 +65,41 @@ export async function advanceKeys(
   for (const algorithm of tools.algorithms) {
     const current = keyIn(keys, algorithm, 'current')
     const next = keyIn(keys, algorithm, 'next')
-    if (current === undefined) await addKey(await generateKey(algorithm), 'current', keys, tools)
-    else if (next !== undefined && at >= next.createdAt + leadMs)
-      await tools.store.change(activation(current, next, at))
-    else if (next === undefined && isDue(current, rotateMs, leadMs, at))
-      await addKey(await generateKey(algorithm), 'next', keys, tools)
-    else continue
+    const act = await advanceKey(algorithm, { current, next }, { keys, tools, at, leadMs, rotateMs })
+    if (act === undefined) continue
     changed = true
+    if (act !== 'lost') await tell(act)
   }
   return changed
+}
+
+interface Present {
+  readonly current: StoredKey | undefined
+  readonly next: StoredKey | undefined
+}
+
+interface Now extends Pick<RotationTimes, 'leadMs' | 'rotateMs'> {
+  readonly keys: readonly StoredKey[]
+  readonly tools: RotationTools
+  readonly at: number
+}
+
+/** The step that is due for one algorithm, if any; `lost` where somebody else made it. */
+async function advanceKey(
+  algorithm: Algorithm,
+  { current, next }: Present,
+  { keys, tools, at, leadMs, rotateMs }: Now
+): Promise<KeyAct | 'lost' | undefined> {
+  const make = async (state: 'current' | 'next', action: KeyAct['action']): Promise<KeyAct | 'lost'> => {
+    const made = await addKey(await generateKey(algorithm), state, keys, tools)
+    return made === undefined ? 'lost' : { action, kid: made.kid, algorithm }
+  }
+  if (current === undefined) return make('current', 'create')
+  if (next !== undefined && at >= next.createdAt + leadMs) {
+    const outcome = await tools.store.change(activation(current, next, at))
+    return outcome === 'lost' ? 'lost' : { action: 'activate', kid: next.kid, algorithm, previous: current.kid }
+  }
+  return next === undefined && isDue(current, rotateMs, leadMs, at) ? make('next', 'publish') : undefined
 }
 
 const isDue = (current: StoredKey, rotateMs: number | false, leadMs: number, at: number): boolean =>

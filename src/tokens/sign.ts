@@ -1,13 +1,20 @@
-import { createPrivateKey, sign } from 'node:crypto'
-import { promisify } from 'node:util'
+import { createPrivateKey, webcrypto } from 'node:crypto'
 import type { Algorithm } from './key-store.ts'
 
-const hashes: Record<Algorithm, string | null> = { ES256: 'sha256', RS256: 'sha256', EdDSA: null }
-const signInThread = promisify(sign)
+/** What WebCrypto calls each algorithm (RFC 7518 3.1, RFC 8037 3.1): the key's, and the signature's. */
+const methods = {
+  ES256: [
+    { name: 'ECDSA', namedCurve: 'P-256' },
+    { name: 'ECDSA', hash: 'SHA-256' }
+  ],
+  RS256: [{ name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }, { name: 'RSASSA-PKCS1-v1_5' }],
+  EdDSA: [{ name: 'Ed25519' }, { name: 'Ed25519' }]
+} as const satisfies Record<Algorithm, readonly [object, object]>
 
 /**
- * Signs claims as a compact JWS (RFC 7515 7.1) with a private key in PEM; ES256 as RFC 7518 3.4 has it, R and S side by
- * side. In libuv's threads, which no library for tokens does: a signature takes as long as the rest of a request's turn.
+ * Signs claims as a compact JWS (RFC 7515 7.1) with a private key in PEM. By WebCrypto, which works in libuv's threads, as no
+ * library for tokens does: a signature takes as long as the rest of a request's turn, and half of that remains in the event
+ * loop where `crypto.sign` is called with a callback.
  */
 export function createSigner(options: {
   readonly key: string
@@ -16,12 +23,13 @@ export function createSigner(options: {
   readonly typ: string
 }): (claims: object) => Promise<string> {
   const { algorithm, kid, typ } = options
-  const key = { key: createPrivateKey(options.key), dsaEncoding: 'ieee-p1363' } as const
+  const [ofKey, ofSignature] = methods[algorithm]
+  const key = createPrivateKey(options.key).toCryptoKey(ofKey, false, ['sign'])
   const header = encoded({ alg: algorithm, typ, kid })
   return async (claims) => {
     const input = `${header}.${encoded(claims)}`
-    const signature = await signInThread(hashes[algorithm], Buffer.from(input), key)
-    return `${input}.${signature.toString('base64url')}`
+    const signature = await webcrypto.subtle.sign(ofSignature, key, Buffer.from(input))
+    return `${input}.${Buffer.from(signature).toString('base64url')}`
   }
 }
 

@@ -63,7 +63,7 @@ const types: readonly unknown[] = ['at+jwt', 'application/at+jwt', 'jwt']
  * the `typ` of an access token (RFC 8725 3.1, 3.11), no critical extension.
  * @throws {InvalidToken}
  */
-export async function keyFor(header: JoseHeader | undefined, keys: KeyRing): Promise<string> {
+export async function keyFor(header: JoseHeader | undefined, keys: Pick<KeyRing, 'findKey'>): Promise<string> {
   const key = typeof header?.kid === 'string' ? await keys.findKey(header.kid) : undefined
   if (key === undefined || header === undefined) throw new InvalidToken('no key of ours')
   if (header.alg !== key.algorithm) throw new InvalidToken('not the algorithm of the key')

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import mysql from 'mysql2/promise'
@@ -6,52 +5,17 @@ import t from 'tap'
 import { createAudit } from '../../src/audit/audit.ts'
 import { eventOf } from '../../src/audit/event.ts'
 import type { AuditEvent } from '../../src/auth/audit.ts'
-import { claimsOf, openTestLatchkey, temporaryFolder } from '../latchkey.ts'
-import { start } from '../process.ts'
-import { freePort } from '../servers/free-port.ts'
+import { openTestLatchkey, temporaryFolder } from '../latchkey.ts'
 import { startMariadb } from '../servers/mariadb.ts'
 import { needs } from '../servers/needs.ts'
+import { answeredBeforeKills } from './kills.ts'
 
 const rounds = Number(process.env.AUDIT_ROUNDS ?? 20)
 
 t.test('after kill -9 every login that was answered has its event', async (t) => {
-  const cwd = await temporaryFolder(t)
-  const port = await freePort()
-  const url = `http://localhost:${port}`
-  await writeFile(
-    join(cwd, 'latchkey.yaml'),
-    `issuer: ${url}\nlisten: { port: ${port} }\npublicClient: true\nlimits: { ip: false, account: false }\n` +
-      'backends: [{ id: fixed, type: static, users: [{ username: bob, email: bob@example.com, password: "a password of bob" }] }]\n'
-  )
-  const answered: string[] = []
-  for (let round = 0; round < rounds; round++) {
-    const server = start(t, ['serve'], cwd)
-    await server.says(/listening|Server listening/i)
-    let isDead = false
-    let here = 0
-    const client = async () => {
-      while (!isDead) {
-        const answer = await fetch(`${url}/token`, {
-          method: 'POST',
-          headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ username: 'bob', password: 'a password of bob' })
-        }).then(
-          (response) => (response.ok ? response.json() : undefined),
-          () => undefined
-        )
-        const token = (answer as { access_token?: string } | undefined)?.access_token
-        if (token === undefined) continue
-        answered.push(String(claimsOf(token).jti))
-        if (++here === 10 + round) {
-          server.child.kill('SIGKILL')
-          isDead = true
-        }
-      }
-    }
-    await Promise.all(Array.from({ length: 8 }, client))
-    await server.end('SIGKILL')
-  }
-  const db = new DatabaseSync(join(cwd, 'data/latchkey.db'))
+  const folder = await temporaryFolder(t)
+  const answered = await answeredBeforeKills(t, { folder, rounds })
+  const db = new DatabaseSync(join(folder, 'data/latchkey.db'))
   const rows = db.prepare("select jti from latchkey_audit where kind = 'login' and outcome = 'success'").all()
   db.close()
   const known = new Set(rows.map(({ jti }) => jti))

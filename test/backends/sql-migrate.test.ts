@@ -77,6 +77,10 @@ async function moves(t: Test, url: string): Promise<void> {
   const again = (await service.token({ ...password, username: 'alice' })).json()
   t.match(claimsOf(again.access_token), { backend: 'local', permissions: ['shop.buy'], sub: alice?.id })
   t.match(service.log(), /"event":"account_moved"/)
+  const { items } = await store.audit.find({ user: alice?.id ?? '', kind: 'administration', limit: 10 })
+  const move = { actor: 'service', action: 'users.move', backend: 'shop', subject: '1', outcome: 'success' }
+  t.match(items, [{ ...move, client: 'public', ip: '127.0.0.1', request: /./ }], 'one event, with the request')
+  t.equal(items.length, 1)
   t.notMatch(service.log(), /canary|argon2id/, 'nothing secret is logged')
 
   const refresh = await service.token({ grant_type: 'refresh_token', refresh_token: first.refresh_token })

@@ -17,7 +17,7 @@ t.test('acts at the console are events, looks are none, and all are found', asyn
   await done(`users create ${email} --password-stdin --permission blog.add_post --group staff`, password)
   await done('clients create web')
   await done(`users list`)
-  t.equal((await latchkey(`users create ${email}`)).code, 1, 'refused: nothing was done')
+  t.equal((await latchkey(`users create ${email}`)).code, 1, 'refused')
   await done(`users deactivate ${email}`)
   await done(`sessions revoke --user ${email}`)
   const lines = (text: string) =>
@@ -35,14 +35,15 @@ t.test('acts at the console are events, looks are none, and all are found', asyn
       outcome: 'success'
     },
     { action: 'users.deactivate' },
+    { action: 'users.create', outcome: 'refused', reason: 'already_exists' },
     { action: 'clients.create', target: 'web' },
     { action: 'users.create', details: { permission: ['blog.add_post'], group: ['staff'] } }
   ])
-  t.equal(events.length, 4)
+  t.equal(events.length, 5)
   t.notMatch(JSON.stringify(events), /canary|secret/)
   const count = async (args: string) => (await done(`audit ${args}`)).split('\n').length - 1
-  t.equal(await count(`--user ${email}`), 3)
-  t.equal(await count(`--user ${events[0].user} --kind administration --since 1h`), 3)
+  t.equal(await count(`--user ${email}`), 4)
+  t.equal(await count(`--user ${events[0].user} --kind administration --since 1h`), 4)
   t.equal(await count('--kind login'), 0)
   t.equal(await count('--client web'), 0, 'no act went through it')
   t.equal(await count('--limit 2'), 2)
@@ -64,9 +65,9 @@ t.test('text from elsewhere moves no cursor', async (t) => {
     subject: 'x\n2026-01-01  login  success\u001b[2J\u202e\u009b'
   } as const
   await latchkey.parts.audit.record({ ...event, username: 'evil\r\nname\0\u2028' }, latchkey.parts.log)
-  const { stdout } = await command(t, ['audit'], latchkey.folder)
+  const { stdout } = await command(t, ['audit', '--kind', 'login'], latchkey.folder)
   t.match(stdout, /evil\\u\{d\}\\u\{a\}name\\u\{0\}\\u\{2028\}\n$/)
-  const json = (await command(t, ['audit', '--json'], latchkey.folder)).stdout
+  const json = (await command(t, ['audit', '--kind', 'login', '--json'], latchkey.folder)).stdout
   t.equal(json.trim().split('\n').length, 1)
   t.equal(JSON.parse(json).subject, 'x\\u{a}2026-01-01  login  success\\u{1b}[2J\\u{202e}\\u{9b}')
 })

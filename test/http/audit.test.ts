@@ -182,9 +182,10 @@ t.test('administration: every act by a token is an event, and events are listed 
   t.match(items, [
     { action: 'deleteClient', outcome: 'refused', reason: '404', actor: root, target: 'nobody' },
     { action: 'createClient', outcome: 'refused', reason: '403', actor: bob },
-    { action: 'createClient', outcome: 'success', actor: root, target: 'shop', at: /Z$/ }
+    { action: 'createClient', outcome: 'success', actor: root, target: 'shop', at: /Z$/ },
+    { action: 'keys.create', actor: 'service', details: { algorithm: 'ES256' } }
   ])
-  t.equal(items.length, 3)
+  t.equal(items.length, 4)
   t.match((await listed('kind=account')).items, [{ outcome: 'success', user: bob, session: claimsOf(bobs).sid }])
   const first = await listed(`user=${root}&limit=1`)
   t.match(first, { items: [{ kind: 'login', user: root }], next: null })

@@ -5,7 +5,7 @@ import t from 'tap'
 import { type KeyRing, type KeyRingOptions, openKeyRing, WrongSecret } from '../../src/tokens/key-ring.ts'
 import type { Algorithm, KeyStore, StoredKey } from '../../src/tokens/key-store.ts'
 import { isOwn, type PrivateKey } from '../../src/tokens/new-key.ts'
-import { keyIn, revokeKey, rotateKey } from '../../src/tokens/rotation.ts'
+import { type KeyAct, keyIn, revokeKey, rotateKey } from '../../src/tokens/rotation.ts'
 import { createSeal } from '../../src/tokens/seal.ts'
 import { keyFor } from '../../src/tokens/verify.ts'
 
@@ -66,15 +66,17 @@ function openLog(): Log {
 const world = (store = memoryStore(), algorithms: readonly Algorithm[] = ['ES256']) => {
   const clock = { now: 1_800_000_000_000 }
   const { events, log } = openLog()
+  const acts: KeyAct[] = []
+  const tell = async (act: KeyAct): Promise<void> => void acts.push(act)
   const tools = { store, seal, algorithms, now: () => clock.now }
   const open = (more: Partial<KeyRingOptions> = {}) =>
-    openKeyRing({ ...tools, own: [], times, rereadMs: 2 ** 30, log, ...more })
+    openKeyRing({ ...tools, own: [], times, rereadMs: 2 ** 30, log, tell, ...more })
   const states = async () => (await store.all()).map(({ state }) => state)
   const after = async (ms: number, ...rings: KeyRing[]): Promise<void> => {
     clock.now += ms
     for (const ring of rings) await ring.refresh()
   }
-  return { clock, store, tools, events, open, states, after }
+  return { clock, store, tools, events, acts, open, states, after }
 }
 
 const kidOf = (token: string): string => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).kid
@@ -88,7 +90,7 @@ const keyPair = (): PrivateKey => ({
 })
 
 t.test('a key is published a lead before it signs, and until its last token is dead', async (t) => {
-  const { open, states, after, store } = world()
+  const { open, states, after, store, acts } = world()
   const ring = await open()
   t.same(await states(), ['current'])
   const first = await sign(ring)
@@ -109,10 +111,16 @@ t.test('a key is published a lead before it signs, and until its last token is d
   await after(1, ring)
   t.notOk(published(ring).includes(first))
   t.same(await states(), ['current'])
+  const second = await sign(ring)
+  t.same(acts, [
+    { action: 'create', kid: first, algorithm: 'ES256' },
+    { action: 'publish', kid: second, algorithm: 'ES256' },
+    { action: 'activate', kid: second, algorithm: 'ES256', previous: first }
+  ])
 })
 
 t.test('the other replica follows, within its next reading or at an unknown key', async (t) => {
-  const { open, after, store, tools } = world()
+  const { open, after, store, tools, acts } = world()
   const [one, two] = [await open(), await open()]
   t.equal(await sign(one), await sign(two))
   const stored = await store.all()
@@ -125,6 +133,7 @@ t.test('the other replica follows, within its next reading or at an unknown key'
   t.equal(two.verificationKey(kid), undefined)
   t.ok(await two.findKey(kid))
   t.equal(await sign(two), kid)
+  t.equal(acts.length, 1, 'of two replicas one tells that the first key was made, and nobody of what was asked for')
 
   let read = 0
   const all = () => {
@@ -189,7 +198,7 @@ t.test('a revoked key is gone at once, and another one signs', async (t) => {
 
 t.test('a key of the configuration', async (t) => {
   const [a, b] = [keyPair(), keyPair()]
-  const { open, store, states, after, tools, events } = world()
+  const { open, store, states, after, tools, events, acts } = world()
   const first = await open({ own: [a] })
   t.ok(isOwn((await store.all())[0] as StoredKey), 'signs at once where nothing has signed yet')
   t.notMatch(JSON.stringify(first.jwks()), /own/)
@@ -221,6 +230,11 @@ t.test('a key of the configuration', async (t) => {
   await open({ own: [b] })
   await open()
   t.equal((await states()).filter((state) => state === 'next').length, 0, 'one that never signed leaves again')
+  t.same(
+    acts.map(({ action }) => action),
+    [...['create', 'publish', 'activate', 'publish', 'activate', 'publish', 'activate'], ...['publish', 'withdraw']],
+    'each is told, and what was so already is not'
+  )
   const stored = await store.all()
   const left = stored.find(({ kid }) => kid === (JSON.parse(stored[0]?.publicJwk ?? '{}') as { kid: string }).kid)
   if (left === undefined) throw new Error('no key')

@@ -44,7 +44,7 @@ export async function callerOf(request: FastifyRequest, body: ClientParameters, 
 }
 
 async function callerOfToken(request: FastifyRequest, token: string, parts: AppParts): Promise<Caller> {
-  const verified = await claimsOfToken(request, token)
+  const verified = await claimsOfToken(request, token, parts)
   const audiences = parts.audiences.slice(0, 1)
   const own = checkClientClaims(verified, {
     issuer: parts.tokens.issuer,
