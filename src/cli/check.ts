@@ -53,7 +53,7 @@ async function ownDefinitions(command: Command): Promise<Readonly<Record<string,
 
 async function checkAll(command: Command, json: boolean): Promise<void> {
   const config = await configOf(command)
-  const latchkey = await openLatchkey(config, await openLog('silent'))
+  const latchkey = await openLatchkey({ ...config, telemetry: undefined }, await openLog('silent'))
   try {
     const answers = await probeAll(latchkey.login.chain)
     if (json) print({ configuration: config.file ?? null, backends: answers })

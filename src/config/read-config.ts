@@ -7,6 +7,7 @@ import { interpolate, placeOf, reasonOf } from './interpolation.ts'
 import { keyFindings } from './key-checks.ts'
 import { backendTypesOf } from './module-types.ts'
 import { resolveConfig } from './resolve.ts'
+import { telemetryVariables } from './telemetry.ts'
 import { type Definitions, validate } from './validate.ts'
 
 /** Where the configuration is, and what there is to configure. */
@@ -40,10 +41,11 @@ export async function readConfig({ path, env, definitions, cwd = process.cwd() }
   const checked = validate(whole, { substituted, types, hasFile: file !== undefined })
   const found = [...written.findings, ...checked.findings.filter(isNotAmong(written.findings))]
   const findings = [...found, ...keyFindings(checked.file, baseFolder).filter(isNotAmong(found))]
-  if (findings.length > 0) {
+  const variables = found.length > 0 ? [] : telemetryVariables(checked.file, env)
+  if (findings.length + variables.length > 0) {
     const secrets = [...written.secrets, ...overrides.map(({ value }) => value)]
     const mistakes = findings.map((finding) => withoutSecrets(describe(finding, overrides, locate), secrets))
-    throw new ConfigError(file ?? 'configuration', mistakes)
+    throw new ConfigError(file ?? 'configuration', [...mistakes, ...variables.map(mistakeOf)])
   }
   const isWritten = file !== undefined && writesDatabase(tree) && !overrides.some(({ path }) => path[0] === 'database')
   const databaseFolder = isWritten ? baseFolder : cwd
@@ -51,6 +53,7 @@ export async function readConfig({ path, env, definitions, cwd = process.cwd() }
     ...(file === undefined ? {} : { file }),
     baseFolder,
     databaseFolder,
+    env,
     definitions: types.definitions
   })
 }
