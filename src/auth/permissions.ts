@@ -3,6 +3,7 @@ import type { Grant, Identity, PermissionAnswer, PermissionObject, PermissionReq
 import type { Chain, Link } from './link.ts'
 import { matchesPattern } from './pattern.ts'
 import { ask, type RequestContext } from './question.ts'
+import { traced } from './tracing.ts'
 import type { PermissionStore, User, UserStore } from './user-store.ts'
 
 /** Where a permission comes from, or what vetoes it. */
@@ -57,17 +58,27 @@ interface Source {
  * an object alone is asked for with it, and stands beside what is held generally, each at its source's place.
  * @throws {TemporarilyUnavailable} a backend could not tell, and does not say `permissionsOnUnavailable: skip`
  */
-export async function permissionsOf(
+export function permissionsOf(
   chain: Chain,
   user: User | null,
   request: RequestContext,
   tools: PermissionTools,
   options: PermissionOptions = {}
 ): Promise<Permissions> {
+  return traced(request, 'permissions', (within) => gather(chain, user, within, tools, options))
+}
+
+async function gather(
+  chain: Chain,
+  user: User | null,
+  request: RequestContext,
+  tools: PermissionTools,
+  options: PermissionOptions
+): Promise<Permissions> {
   if (user !== null && !user.isActive) return decide([])
   const [asked, own] = await Promise.all([
     Promise.all(questions(chain, user, options).map((question) => answerOf(question, request, tools, options.object))),
-    ownSource(user, tools, options.object)
+    traced(request, 'permissions.stored', () => ownSource(user, tools, options.object))
   ])
   const sources = [...asked.filter((source) => source !== undefined), own]
   if (user === null || !isSuperuser(chain, user)) return decide(sources)
@@ -157,7 +168,8 @@ function askForPermissions(
       const asking = async (asked: PermissionRequest) => (await backend.permissions?.(asked, context)) ?? { grants: [] }
       if (object === undefined || backend.ignoresObjects) return asking(question)
       return both(...(await Promise.all([asking(question), asking({ ...question, object })])))
-    }
+    },
+    'backend.permissions'
   )
 }
 

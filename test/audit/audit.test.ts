@@ -8,11 +8,12 @@ import { eventOf } from '../../src/audit/event.ts'
 import type { AuditEvent } from '../../src/auth/audit.ts'
 import { sweep } from '../../src/sweep.ts'
 import { openTestLatchkey, temporaryFolder } from '../latchkey.ts'
+import { matchLists } from '../match.ts'
 import { startMariadb } from '../servers/mariadb.ts'
 import { needs } from '../servers/needs.ts'
 import { answeredBeforeKills } from './kills.ts'
 
-const rounds = Number(process.env.AUDIT_ROUNDS ?? 20)
+const rounds = Number(process.env.AUDIT_ROUNDS ?? 5)
 
 t.test('after kill -9 every login that was answered has its event', async (t) => {
   const folder = await temporaryFolder(t)
@@ -86,7 +87,7 @@ t.test('a refusal does not wait for a database that hangs', async (t) => {
     refusalsPerMinute: 50
   })
   await refusing.record({ kind: 'login', outcome: 'refused' }, log)
-  t.match(lost, [{ event: 'audit_unwritten', audit: { kind: 'login' } }])
+  matchLists(t, lost, [{ event: 'audit_unwritten', audit: { kind: 'login' } }])
   await t.rejects(refusing.record({ kind: 'login', outcome: 'success' }, log), {
     code: 'temporarily_unavailable',
     statusCode: 503
@@ -139,12 +140,12 @@ t.test(
         `explain select * from latchkey_audit where ${column} = ? and id < ? order by id desc limit 51`,
         [value, 'f']
       )
-      t.match(rows, [{ key: index, Extra: /^(?!.*filesort)/ }], column)
+      matchLists(t, rows, [{ key: index, Extra: /^(?!.*filesort)/ }], column)
     }
     const [rows] = await other.query('explain select * from latchkey_audit where id < ? order by id desc limit 51', [
       'f'
     ])
-    t.match(rows, [{ key: 'PRIMARY', Extra: /^(?!.*filesort)/ }])
+    matchLists(t, rows, [{ key: 'PRIMARY', Extra: /^(?!.*filesort)/ }])
     await other.end()
   }
 )
