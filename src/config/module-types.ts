@@ -1,9 +1,6 @@
 import { isMapping } from './complete.ts'
 import type { BackendTypes, Definitions } from './validate.ts'
 
-/** Whether the type of a backend is a file's name rather than a word. */
-export const isFileName = (type: string): boolean => /^(\.{1,2}\/|\/)/.test(type)
-
 /**
  * The types of backends that there are, with those that a tree names and nobody knows: files, from the configuration's
  * folder, and packages. These are loaded, which runs their code.

@@ -1,11 +1,11 @@
 import type { BackendDefinition } from '../auth/define-backend.ts'
+import { isFileName } from '../own-backends/file-name.ts'
 import { BackendMistake } from '../own-backends/mistake.ts'
 import { backendSchema, Common, ownOptions } from './backend-schema.ts'
 import { complete, isMapping } from './complete.ts'
 import { type Finding, isWithin, type Path, pointerParts } from './config-error.ts'
 import { contradictions } from './contradictions.ts'
 import { explain, nearestName } from './explain.ts'
-import { isFileName } from './module-types.ts'
 import { ConfigFile } from './schema.ts'
 import { soundPart } from './sound.ts'
 
