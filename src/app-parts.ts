@@ -12,6 +12,7 @@ import type { Lasting } from './lasting.ts'
 import { createRates, type Rates } from './limits/rates.ts'
 import type { Resets } from './resets.ts'
 import { rotationToolsOf } from './signing-keys.ts'
+import type { Telemetry } from './telemetry/open.ts'
 import type { TokenTools } from './tokens/access-token.ts'
 import { createRefreshTokens } from './tokens/refresh-token.ts'
 import { createSessions, type Sessions } from './tokens/sessions.ts'
@@ -24,17 +25,16 @@ interface Opened {
   readonly audit: Audit
   /** The counters of requests that go on; undefined: new ones. */
   readonly rates: Rates | undefined
+  readonly telemetry: Telemetry | undefined
 }
 
 /** What the routes work with. */
-export function appPartsOf(
-  config: Config,
-  lasting: Lasting,
-  { login, tokens, resets, audit, rates }: Opened
-): AppParts {
+export function appPartsOf(config: Config, lasting: Lasting, opened: Opened): AppParts {
+  const { login, tokens, resets, audit, rates, telemetry } = opened
   const { log, store, secrets, passwords, metrics, isDraining } = lasting
   return {
     log,
+    tracer: telemetry?.tracer,
     version,
     trustedProxies: config.listen.trustedProxies,
     isOperator: createCidrMatcher(config.ops.from),

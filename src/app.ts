@@ -19,6 +19,7 @@ import { revokeRoute } from './http/revoke.ts'
 import { protectAnswers } from './http/security-headers.ts'
 import { type App, createServer } from './http/server.ts'
 import { tokenRoute } from './http/token.ts'
+import { traceRequests } from './http/tracing.ts'
 import { userinfoRoute } from './http/userinfo.ts'
 
 /**
@@ -29,6 +30,7 @@ export async function createApp(parts: AppParts, options: { readonly handle?: Re
   const app = createServer({ ...parts, issuer: parts.tokens.issuer, handle: options.handle })
   answerErrors(app, parts)
   acceptBodies(app)
+  traceRequests(app, parts)
   logRequests(app, parts)
   protectAnswers(app, parts.tokens)
   await app.register(rateLimit, {

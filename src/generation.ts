@@ -15,6 +15,8 @@ import { openMailer } from './mail/open-mailer.ts'
 import { createResets, resetToolsOf } from './resets.ts'
 import { openSigningKeys } from './signing-keys.ts'
 import { sweepStore } from './sweep.ts'
+import type { Telemetry } from './telemetry/open.ts'
+import { telemetryOf } from './telemetry.ts'
 import type { TokenTools } from './tokens/access-token.ts'
 import { lockTeller, openWebhooks } from './webhooks.ts'
 
@@ -24,24 +26,29 @@ export interface Generation {
   readonly login: LoginTools
   readonly tokens: TokenTools
   readonly parts: AppParts
+  readonly telemetry: Telemetry | undefined
   /** Closes what this one opened, but for what the next one goes on with. */
   retire(next?: Generation): Promise<void>
 }
 
 /**
- * Opens what a configuration asks for. Counters of failed logins and of requests, and the signing keys, go on from the one
- * before where their settings are the same; all else begins anew.
+ * Opens what a configuration asks for. Counters of failed logins and of requests, the signing keys and telemetry go on from the
+ * one before where their settings are the same; all else begins anew.
  */
 export async function openGeneration(config: Config, lasting: Lasting, before?: Generation): Promise<Generation> {
   const { log, store, metrics } = lasting
   const chain = openChainOf(config, lasting)
+  let telemetry: Telemetry | undefined
   try {
+    telemetry = await telemetryOf(config, lasting, before)
     await store.permissions.declare({ ...config.permissions.declare, ...ownPermissions })
     const audit = createAudit({ ...config.audit, store: store.audit, metrics })
     const login = loginToolsOf(config, lasting, { chain, audit, before })
     const tokens = await tokenToolsOf(config, lasting, { audit, before })
-    const resets = createResets(resetToolsOf(config, store, lasting.secrets), await openMailer(config))
-    const parts = appPartsOf(config, lasting, { login, tokens, resets, audit, rates: before?.parts.clients.rates })
+    const mails = { mailer: await openMailer(config), later: lasting.later, audit: store.audit }
+    const resets = createResets(resetToolsOf(config, store, lasting.secrets), mails)
+    const rates = before?.parts.clients.rates
+    const parts = appPartsOf(config, lasting, { login, tokens, resets, audit, rates, telemetry })
     metrics.watch(chain)
     const stopSweeping = sweepStore(store, config.audit, log)
     const closeWebhooks = await openWebhooks(config, store, { log, metrics })
@@ -52,9 +59,10 @@ export async function openGeneration(config: Config, lasting: Lasting, before?: 
       await closeWebhooks()
       await closeChain(chain)
       if (next?.tokens.keys !== tokens.keys) await tokens.keys.close()
+      if (next?.telemetry !== telemetry) await telemetry?.close()
     }
     return {
-      ...{ config, login, tokens, parts },
+      ...{ config, login, tokens, parts, telemetry },
       retire(next) {
         retired ??= retire(next)
         return retired
@@ -62,6 +70,7 @@ export async function openGeneration(config: Config, lasting: Lasting, before?: 
     }
   } catch (error) {
     await closeChain(chain)
+    if (before?.telemetry !== telemetry) await telemetry?.close()
     throw error
   }
 }
@@ -103,7 +112,6 @@ function loginToolsOf(
     permissions: {
       users: store.users,
       registry: store.permissions,
-      objects: store.objectGrants,
       anonymous: config.permissions.anonymous
     },
     checked: (identity, backend) => checkedAttributes(identity, backend, config.users.attributes, log),

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import type { SingleUse } from './auth/ports.ts'
 import type { Config } from './config/config.ts'
+import { createLater, type Later } from './mail/later.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { type HashQueue, openPasswords } from './passwords/argon2.ts'
 import { secretsOf } from './secret.ts'
@@ -17,18 +19,27 @@ export interface Lasting {
   readonly metrics: Metrics
   readonly singleUse: SingleUse
   readonly keyTimes: KeyTimes
+  /** Mails that nobody takes for now. */
+  readonly later: Later
   readonly isDraining: () => boolean
+  /** Tells this process from others of the service. */
+  readonly instance: string
 }
+
+/** How long a mail waits before it is tried again, after so many tries. */
+export type MailDelay = (tries: number) => number
 
 /** What the first configuration says about all that lasts. */
 export async function createLasting(
   config: Config,
-  given: Pick<Lasting, 'log' | 'store' | 'keyTimes' | 'isDraining'>
+  given: Pick<Lasting, 'log' | 'store' | 'keyTimes' | 'isDraining'> & { readonly mailDelayMs?: MailDelay }
 ): Promise<Lasting> {
-  const { log, store } = given
+  const { mailDelayMs, ...lasting } = given
+  const { log, store } = lasting
   const secrets = await secretsOf(config, store)
   const passwords = await openPasswords(config.passwords)
   const metrics = createMetrics(passwords.queue)
   const singleUse = createSingleUse({ used: store.usedAssertions, log, now: Date.now })
-  return { ...given, secrets, passwords, metrics, singleUse }
+  const later = createLater(mailDelayMs)
+  return { ...lasting, secrets, passwords, metrics, singleUse, later, instance: randomUUID() }
 }

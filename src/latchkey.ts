@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Config } from './config/config.ts'
 import { type Generation, openGeneration } from './generation.ts'
-import { createLasting } from './lasting.ts'
+import { createLasting, type MailDelay } from './lasting.ts'
 import { openStoreOf } from './open-store.ts'
 import type { HashQueue } from './passwords/argon2.ts'
 import type { KeyTimes } from './signing-keys.ts'
@@ -26,13 +26,13 @@ export interface Latchkey extends Generation {
 export async function openLatchkey(
   config: Config,
   log: Logger,
-  options: { readonly keyTimes?: KeyTimes } = {}
+  options: { readonly keyTimes?: KeyTimes; readonly mailDelayMs?: MailDelay } = {}
 ): Promise<Latchkey> {
-  const { keyTimes = {} } = options
+  const { keyTimes = {}, ...times } = options
   const store = await openStoreOf(config, log)
   let draining = false
   try {
-    const lasting = await createLasting(config, { log, store, keyTimes, isDraining: () => draining })
+    const lasting = await createLasting(config, { ...times, log, store, keyTimes, isDraining: () => draining })
     const generation = await openGeneration(config, lasting)
     return {
       ...generation,
@@ -43,6 +43,7 @@ export async function openLatchkey(
         draining = true
       },
       async close() {
+        lasting.later.close()
         await generation.retire()
         await store.close()
       }

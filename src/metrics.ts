@@ -1,15 +1,33 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { AuditMetrics } from './auth/audit.ts'
 import type { Chain } from './auth/link.ts'
-import type { MailMetrics } from './auth/password-reset.ts'
 import type { BackendMetrics, LoginMetrics } from './auth/ports.ts'
+import type { MailMetrics } from './auth/reset-mail.ts'
 import type { QueueStatus } from './passwords/queue.ts'
 import type { WebhookMetrics } from './webhooks/deliverer.ts'
+
+/** One line of a figure. A histogram's lines have names of their own. */
+export interface FamilyValue {
+  readonly value: number
+  readonly labels: Readonly<Partial<Record<string, string | number>>>
+  readonly metricName?: string
+}
+
+/** A figure with all its lines. */
+export interface Family {
+  readonly name: string
+  readonly help: string
+  /** `counter`, `gauge` or `histogram`. */
+  readonly type: string
+  readonly values: readonly FamilyValue[]
+}
 
 /** The figures for Prometheus. */
 export interface Metrics extends LoginMetrics, BackendMetrics, AuditMetrics, MailMetrics, WebhookMetrics {
   readonly contentType: string
   text(): Promise<string>
+  /** What stands in the text. */
+  families(): Promise<readonly Family[]>
   /** Shows whether each backend of the chain is taken for alive. */
   watch(chain: Chain): void
 }
@@ -20,6 +38,7 @@ const durations = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 export function createMetrics(queue: () => QueueStatus): Metrics {
   const registry = new Registry()
   const registers = [registry]
+  let watched: Chain = []
   collectDefaultMetrics({ register: registry, prefix: 'latchkey_' })
   const answers = new Histogram({
     name: 'latchkey_backend_duration_seconds',
@@ -41,11 +60,15 @@ export function createMetrics(queue: () => QueueStatus): Metrics {
     buckets: durations,
     registers
   })
-  const up = new Gauge({
+  const up: Gauge<'backend'> = new Gauge({
     name: 'latchkey_backend_up',
     help: '1 while a backend is asked as usual, 0 while it is taken for dead',
     labelNames: ['backend'] as const,
-    registers
+    registers,
+    collect() {
+      up.reset()
+      for (const { id, breaker } of watched) up.set({ backend: id }, breaker.status().state === 'closed' ? 1 : 0)
+    }
   })
   const referrals = new Counter({
     name: 'latchkey_ldap_referrals_total',
@@ -79,15 +102,11 @@ export function createMetrics(queue: () => QueueStatus): Metrics {
   })
   gauge(registry, 'latchkey_hash_queue_running', 'Password hashes at work', () => queue().running)
   gauge(registry, 'latchkey_hash_queue_waiting', 'Password hashes that wait for their turn', () => queue().waiting)
-  let watched: Chain = []
-
   return {
     contentType: registry.contentType,
-    text() {
-      up.reset()
-      for (const { id, breaker } of watched) up.set({ backend: id }, breaker.status().state === 'closed' ? 1 : 0)
-      return registry.metrics()
-    },
+    text: () => registry.metrics(),
+    families: async () =>
+      (await registry.getMetricsAsJSON()).map((family) => ({ ...family, type: String(family.type) })),
     watch(chain) {
       watched = chain
     },

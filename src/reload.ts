@@ -43,7 +43,7 @@ export function createReloader({ latchkey, dispatcher, read, log }: ReloadTools)
     const config = await read()
     refuseRestart(before.config, config)
     const generation = await latchkey.next(config, before)
-    const app = await openApp(generation)
+    const app = await openApp(generation, before)
     current = { generation, app }
     log.level = config.log.level
     const patienceMs = before.config.login.timeoutMs + marginMs
@@ -97,12 +97,12 @@ export function createReloader({ latchkey, dispatcher, read, log }: ReloadTools)
   }
 }
 
-async function openApp(generation: Generation): Promise<App> {
+async function openApp(generation: Generation, before: Generation): Promise<App> {
   try {
     const app = await createApp(generation.parts)
     return await app.ready().then(() => app)
   } catch (error) {
-    await generation.retire()
+    await generation.retire(before)
     throw error
   }
 }

@@ -1,6 +1,9 @@
-import type { AskingTools, Mailer, ResetTools } from './auth/password-reset.ts'
+import type { AuditStore } from './auth/audit.ts'
+import type { AskingTools, ResetTools } from './auth/password-reset.ts'
+import type { Mailer, MailLater } from './auth/reset-mail.ts'
 import { createResetTokens } from './auth/reset-token.ts'
 import type { Config } from './config/config.ts'
+import { SlowDown } from './errors.ts'
 import { createRates } from './limits/rates.ts'
 import { createQueue } from './passwords/queue.ts'
 import type { Store } from './store/index.ts'
@@ -29,14 +32,36 @@ export function resetToolsOf(config: Config, store: Store, secrets: readonly str
   return { users: store.users, accounts: store.accounts, backends, tokens, ttlMs, url, now: Date.now }
 }
 
+/** What sends the mails of resets, and what remembers them. */
+export interface ResetMails {
+  readonly mailer: Mailer | undefined
+  readonly later: MailLater
+  readonly audit: Pick<AuditStore, 'find'>
+}
+
+/**
+ * Counts in this process, which two requests at once can't deceive, and in the events of all replicas, each of which is
+ * written before its mail goes out.
+ */
+function counterOf(audit: ResetMails['audit'], now: () => number): AskingTools['countMail'] {
+  const rates = createRates(now)
+  const { max, windowMs } = mailsOfOne
+  return async (user) => {
+    rates.count(user, mailsOfOne)
+    const mails = { user, kind: 'password_reset_request', outcome: 'success', since: now() - windowMs } as const
+    const { items } = await audit.find({ ...mails, limit: max })
+    const oldest = items[max - 1]
+    if (oldest !== undefined) throw new SlowDown((oldest.at + windowMs - now()) / 1000)
+  }
+}
+
 /** The same for a service that runs. */
-export function createResets(tools: ResetTools, mailer: Mailer | undefined): Resets {
-  const rates = createRates()
+export function createResets(tools: ResetTools, { mailer, later, audit }: ResetMails): Resets {
   const queue = createQueue({ permits: 4, maxWaiting: 1000, maxWaitMs: 60_000 })
   const running = new Set<Promise<void>>()
   return {
     tools,
-    asking: { ...tools, mailer, countMail: (userId) => rates.count(userId, mailsOfOne) },
+    asking: { ...tools, mailer, later, countMail: counterOf(audit, tools.now) },
     async later(work) {
       const done = queue.run(work)
       running.add(done)

@@ -59,11 +59,28 @@ const rules: ReadonlyArray<{ folder: string; may: (specifier: string) => boolean
     says: 'webhooks stand beside auth, on the ports of the store'
   },
   {
+    folder: 'telemetry',
+    may: (specifier) =>
+      /^(telemetry\/|auth\/(ports|tracing)\.ts$|errors\.ts$|metrics\.ts$|config\/(config|telemetry-environment)\.ts$|node:|@opentelemetry\/)/.test(
+        specifier
+      ),
+    says: 'telemetry knows the ports of auth and the figures'
+  },
+  {
     folder: 'http',
     may: (specifier) => !/^(store|backends|cli)\/|drizzle-orm|mysql2|ldapts|node:sqlite/.test(specifier),
     says: 'HTTP knows neither the store nor a backend'
   }
 ]
+
+t.test('nobody but telemetry knows OpenTelemetry, and nobody loads it unasked', async (t) => {
+  for (const file of files.filter((file) => !file.startsWith('telemetry/'))) {
+    const imports = importsOf(file)
+    t.notMatch(imports.join(), /@opentelemetry/, file)
+    const text = readFileSync(join(root, file), 'utf8')
+    t.notMatch(text, /^(?!import type).*\bfrom '[^']*\/telemetry\/[^']*'/m, file)
+  }
+})
 
 for (const { folder, may, says } of rules) {
   t.test(says, async (t) => {

@@ -45,7 +45,8 @@ export async function openTestLatchkey(
   t: Test,
   yaml: string,
   env: Record<string, string> = {},
-  folder?: string
+  folder?: string,
+  times: Parameters<typeof openLatchkey>[2] = {}
 ): Promise<TestLatchkey> {
   const place = folder ?? (await temporaryFolder(t))
   const path = join(place, 'latchkey.yaml')
@@ -58,7 +59,7 @@ export async function openTestLatchkey(
       done()
     }
   })
-  const latchkey = await openLatchkey(config, await openLog('debug', { stream }))
+  const latchkey = await openLatchkey(config, await openLog('debug', { stream }), times)
   const app = await createApp(latchkey.parts)
   t.teardown(async () => {
     await app.close()

@@ -83,12 +83,15 @@ async function write(
     const { id } = await tx.groups.create(name, now())
     if (permissions.length > 0) await tx.groups.setPermissions(id, permissions, now())
   }
-  const differing = groups.flatMap(({ there, name, permissions }) => {
-    const carried = here.get(name)?.permissions
-    if (carried === undefined) return []
-    const extra = carried.find((one) => !permissions.includes(one))
-    return extra !== undefined || carried.length < permissions.length ? [{ there, extra }] : []
-  })
+  const differing: Array<{ there: string; extra: string | undefined }> = []
+  for (const { there, name, permissions } of groups) {
+    const group = here.get(name)
+    if (group === undefined) continue
+    const [onObject] = await tx.groups.grantedOnObjects(group.id)
+    const general = group.permissions.find((one) => !permissions.includes(one))
+    const extra = general ?? (onObject === undefined ? undefined : `${onObject} on some object`)
+    if (extra !== undefined || group.permissions.length < permissions.length) differing.push({ there, extra })
+  }
   return { created: missing.length, differing }
 }
 

@@ -6,6 +6,7 @@ import { Refusal } from '../errors.ts'
 import { checkedValue, emailOfText, newAttributes } from './fields.ts'
 import { loginNames } from './login-names.ts'
 import { groupNames, permissionNames } from './names.ts'
+import { grantsOnObjects } from './object-grants.ts'
 import type { AdminTools } from './tools.ts'
 
 /** One record of a file as it was read: values by the names of `exportColumns`, or why it could not be read. */
@@ -31,6 +32,7 @@ const known = [
   'permissions',
   'groups',
   'identities',
+  'objectGrants',
   'createdAt',
   'attributes'
 ] as const
@@ -68,7 +70,8 @@ function userOf(fields: Readonly<Record<string, unknown>>, tools: AdminTools, ru
     permissions: permissionNames(list('permissions', fields.permissions)),
     loginNames: loginNames(list('loginNames', fields.loginNames)),
     groups: groupNames(list('groups', fields.groups)),
-    identities
+    identities,
+    objectGrants: grantsOnObjects(listOfObjects('objectGrants', fields.objectGrants))
   }
 }
 
@@ -130,9 +133,14 @@ const listOfText = (name: string, value: string): unknown =>
   value.startsWith('[') ? parsed(name, value) : value.split(';').map((item) => item.trim())
 
 function identitiesIn(value: unknown, tools: AdminTools): Array<Omit<UserIdentity, 'lastSeenAt'>> {
-  const items = typeof value === 'string' ? parsed('identities', value) : (value ?? [])
-  if (!Array.isArray(items)) throw new Mistake('identities: expected a list')
-  return items.map((item: unknown) => identityIn(Object(item), tools))
+  return listOfObjects('identities', value).map((item) => identityIn(Object(item), tools))
+}
+
+/** In CSV as JSON. */
+function listOfObjects(name: string, value: unknown): readonly unknown[] {
+  const items = typeof value === 'string' ? parsed(name, value) : (value ?? [])
+  if (Array.isArray(items)) return items
+  throw new Mistake(`${name}: expected a list`)
 }
 
 function identityIn(item: Readonly<Record<string, unknown>>, { chain, attributes }: AdminTools) {

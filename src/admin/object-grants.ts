@@ -1,4 +1,4 @@
-import type { ObjectGrant, ObjectGrantStore } from '../auth/object-grant-store.ts'
+import type { GrantOnObject, ObjectGrant, ObjectGrantStore } from '../auth/object-grant-store.ts'
 import { InvalidRequest, NotFound } from '../errors.ts'
 import { type Actor, demand, refuseGrantBeyond } from './actor.ts'
 import { permissionNames } from './names.ts'
@@ -26,6 +26,23 @@ export async function revokeOnObject(actor: Actor, grant: ObjectGrant, store: Ob
 }
 
 const limits = { type: 128, id: 255 } as const
+
+/**
+ * Grants as a file has them, each once: a list of `permission`, `objectType` and `objectId`.
+ * @throws {InvalidRequest} one is none
+ */
+export function grantsOnObjects(items: readonly unknown[]): readonly GrantOnObject[] {
+  const found = new Map<string, GrantOnObject>()
+  for (const item of items) {
+    const { permission, objectType: type, objectId: id, ...more } = Object(item)
+    const isWhole = [permission, type, id].every((part) => typeof part === 'string') && Object.keys(more).length === 0
+    if (!isWhole) throw new InvalidRequest('objectGrants: expected a list of permission, objectType and objectId')
+    permissionNames([permission])
+    checkObject({ type, id })
+    found.set(JSON.stringify([permission, type, id]), { permission, object: { type, id } })
+  }
+  return [...found.values()]
+}
 
 /** @throws {InvalidRequest} a type or id that the columns can't hold, or that nobody can see */
 function checkObject(object: ObjectGrant['object']): void {

@@ -1,5 +1,6 @@
 import type { Attributes } from './backend.ts'
 import type { Group, RegisteredPermission } from './group-store.ts'
+import type { GrantOnObject } from './object-grant-store.ts'
 import type { NewUser, StoredPermissions, User, UserIdentity } from './user-store.ts'
 
 /** What administration changes of a user; absent: the same as before. */
@@ -51,6 +52,10 @@ export interface AdministeredGroups {
   byNames(names: readonly string[]): Promise<readonly Group[]>
   /** The names of permissions that the group carries on any object. */
   grantedOnObjects(groupId: string): Promise<readonly string[]>
+  /** What it carries on objects, so many at most. */
+  objectGrants(groupId: string, limit: number): Promise<readonly GrantOnObject[]>
+  /** Puts names that nobody declared into the registry. The group holds none of them yet. */
+  grantOnObjects(groupId: string, grants: readonly GrantOnObject[]): Promise<void>
   /** The names of groups where the user's membership is of the origin `local`. */
   localOf(userId: string): Promise<readonly string[]>
   create(name: string, at: number): Promise<Group>
@@ -85,6 +90,8 @@ export interface ImportedUser extends Omit<CreatedUser, 'at'> {
   /** Names; those that are missing are made. */
   readonly groups: readonly string[]
   readonly identities: readonly UserIdentity[]
+  /** Each once. */
+  readonly objectGrants?: readonly GrantOnObject[]
 }
 
 /** Many users at once within an administration's transaction. */

@@ -95,6 +95,7 @@ export interface AuditFilter {
   readonly user?: string
   readonly client?: string
   readonly kind?: AuditKind
+  readonly outcome?: AuditOutcome
   /** Epoch milliseconds; both ends belong to it. */
   readonly since?: number
   readonly until?: number

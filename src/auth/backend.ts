@@ -211,6 +211,8 @@ export interface BackendContext {
   /** The id of the client that asks, and the end user's address. */
   readonly clientId: string
   readonly ip: string
+  /** Headers for requests to other services (W3C Trace Context). Absent: the login is not traced. */
+  readonly traceHeaders?: Readonly<Record<string, string>>
   /** Present while somebody wants to know how the answer came about. */
   readonly trace?: (step: TraceStep) => void
 }

@@ -20,6 +20,7 @@ import type {
 import type { Chain, Link } from './link.ts'
 import type { Attempt, Limits, LoginMetrics, Passwords } from './ports.ts'
 import { ask, type RequestContext } from './question.ts'
+import { type Span, traced } from './tracing.ts'
 
 /** What the chain needs beside its backends. */
 export interface ChainTools {
@@ -53,7 +54,7 @@ export async function authenticate(
   const login = beginLogin(request, tools)
   try {
     if (credentials.kind === 'password') await login.attempt.claim(accountOfName(credentials.username))
-    const accepted = await askInOrder(chain, credentials, request, tools, login)
+    const accepted = await traced(request, 'chain', (inner) => askInOrder(chain, credentials, inner, tools, login))
     login.attempt.succeeded()
     return accepted
   } catch (error) {
@@ -115,7 +116,7 @@ async function askInOrder(
     }
   }
   if (credentials.kind === 'password' && !login.hashed) {
-    await tools.passwords.verifyDecoy(credentials.password, request.isGone)
+    await tools.passwords.verifyDecoy(credentials.password, request)
   }
   if (unavailable.length > 0 && !toBeChanged) throw new TemporarilyUnavailable(cause)
   throw new InvalidGrant(cause, { ...toBeChanged, reason: reasonOf(Object.values(outcomes)) })
@@ -157,7 +158,7 @@ async function verdictOf(
 ): Promise<Verdict | BackendUnavailable> {
   const began = performance.now()
   const found: string[] = []
-  const extend = (context: BackendContext): AuthenticateContext => ({
+  const extend = (context: BackendContext, span: Span | undefined): AuthenticateContext => ({
     ...context,
     async found(subject) {
       const account = `${link.id}:${subject}`
@@ -172,12 +173,13 @@ async function verdictOf(
         const fields = { event: 'hash_unusable', backend: link.id, account: found.at(-1), reason }
         request.log.warn(fields, 'password hash unusable')
       }
-      return tools.passwords.verify(hash, password, { isGone: request.isGone, weak, onUnusable })
+      return tools.passwords.verify(hash, password, { isGone: request.isGone, weak, onUnusable, span })
     }
   })
   let outcome = 'error'
   try {
-    const verdict = await ask(link, request, extend, (context) => link.backend.authenticate(credentials, context))
+    const question = (context: AuthenticateContext) => link.backend.authenticate(credentials, context)
+    const verdict = await ask(link, request, extend, question, 'backend.authenticate')
     outcome = verdict.outcome
     if (outcome === 'rejected') for (const account of found) login.guessed.add(account)
     return verdict

@@ -107,7 +107,8 @@ async function changeAt(
       link,
       request,
       (context) => context,
-      async (context) => backend.changePassword?.(subject, oldPassword, newPassword, context)
+      async (context) => backend.changePassword?.(subject, oldPassword, newPassword, context),
+      'backend.change-password'
     )
     settle(answer ?? { outcome: 'unknown' })
     attempt.succeeded()

@@ -1,3 +1,5 @@
+import type { GrantOnObject } from './object-grant-store.ts'
+
 /** Who named a permission first: the configuration, an administrator, or only somebody who granted it. */
 export type PermissionOrigin = 'configuration' | 'administration' | 'grant'
 
@@ -91,6 +93,7 @@ export interface UserHoldings {
 /** What an export has of a user beside the user itself: groups of the origin `local` alone, for backends mirror theirs again. */
 export interface ExportedHoldings extends Holdings {
   readonly passwordHash: string | null
+  readonly objectGrants: readonly GrantOnObject[]
 }
 
 /** The same for many at once, in a statement a table. */

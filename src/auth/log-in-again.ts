@@ -5,6 +5,7 @@ import type { Chain, Link } from './link.ts'
 import { type LoggedIn, type LoginTools, userToolsOf } from './login.ts'
 import { permissionsOf } from './permissions.ts'
 import { ask, type RequestContext } from './question.ts'
+import { traced } from './tracing.ts'
 import { isLoggedOut, type User } from './user-store.ts'
 import { recordLogin } from './users.ts'
 
@@ -75,7 +76,8 @@ async function identityOf(link: Link, subject: string, request: RequestContext):
       link,
       request,
       (context) => context,
-      async (context) => backend.identity?.(subject, context)
+      async (context) => backend.identity?.(subject, context),
+      'backend.identity'
     )
     if (answer?.state === 'present') return answer.identity
     throw new LoginOver(answer?.state === 'disabled' ? `the account is ${answer.reason}` : 'the account is gone')
@@ -94,5 +96,5 @@ async function upToDate(
   if (!identity) return user
   const email = emailOf(identity, backend)
   const seenNow = { email, identity, backend, at: tools.now(), isLogin: false, holder: user }
-  return recordLogin(seenNow, userToolsOf(request, tools))
+  return traced(request, 'user.record', (within) => recordLogin(seenNow, userToolsOf(within, tools)))
 }

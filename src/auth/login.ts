@@ -8,6 +8,7 @@ import type { Chain, Link } from './link.ts'
 import { moveIn } from './moving.ts'
 import { isOwnPermission, isSuperuser, type Permissions, type PermissionTools, permissionsOf } from './permissions.ts'
 import type { RequestContext } from './question.ts'
+import { traced } from './tracing.ts'
 import type { User, UserStore } from './user-store.ts'
 import { recordLogin, type UserTools } from './users.ts'
 
@@ -60,7 +61,12 @@ const proofMs = 3_600_000
  * @throws {InvalidGrant} for every reason why not, no sooner than the failure floor
  * @throws {TemporarilyUnavailable} {SlowDown} {InvalidRequest} as `authenticate` does
  */
-export async function login(credentials: Credentials, asked: LoginRequest, tools: LoginTools): Promise<LoggedIn> {
+export function login(credentials: Credentials, asked: LoginRequest, tools: LoginTools): Promise<LoggedIn> {
+  const kind = () => ({ 'latchkey.credentials.kind': credentials.kind })
+  return traced(asked, 'login', (within) => logIn(credentials, within, tools), kind)
+}
+
+async function logIn(credentials: Credentials, asked: LoginRequest, tools: LoginTools): Promise<LoggedIn> {
   const began = performance.now()
   const request = { ...asked, deadline: began + tools.timeoutMs }
   const chain = asked.chain ?? tools.chain
@@ -69,7 +75,10 @@ export async function login(credentials: Credentials, asked: LoginRequest, tools
     const accepted = await authenticate(chosenFrom(chain, asked.backend), credentials, request, tools)
     by = accepted.backend.id
     const loggedIn = await admit(accepted, request, tools)
-    await moveIn({ ...loggedIn, accepted, credentials, chain }, request, tools)
+    if (accepted.move) {
+      const moving = { ...loggedIn, accepted, credentials, chain }
+      await traced(request, 'user.move', (within) => moveIn(moving, within, tools))
+    }
     tools.metrics.loginEnded(by, 'accepted', (performance.now() - began) / 1000)
     request.log.info({ event: 'login', backend: by, user: loggedIn.user.id, client: asked.clientId }, 'login')
     return loggedIn
@@ -81,17 +90,22 @@ export async function login(credentials: Credentials, asked: LoginRequest, tools
       request.log.info(fields, 'login failed')
     }
     await asked.refused?.(error)
-    if (error instanceof InvalidGrant) await sleep(Math.max(0, began + tools.failureFloorMs - performance.now()))
+    if (error instanceof InvalidGrant) await traced(request, 'login.floor', () => untilFloor(began, tools))
     throw error
   }
 }
+
+const untilFloor = (began: number, { failureFloorMs }: LoginTools): Promise<void> =>
+  sleep(Math.max(0, began + failureFloorMs - performance.now()))
 
 async function admit(accepted: Accepted, request: RequestContext, tools: LoginTools): Promise<LoggedIn> {
   const { backend, identity, warnings } = accepted
   const at = tools.now()
   const proof = accepted.proof ?? proofOf(backend, at)
   const email = emailOf(identity, backend)
-  const user = await recordLogin({ email, identity, backend, at }, userToolsOf(request, tools))
+  const user = await traced(request, 'user.record', (within) =>
+    recordLogin({ email, identity, backend, at }, userToolsOf(within, tools))
+  )
   const options = { identity: { backend: backend.id, identity } }
   const permissions = await permissionsOf(tools.chain, user, request, tools.permissions, options)
   const more = { ...(proof && { proof }), ...(warnings && { warnings }) }

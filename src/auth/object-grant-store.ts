@@ -1,4 +1,4 @@
-import type { Grant, PermissionObject } from './backend.ts'
+import type { PermissionObject } from './backend.ts'
 import type { User } from './user-store.ts'
 
 /** Who holds a permission on an object: a user by id, or everybody in a group, by its name. */
@@ -10,6 +10,9 @@ export interface ObjectGrant {
   readonly permission: string
   readonly object: PermissionObject
 }
+
+/** The same without its holder. */
+export type GrantOnObject = Omit<ObjectGrant, 'holder'>
 
 /** Which grants are listed: all that fit everything that stands here. */
 export interface GrantFilter {
@@ -43,8 +46,6 @@ export interface ObjectGrantStore {
   revoke(grant: ObjectGrant): Promise<boolean>
   /** By index whatever the filter; the users' own come before the groups'. */
   list(filter: GrantFilter, page: Page): Promise<Found<ObjectGrant>>
-  /** What a user holds on exactly this object, directly and by groups; in one statement. */
-  onObject(userId: string, object: PermissionObject): Promise<readonly Grant[]>
 }
 
 /** Whom and what a permission reaches: searches over everything that is stored with us, and over nothing that backends say. */

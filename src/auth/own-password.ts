@@ -83,7 +83,7 @@ async function changeHere(
   try {
     await attempt.claim(`${link.id}:${user.id}`)
     const from = (await accounts.byId(user.id))?.passwordHash ?? null
-    const isRight = from !== null && (await passwords.verify(from, currentPassword, { isGone: request.isGone }))
+    const isRight = from !== null && (await passwords.verify(from, currentPassword, request))
     if (!isRight) throw new InvalidGrant('the current password is wrong', { reason: 'wrong-password' })
     await policy.demand(newPassword, user)
     const to = await passwords.hash(newPassword)

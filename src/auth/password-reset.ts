@@ -1,32 +1,13 @@
-import { InvalidResetToken } from '../errors.ts'
+import { InvalidResetToken, SlowDown } from '../errors.ts'
 import type { Audit, Trail } from './audit.ts'
 import { refuseMalformed } from './change-password.ts'
 import { canonicalEmail } from './email.ts'
 import type { LocalAccounts } from './local-accounts.ts'
 import type { PasswordPolicy } from './password-policy.ts'
 import type { Limits, Log, Passwords } from './ports.ts'
+import { type Mail, type Mailer, type MailLater, type MailMetrics, sendMail } from './reset-mail.ts'
 import type { ResetBinding, ResetTokens } from './reset-token.ts'
 import type { User, UserStore } from './user-store.ts'
-
-/** A mail to somebody's stored address: the way to a new password, or where the password is kept instead. */
-export interface Mail {
-  readonly kind: 'password-reset' | 'password-elsewhere'
-  readonly user: { readonly id: string; readonly email: string; readonly name: string }
-  /** Of a reset. */
-  readonly reset?: { readonly token: string; readonly link: string | undefined; readonly expiresAt: number }
-  /** Where the password is kept, in words or URLs. */
-  readonly places: readonly string[]
-}
-
-/** Hands mails on. @throws where nobody took it */
-export interface Mailer {
-  send(mail: Mail): Promise<void>
-}
-
-/** What resets report for `/metrics`. */
-export interface MailMetrics {
-  mailed(kind: Mail['kind'], outcome: 'sent' | 'failed' | 'unconfigured'): void
-}
 
 /** A backend, as far as resets need it. */
 export interface ResetBackend {
@@ -82,8 +63,9 @@ export interface AskingTools extends ResetTools {
   readonly mailer?: Mailer | undefined
   readonly metrics: MailMetrics
   readonly audit: Audit
-  /** Counts the mails to one user. @throws {SlowDown} there were enough */
-  countMail(userId: string): void
+  readonly later: MailLater
+  /** Counts the mails to one user, on all replicas. @throws {SlowDown} there were enough */
+  countMail(userId: string): Promise<void>
 }
 
 /** The account of a limit: the same for whoever is known and for whoever is not. @throws {SlowDown} */
@@ -120,12 +102,26 @@ export async function mailReset(asked: string, trail: Trail, log: Log, tools: As
     return refuse('not-configured')
   }
   try {
-    tools.countMail(user.id)
-  } catch {
+    await tools.countMail(user.id)
+  } catch (error) {
+    if (!(error instanceof SlowDown)) throw error
     return refuse('slow_down')
   }
   await tools.audit.record({ ...trail, outcome: 'success', details: { mail: kind } }, log)
-  await send(await mailFor(user, kind, tools), tools.mailer, log, tools)
+  const mail = await mailFor(user, kind, tools)
+  const isNeeded = async ({ reset }: Mail): Promise<boolean> => reset === undefined || isGood(reset.token, tools)
+  const until = mail.reset?.expiresAt ?? tools.now() + tools.ttlMs
+  await sendMail(mail, until, log, { ...tools, mailer: tools.mailer, isNeeded })
+}
+
+/** Whether a token would still be taken. */
+async function isGood(token: string, tools: ResetTools): Promise<boolean> {
+  try {
+    return (await holderOf(token, tools)) !== undefined
+  } catch (error) {
+    if (error instanceof InvalidResetToken) return false
+    throw error
+  }
 }
 
 async function mailFor(user: User, kind: Mail['kind'], tools: ResetTools): Promise<Mail> {
@@ -134,17 +130,6 @@ async function mailFor(user: User, kind: Mail['kind'], tools: ResetTools): Promi
   const person = { id, email, name: String(displayName ?? firstName ?? '') }
   if (kind === 'password-reset') return { kind, user: person, reset: await resetFor(user, tools), places: [] }
   return { kind, user: person, places: othersOf(user, tools.backends).map(({ id, place }) => place ?? id) }
-}
-
-async function send(mail: Mail, mailer: Mailer, log: Log, { metrics }: AskingTools): Promise<void> {
-  try {
-    await mailer.send(mail)
-    metrics.mailed(mail.kind, 'sent')
-    log.info({ event: 'mail_sent', kind: mail.kind, user: mail.user.id }, 'mail sent')
-  } catch (err) {
-    metrics.mailed(mail.kind, 'failed')
-    log.error({ event: 'mail_failed', kind: mail.kind, user: mail.user.id, err }, 'a mail could not be sent')
-  }
 }
 
 /** What setting a password by a token needs beside. */

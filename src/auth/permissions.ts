@@ -1,9 +1,9 @@
 import { BackendUnavailable, TemporarilyUnavailable } from '../errors.ts'
 import type { Grant, Identity, PermissionAnswer, PermissionObject, PermissionRequest } from './backend.ts'
 import type { Chain, Link } from './link.ts'
-import type { ObjectGrantStore } from './object-grant-store.ts'
 import { matchesPattern } from './pattern.ts'
 import { ask, type RequestContext } from './question.ts'
+import { traced } from './tracing.ts'
 import type { PermissionStore, User, UserStore } from './user-store.ts'
 
 /** Where a permission comes from, or what vetoes it. */
@@ -34,7 +34,6 @@ export interface Permissions {
 export interface PermissionTools {
   readonly users: Pick<UserStore, 'storedPermissions' | 'groupPermissions'>
   readonly registry: Pick<PermissionStore, 'registered'>
-  readonly objects: Pick<ObjectGrantStore, 'onObject'>
   /** What anybody holds who did not log in. */
   readonly anonymous: readonly string[]
 }
@@ -59,17 +58,27 @@ interface Source {
  * an object alone is asked for with it, and stands beside what is held generally, each at its source's place.
  * @throws {TemporarilyUnavailable} a backend could not tell, and does not say `permissionsOnUnavailable: skip`
  */
-export async function permissionsOf(
+export function permissionsOf(
   chain: Chain,
   user: User | null,
   request: RequestContext,
   tools: PermissionTools,
   options: PermissionOptions = {}
 ): Promise<Permissions> {
+  return traced(request, 'permissions', (within) => gather(chain, user, within, tools, options))
+}
+
+async function gather(
+  chain: Chain,
+  user: User | null,
+  request: RequestContext,
+  tools: PermissionTools,
+  options: PermissionOptions
+): Promise<Permissions> {
   if (user !== null && !user.isActive) return decide([])
   const [asked, own] = await Promise.all([
     Promise.all(questions(chain, user, options).map((question) => answerOf(question, request, tools, options.object))),
-    ownSource(user, tools, options.object)
+    traced(request, 'permissions.stored', () => ownSource(user, tools, options.object))
   ])
   const sources = [...asked.filter((source) => source !== undefined), own]
   if (user === null || !isSuperuser(chain, user)) return decide(sources)
@@ -159,7 +168,8 @@ function askForPermissions(
       const asking = async (asked: PermissionRequest) => (await backend.permissions?.(asked, context)) ?? { grants: [] }
       if (object === undefined || backend.ignoresObjects) return asking(question)
       return both(...(await Promise.all([asking(question), asking({ ...question, object })])))
-    }
+    },
+    'backend.permissions'
   )
 }
 
@@ -178,16 +188,14 @@ const unequal = (grants: readonly Grant[]): Grant[] => [
 
 async function ownSource(
   user: User | null,
-  { users, objects, anonymous }: PermissionTools,
+  { users, anonymous }: PermissionTools,
   object: PermissionObject | undefined
 ): Promise<Source> {
   if (user === null) {
     const grants = anonymous.map((permission) => ({ permission, origin: 'permissions.anonymous' }))
     return { name: 'configuration', answer: { grants } }
   }
-  if (object === undefined) return { name: 'stored', answer: await users.storedPermissions(user.id) }
-  const [stored, there] = await Promise.all([users.storedPermissions(user.id), objects.onObject(user.id, object)])
-  return { name: 'stored', answer: { ...stored, grants: [...stored.grants, ...there] } }
+  return { name: 'stored', answer: await users.storedPermissions(user.id, object) }
 }
 
 function decide(sources: readonly Source[]): Permissions {

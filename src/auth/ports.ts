@@ -1,3 +1,5 @@
+import type { Span } from './tracing.ts'
+
 /** A structured log; pino fits. Values that a stranger typed stand in the object, never in the message. */
 export interface Log {
   debug(fields: object, message: string): void
@@ -14,6 +16,8 @@ export interface VerifyOptions {
   readonly weak?: boolean | undefined
   /** Told where the hash verifies nothing, and why, in a word. */
   readonly onUnusable?: (reason: string) => void
+  /** The work that it is a part of. */
+  readonly span?: Span | undefined
 }
 
 /** Password hashing with a bounded queue. All three throw `TemporarilyUnavailable` when the queue is full or too slow. */
@@ -25,7 +29,7 @@ export interface Passwords {
    */
   verify(hash: string, password: string, options?: VerifyOptions): Promise<boolean>
   /** Costs what `verify` costs, and tells nothing: for accounts that nobody knows. */
-  verifyDecoy(password: string, isGone?: () => boolean): Promise<void>
+  verifyDecoy(password: string, options?: Pick<VerifyOptions, 'isGone' | 'span'>): Promise<void>
   /** Whether the hash was made with weaker parameters than today's. */
   needsRehash(hash: string): boolean
 }

@@ -3,9 +3,10 @@ import type { Trail } from './audit.ts'
 import type { BackendContext, TraceStep } from './backend.ts'
 import type { Link } from './link.ts'
 import type { Log } from './ports.ts'
+import { type Facts, type Span, type Traced, traced } from './tracing.ts'
 
 /** What goes along with a request from the door to the last backend. */
-export interface RequestContext {
+export interface RequestContext extends Traced {
   readonly log: Log
   readonly clientId: string
   /** The end user's address. */
@@ -25,12 +26,24 @@ export interface RequestContext {
 /**
  * Asks one backend within its share of the time that is left, and not at all while its breaker is open. The answer is
  * waited for no longer than that, even where the backend pays no heed to the signal.
+ * @param operation what a trace calls it
  * @throws {BackendUnavailable} where it could not tell in time; what else it throws passes through
  */
-export async function ask<Answer, Context extends BackendContext>(
+export function ask<Answer, Context extends BackendContext>(
   link: Link,
   request: RequestContext,
-  extend: (context: BackendContext) => Context,
+  extend: (context: BackendContext, span: Span | undefined) => Context,
+  question: (context: Context) => Promise<Answer>,
+  operation = 'backend.ask'
+): Promise<Answer> {
+  const facts = () => ({ 'latchkey.backend.id': link.id, 'latchkey.backend.type': link.type })
+  return traced(request, operation, (request) => askInTime(link, request, extend, question), facts)
+}
+
+async function askInTime<Answer, Context extends BackendContext>(
+  link: Link,
+  request: RequestContext,
+  extend: (context: BackendContext, span: Span | undefined) => Context,
   question: (context: Context) => Promise<Answer>
 ): Promise<Answer> {
   const shareMs = Math.min(link.timeoutMs, request.deadline - performance.now())
@@ -38,18 +51,20 @@ export async function ask<Answer, Context extends BackendContext>(
   if (!link.breaker.admit()) throw new BackendUnavailable(link.id, { reason: 'breaker-open' })
   const ends = performance.now() + shareMs
   const abort = new AbortController()
-  const { trace } = request
-  const context = extend({
+  const { trace, span } = request
+  const asked = {
     ...(trace && { trace: (step: TraceStep) => trace(link.id, step) }),
+    ...(span && { traceHeaders: span.headers }),
     signal: abort.signal,
     remainingMs: () => Math.max(0, ends - performance.now()),
     log: request.log,
     clientId: request.clientId,
     ip: request.ip
-  })
+  }
   try {
-    const answer = await within(shareMs, link.id, abort, question(context))
+    const answer = await within(shareMs, link.id, abort, question(extend(asked, span)))
     link.breaker.succeeded()
+    span?.tell(outcomeOf(answer))
     return answer
   } catch (error) {
     const hadItsShare = shareMs === link.timeoutMs || !abort.signal.aborted
@@ -57,6 +72,13 @@ export async function ask<Answer, Context extends BackendContext>(
     else link.breaker.abandoned()
     throw error
   }
+}
+
+/** The word that an answer begins with, where it has one. */
+function outcomeOf(answer: unknown): Facts {
+  const { outcome, state } = Object(answer) as { readonly outcome?: unknown; readonly state?: unknown }
+  const word = outcome ?? state
+  return typeof word === 'string' ? { 'latchkey.outcome': word } : {}
 }
 
 function within<Answer>(ms: number, backend: string, abort: AbortController, answer: Promise<Answer>): Promise<Answer> {

@@ -1,4 +1,4 @@
-import type { Attributes, Grant } from './backend.ts'
+import type { Attributes, Grant, PermissionObject } from './backend.ts'
 
 /** One of a user's identities as it was last seen. */
 export interface UserIdentity {
@@ -157,7 +157,11 @@ export interface UserStore {
    * with nothing written, where there is a password: its own, or that of the same move a moment before.
    */
   moveIn(move: Move): Promise<'moved' | 'has-password'>
-  storedPermissions(userId: string): Promise<StoredPermissions>
+  /**
+   * What our own tables give the user, directly and by groups; in one statement.
+   * @param object what is held on exactly this one comes along
+   */
+  storedPermissions(userId: string, object?: PermissionObject): Promise<StoredPermissions>
   /** What the groups of these names give, whoever is in them. */
   groupPermissions(groups: readonly string[]): Promise<readonly Grant[]>
 

@@ -8,7 +8,7 @@ import type { Store } from '../store/index.ts'
 import { Refused } from './refused.ts'
 
 /** Commands that change nothing of anybody's. All others are acts of administration, those that nobody has thought of yet, too. */
-export const looks = ['audit', 'check', 'explain', 'export', 'grants', 'list', 'migrate', 'show']
+export const looks = ['audit', 'check', 'dead', 'explain', 'export', 'grants', 'list', 'migrate', 'show']
 
 const uncounted: AuditMetrics = { audited() {}, unaudited() {} }
 

@@ -7,7 +7,7 @@ import type { AttributeValue } from '../auth/backend.ts'
 import { Refusal } from '../errors.ts'
 import { attributesOf, withAdministration } from './administration.ts'
 import { show } from './one-user.ts'
-import { readPassword } from './passwords.ts'
+import { demandFor, readPassword } from './passwords.ts'
 import { Refused } from './refused.ts'
 
 interface Options {
@@ -23,7 +23,7 @@ export async function createSuperuser(options: Options, command: Command): Promi
     const given = attributesOf(options.attribute ?? [])
     const email = options.email ?? (await ask('E-mail', (text) => emailOfText(text)))
     const attributes = { ...given, ...(await missing(given, tools)) }
-    const password = await readPassword(options)
+    const password = await readPassword({ ...options, demand: demandFor(email, attributes, [], tools) })
     if (password === undefined) throw new Refused('there is no password: use --password-stdin')
     const user = await createUser(atConsole, { email, attributes, password, isSuperuser: true }, tools)
     await show(user, options, 'created', store)

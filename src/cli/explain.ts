@@ -24,7 +24,7 @@ export async function explain(username: string | undefined, options: ExplainOpti
   const config = await configOf(command)
   const presented = await presentedBy(username, options, config, command)
   const log = await openLog('silent')
-  const latchkey = await openLatchkey(config, log)
+  const latchkey = await openLatchkey({ ...config, telemetry: undefined }, log)
   try {
     const { backend, ip } = options
     const object = options.object === undefined ? undefined : objectIn(options.object)

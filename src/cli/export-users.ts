@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
 import { builtInAttributes } from '../auth/attribute-checks.ts'
+import type { GrantOnObject } from '../auth/object-grant-store.ts'
 import type { User, UserIdentity } from '../auth/user-store.ts'
 import type { Store } from '../store/index.ts'
 import { withAdministration } from './administration.ts'
@@ -18,7 +19,7 @@ export async function exportUsers({ format = 'jsonl', passwordHashes }: Options,
     const own = [...Object.keys(builtInAttributes), ...Object.keys(attributes)]
     const hash = passwordHashes ? ['passwordHash'] : []
     const flags = ['isActive', 'isSuperuser', 'createdAt']
-    const lists = ['permissions', 'groups', 'identities']
+    const lists = ['permissions', 'groups', 'objectGrants', 'identities']
     const columns = ['email', 'emailVouched', 'loginNames', ...own, ...flags, ...hash, ...lists]
     const text = format === 'csv' ? await csvWriter(columns) : jsonLines
     if (format === 'csv') await print(text([Object.fromEntries(columns.map((name) => [name, name]))]))
@@ -35,7 +36,13 @@ export async function exportUsers({ format = 'jsonl', passwordHashes }: Options,
 async function rowsOf(users: readonly User[], { userExport }: Store, withHash: boolean): Promise<Fields[]> {
   const more = await userExport.of(users.map(({ id }) => id))
   return users.map((user) => {
-    const { loginNames = [], groups = [], permissions = [], passwordHash = null } = more.get(user.id) ?? {}
+    const {
+      loginNames = [],
+      groups = [],
+      permissions = [],
+      objectGrants = [],
+      passwordHash = null
+    } = more.get(user.id) ?? {}
     return {
       email: user.email,
       emailVouched: user.emailVouched,
@@ -47,10 +54,16 @@ async function rowsOf(users: readonly User[], { userExport }: Store, withHash: b
       ...(withHash ? { passwordHash } : {}),
       permissions,
       groups,
+      objectGrants: objectGrants.map(grantFields),
       identities: user.identities.map(identityFields)
     }
   })
 }
+
+/** A grant as an import takes it. */
+export const grantFields = ({ permission, object }: GrantOnObject): Fields => ({
+  ...{ permission, objectType: object.type, objectId: object.id }
+})
 
 const identityFields = ({ backend, subject, username, attributes, isSuperuser, remembered }: UserIdentity): Fields => ({
   ...{ backend, subject, username },
@@ -70,6 +83,7 @@ async function csvWriter(columns: string[]): Promise<(rows: readonly Fields[]) =
 
 const listCell = (value: object): string => (Array.isArray(value) && value.length === 0 ? '' : JSON.stringify(value))
 
-async function print(text: string): Promise<void> {
+/** Writes no faster than it is read. */
+export async function print(text: string): Promise<void> {
   if (!process.stdout.write(text)) await once(process.stdout, 'drain')
 }

@@ -41,6 +41,18 @@ export function addGroups(program: Command): void {
     .action((name: string, options: Json, command: Command) =>
       withAdministration(command, async (_tools, store) => showGroup(await findGroup(name, store), options, store))
     )
+  groups
+    .command('import <file>')
+    .description('create groups from JSON lines (-: standard input); those that are there stay as they are')
+    .option('--dry-run', 'tell what would be done, and do nothing')
+    .option(...json)
+    .action(async (file: string, options: object, command: Command) =>
+      (await import('./import-groups.ts')).importGroupsFile(file, options, command)
+    )
+  groups
+    .command('export')
+    .description('write all groups to standard output, as JSON lines')
+    .action(async (_options: object, command: Command) => (await import('./export-groups.ts')).exportGroups(command))
   rename(groups)
   carry(groups, 'grant', 'let a group carry permissions')
   carry(groups, 'revoke', 'take permissions from a group')

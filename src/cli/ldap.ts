@@ -30,7 +30,7 @@ const questionMs = 300_000
 export async function sync(backend: string, options: SyncOptions, command: Command): Promise<void> {
   const config = await configOf(command)
   const log = await openLog('error', { stream: process.stderr })
-  const latchkey = await openLatchkey(config, log)
+  const latchkey = await openLatchkey({ ...config, telemetry: undefined }, log)
   const progress = createProgress(process.stderr)
   try {
     const link = linkOf(backend, latchkey)

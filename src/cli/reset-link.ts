@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { type Mail, type ResetStanding, resetFor, standingOf } from '../auth/password-reset.ts'
+import { type ResetStanding, resetFor, standingOf } from '../auth/password-reset.ts'
+import type { Mail } from '../auth/reset-mail.ts'
 import type { User } from '../auth/user-store.ts'
 import { resetToolsOf } from '../resets.ts'
 import { secretsOf } from '../secret.ts'

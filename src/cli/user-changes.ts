@@ -53,10 +53,13 @@ export function addChanges(users: Command): void {
     .option('--unset', 'take it away: nobody logs in locally any more')
     .option(...takes.json)
     .action(async (name: string, options: PasswordOptions, command: Command) => {
-      const password = options.unset ? null : await readPassword(options)
-      if (password === undefined) throw new Refused('there is no password: use --password-stdin')
-      const done = password === null ? 'password taken from' : 'password set for'
-      await change(name, options, command, done, (user, tools) => setPassword(atConsole, user.id, password, tools))
+      const done = options.unset ? 'password taken from' : 'password set for'
+      await change(name, options, command, done, async (user, tools) => {
+        const demand = (typed: string) => tools.passwordPolicy.demand(typed, user)
+        const password = options.unset ? null : await readPassword({ ...options, demand })
+        if (password === undefined) throw new Refused('there is no password: use --password-stdin')
+        return setPassword(atConsole, user.id, password, tools)
+      })
     })
   users
     .command('reset-link <user>')

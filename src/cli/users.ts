@@ -7,7 +7,7 @@ import { userOrders } from '../auth/user-store.ts'
 import type { Store } from '../store/index.ts'
 import { attributesOf, collect, withAdministration } from './administration.ts'
 import { describe, type Json, show, takes } from './one-user.ts'
-import { readPassword } from './passwords.ts'
+import { demandFor, readPassword } from './passwords.ts'
 import { addAccess, addChanges } from './user-changes.ts'
 import { type ListOptions, list } from './user-list.ts'
 
@@ -98,9 +98,10 @@ function addFiles(users: Command): void {
 }
 
 async function create(email: string, options: CreateOptions, command: Command): Promise<void> {
-  const password = await readPassword(options)
   await withAdministration(command, async (tools, store) => {
     const attributes = attributesOf(options.attribute)
+    const demand = demandFor(email, attributes, options.loginName, tools)
+    const password = await readPassword({ ...options, optional: true, demand })
     for (const name of options.group) await makeGroup(name, tools, store)
     const user = await createUser(
       atConsole,

@@ -5,6 +5,7 @@ import type { SmtpOptions } from '../mail/smtp.ts'
 import type { WebhookOptions } from '../mail/webhook.ts'
 import type { Endpoint } from '../webhooks/endpoint.ts'
 import type { ConfigFile } from './schema.ts'
+import type { Sampling } from './telemetry-environment.ts'
 
 /** One backend of the chain: its place and policy, and what `definition.open` takes. */
 export interface ConfiguredBackend {
@@ -59,6 +60,20 @@ export type MailConfig =
       readonly templates?: string
     }
   | { readonly webhook: WebhookOptions }
+
+/** Where traces and figures go. What is left open here is the exporters' own default, or variable of the environment. */
+export interface TelemetryConfig {
+  /** What the service is called there. */
+  readonly service: string | undefined
+  /** Absent: none are sent. */
+  readonly traces?: { readonly url: string; readonly sampling: Sampling; readonly delayMs: number | undefined }
+  /** Absent: none are sent. */
+  readonly metrics?: { readonly url: string; readonly intervalMs: number | undefined }
+  readonly headers: Readonly<Record<string, string>>
+  readonly timeoutMs: number | undefined
+  /** PEM files, absolute. */
+  readonly tls: Readonly<Record<'ca' | 'cert' | 'key', string | undefined>> | undefined
+}
 
 /** The configuration as the service uses it: complete, checked, units in the names of numbers. */
 export interface Config {
@@ -126,6 +141,8 @@ export interface Config {
     readonly refusalsPerMinute: number
   }
   readonly webhooks: readonly Endpoint[]
+  /** Absent: nothing of OpenTelemetry is loaded. */
+  readonly telemetry?: TelemetryConfig | undefined
   readonly permissions: {
     /** Descriptions by name. */
     readonly declare: Readonly<Record<string, string>>

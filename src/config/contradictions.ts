@@ -3,6 +3,7 @@ import { backendChecks } from './backend-checks.ts'
 import { type Finding, isWithin } from './config-error.ts'
 import type { ConfigFile } from './schema.ts'
 import { serviceChecks } from './service-checks.ts'
+import { telemetryFindings } from './telemetry.ts'
 import { webhookChecks } from './webhooks.ts'
 
 /**
@@ -11,7 +12,7 @@ import { webhookChecks } from './webhooks.ts'
  */
 export function contradictions(file: ConfigFile, hasFile: boolean, found: readonly Finding[]): Finding[] {
   const spoiled = found.filter(({ surplus }) => !surplus).map(({ path }) => path)
-  return [...serviceChecks, ...backendChecks, ...accessChecks, ...webhookChecks]
+  return [...serviceChecks, ...backendChecks, ...accessChecks, ...webhookChecks, telemetryFindings]
     .flatMap((check) => check(file, hasFile))
     .filter(
       ({ path, against = [] }) => ![path, ...against].some((place) => spoiled.some((bad) => isWithin(place, bad)))

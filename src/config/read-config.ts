@@ -5,17 +5,17 @@ import { ConfigError, type Finding, type Mistake, mistakeOf } from './config-err
 import { type Override, overridesIn, withOverrides, withoutOverridden } from './environment.ts'
 import { interpolate, placeOf, reasonOf } from './interpolation.ts'
 import { keyFindings } from './key-checks.ts'
-import { backendTypesOf } from './module-types.ts'
+import { type BackendLoaders, backendTypesOf } from './module-types.ts'
 import { resolveConfig } from './resolve.ts'
-import { type Definitions, validate } from './validate.ts'
+import { telemetryVariables } from './telemetry.ts'
+import { validate } from './validate.ts'
 
 /** Where the configuration is, and what there is to configure. */
 export interface ReadOptions {
   /** What `--config` says. It goes before LATCHKEY_CONFIG, and that before `latchkey.yaml` where the process runs. */
   readonly path?: string | undefined
   readonly env: Readonly<Record<string, string | undefined>>
-  /** The types of backends, by the word in the configuration. */
-  readonly definitions: Definitions
+  readonly definitions: BackendLoaders
   /** Where the process runs; `process.cwd()` unless set. */
   readonly cwd?: string
 }
@@ -40,10 +40,11 @@ export async function readConfig({ path, env, definitions, cwd = process.cwd() }
   const checked = validate(whole, { substituted, types, hasFile: file !== undefined })
   const found = [...written.findings, ...checked.findings.filter(isNotAmong(written.findings))]
   const findings = [...found, ...keyFindings(checked.file, baseFolder).filter(isNotAmong(found))]
-  if (findings.length > 0) {
+  const variables = found.length > 0 ? [] : telemetryVariables(checked.file, env)
+  if (findings.length + variables.length > 0) {
     const secrets = [...written.secrets, ...overrides.map(({ value }) => value)]
     const mistakes = findings.map((finding) => withoutSecrets(describe(finding, overrides, locate), secrets))
-    throw new ConfigError(file ?? 'configuration', mistakes)
+    throw new ConfigError(file ?? 'configuration', [...mistakes, ...variables.map(mistakeOf)])
   }
   const isWritten = file !== undefined && writesDatabase(tree) && !overrides.some(({ path }) => path[0] === 'database')
   const databaseFolder = isWritten ? baseFolder : cwd
@@ -51,6 +52,7 @@ export async function readConfig({ path, env, definitions, cwd = process.cwd() }
     ...(file === undefined ? {} : { file }),
     baseFolder,
     databaseFolder,
+    env,
     definitions: types.definitions
   })
 }

@@ -10,6 +10,7 @@ import type { Audience, Config, ConfiguredBackend, UserAttribute } from './confi
 import { databaseOf } from './database.ts'
 import { mailOf } from './mail.ts'
 import type { ConfigFile } from './schema.ts'
+import { telemetryOf } from './telemetry.ts'
 import { milliseconds } from './units.ts'
 import { endpointOf } from './webhooks.ts'
 
@@ -20,6 +21,7 @@ export interface Origin {
   /** What a relative database file starts from. */
   readonly databaseFolder: string
   readonly definitions: Readonly<Record<string, BackendDefinition>>
+  readonly env: Readonly<Record<string, string | undefined>>
 }
 
 const usualBackendMs = 1500
@@ -71,6 +73,7 @@ export function resolveConfig(file: ConfigFile, origin: Origin): Config {
       refusalsPerMinute: audit.refusalsPerMinute
     },
     webhooks: file.webhooks.map(endpointOf),
+    telemetry: telemetryOf(file.telemetry, origin.env, origin.baseFolder),
     permissions,
     log
   }

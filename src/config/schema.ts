@@ -4,6 +4,7 @@ import { accessSections } from './access-schema.ts'
 import { backendList } from './backend-schema.ts'
 import { Mail } from './mail-schema.ts'
 import { Cidr, text } from './names.ts'
+import { Telemetry } from './telemetry.ts'
 import { duration } from './units.ts'
 import { webhookList } from './webhook-schema.ts'
 
@@ -168,6 +169,7 @@ export const ConfigFile = Type.Object(
     mail: Mail,
     audit: Audit,
     webhooks: webhookList,
+    telemetry: Telemetry,
     log: section('The log on standard output.', {
       level: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal'], {
         default: 'info',

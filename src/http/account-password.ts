@@ -38,6 +38,7 @@ export function ownPasswordRoute(account: App, parts: AppParts): void {
         const context = {
           ...{ log: request.log, ip: addressOf(request), clientId: claims.client_id, trail, refused },
           isGone: () => request.raw.socket.destroyed,
+          span: request.span,
           deadline: performance.now() + login.timeoutMs
         }
         const tools = { ...login, accounts, policy: admin.passwordPolicy }

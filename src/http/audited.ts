@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import type { AuditKind, AuditOutcome, Trail } from '../auth/audit.ts'
+import type { AuditKind, AuditOutcome, EndedAct, Trail } from '../auth/audit.ts'
+import { traced } from '../auth/tracing.ts'
 import { InvalidGrant, Refusal, SlowDown, TemporarilyUnavailable } from '../errors.ts'
 import { addressOf } from './address.ts'
 import type { AppParts } from './parts.ts'
@@ -43,7 +44,7 @@ export async function audited<Answer>(
     await refused(error)
     throw error
   }
-  if (!isQuiet(answer)) await parts.audit.record({ ...trail, outcome: 'success' }, request.log)
+  if (!isQuiet(answer)) await record({ ...trail, outcome: 'success' }, request, parts)
   return answer
 }
 
@@ -51,8 +52,11 @@ export async function audited<Answer>(
 async function recordRefusal(trail: Trail, error: Error, request: FastifyRequest, parts: AppParts): Promise<void> {
   if (error instanceof SlowDown) return
   const found = error instanceof InvalidGrant ? await holderOf(trail, parts) : {}
-  await parts.audit.record({ ...trail, ...found, outcome: outcomeOf(error), reason: reasonOf(error) }, request.log)
+  await record({ ...trail, ...found, outcome: outcomeOf(error), reason: reasonOf(error) }, request, parts)
 }
+
+const record = (act: EndedAct, { span, log }: FastifyRequest, { audit }: AppParts): Promise<void> =>
+  traced({ span }, 'audit.record', () => audit.record(act, log))
 
 const reasonOf = (error: Error): string => {
   if (error instanceof InvalidGrant && error.reason !== undefined) return error.reason

@@ -11,11 +11,12 @@ import type { AppParts } from './parts.ts'
  */
 export async function livePermissions(
   { claims, user }: Bearer,
-  request: Pick<FastifyRequest, 'ip' | 'log'>,
+  request: Pick<FastifyRequest, 'ip' | 'log' | 'span'>,
   { login, audiences }: AppParts
 ): Promise<{ readonly names: readonly string[]; readonly groups: readonly string[] }> {
   const deadline = performance.now() + login.timeoutMs
-  const context = { log: request.log, clientId: claims.client_id, ip: addressOf(request), deadline }
+  const { log, span } = request
+  const context = { log, span, clientId: claims.client_id, ip: addressOf(request), deadline }
   const { names, groups } = await permissionsOf(login.chain, user, context, login.permissions)
   const audience = audiences.find(({ id }) => id === claims.aud)
   return { names: audience ? permissionsFor(names, audience, scopeOf(claims)) : [], groups }

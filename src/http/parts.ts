@@ -5,7 +5,8 @@ import type { GroupStore, PermissionList, UserHoldings } from '../auth/group-sto
 import type { LocalAccounts } from '../auth/local-accounts.ts'
 import type { LoginTools } from '../auth/login.ts'
 import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-store.ts'
-import type { MailMetrics } from '../auth/password-reset.ts'
+import type { MailMetrics } from '../auth/reset-mail.ts'
+import type { Tracer } from '../auth/tracing.ts'
 import type { ClientAdministration } from '../clients/administration.ts'
 import type { Assertions } from '../clients/assertions.ts'
 import type { ClientRegistry } from '../clients/registry.ts'
@@ -28,6 +29,8 @@ export interface ClientTools {
 /** What the routes are made of; the composition puts it together, no route makes its own. */
 export interface AppParts {
   readonly log: FastifyBaseLogger
+  /** Absent where nobody traces. */
+  readonly tracer?: Tracer | undefined
   readonly version: string
   readonly trustedProxies: readonly string[]
   /** Whether an address, beside loopback, may read `/status` and `/metrics`. */

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import type { AuditKind } from '../auth/audit.ts'
+import { traced } from '../auth/tracing.ts'
 import { InvalidRequest, UnsupportedGrantType } from '../errors.ts'
 import type { IssuedToken } from '../tokens/access-token.ts'
 import { type Audited, audited } from './audited.ts'
@@ -61,7 +62,13 @@ export const auditKindOf: Readonly<Record<Grant['grant_type'], AuditKind>> = {
 }
 
 async function grant(request: FastifyRequest, body: Grant, parts: AppParts, act: Audited): Promise<IssuedToken> {
-  const client = await clientOf(request, body as ClientParameters, { grant: body.grant_type, trail: act.trail }, parts)
+  const { span } = request
+  span?.tell({ 'latchkey.grant_type': body.grant_type })
+  const asked = { grant: body.grant_type, trail: act.trail }
+  const client = await traced({ span }, 'client.authenticate', () =>
+    clientOf(request, body as ClientParameters, asked, parts)
+  )
+  span?.tell({ 'latchkey.client.id': client.id })
   return answer(body, { client, request, parts, ...grantContext(body, client, request, act) })
 }
 

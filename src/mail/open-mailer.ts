@@ -1,4 +1,4 @@
-import type { Mailer } from '../auth/password-reset.ts'
+import type { Mailer } from '../auth/reset-mail.ts'
 import type { Config } from '../config/config.ts'
 import { createSmtpMailer } from './smtp.ts'
 import { openTemplates } from './templates.ts'

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { Mailer } from '../auth/password-reset.ts'
+import type { Handed, Mailer } from '../auth/reset-mail.ts'
 import type { Templates } from './templates.ts'
 
 /** A mail server and how it is spoken to. */
@@ -48,9 +48,22 @@ export function createSmtpMailer(options: SmtpOptions, templates: Templates): Ma
         const to = { name: '', address: user.email }
         const headers = { 'Auto-Submitted': 'auto-generated' }
         await transport.sendMail({ from: options.from, to, headers, ...templates.write(mail) })
+        return { outcome: 'sent' } satisfies Handed
+      } catch (cause) {
+        if (!isForNow(cause)) throw cause
+        return { outcome: 'deferred', cause } satisfies Handed
       } finally {
         transport.close()
       }
     }
   }
+}
+
+/** Nodemailer's words for what another try does not change: a password, an address, a message, TLS that is not offered. */
+const forGood: readonly unknown[] = ['EAUTH', 'EENVELOPE', 'EMESSAGE', 'ETLS']
+
+/** RFC 5321 4.2.1: 4yz is a failure for now, 5yz one for good. Who does not answer at all may do so later. */
+function isForNow(error: unknown): boolean {
+  const { code, responseCode = 0 } = Object(error) as { readonly code?: unknown; readonly responseCode?: number }
+  return responseCode === 0 ? typeof code === 'string' && !forGood.includes(code) : responseCode < 500
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Mail } from '../auth/password-reset.ts'
+import type { Mail } from '../auth/reset-mail.ts'
 
 /** A mail in words. */
 export interface WrittenMail {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Mailer } from '../auth/password-reset.ts'
+import type { Mailer } from '../auth/reset-mail.ts'
 import { signedHeaders } from '../remote/standard-webhooks.ts'
 
 /** A service that sends the mails itself. */
@@ -18,7 +18,7 @@ export function createWebhookMailer({ url, keys, timeoutMs }: WebhookOptions): M
       const data = { user, places, ...(reset && { token: reset.token, link: reset.link, expiresAt }) }
       const at = Date.now()
       const payload = JSON.stringify({ type: `mail.${kind}`, timestamp: new Date(at).toISOString(), data })
-      const response = await fetch(url, {
+      const asked = fetch(url, {
         method: 'POST',
         redirect: 'manual',
         signal: AbortSignal.timeout(timeoutMs),
@@ -28,8 +28,13 @@ export function createWebhookMailer({ url, keys, timeoutMs }: WebhookOptions): M
         },
         body: payload
       })
-      await response.body?.cancel()
-      if (!response.ok) throw new Error(`the webhook answered ${response.status}`)
+      const answered = await asked.catch((cause: unknown) => ({ cause }))
+      if ('cause' in answered) return { outcome: 'deferred', cause: answered.cause }
+      await answered.body?.cancel()
+      if (answered.ok) return { outcome: 'sent' }
+      const cause = new Error(`the webhook answered ${answered.status}`)
+      if (answered.status < 500 && ![408, 429].includes(answered.status)) throw cause
+      return { outcome: 'deferred', cause }
     }
   }
 }

@@ -13,6 +13,9 @@ import { definitionOf } from './shape.ts'
 /** A module's definition, or what is wrong with it, with the file's name; `undefined`: nothing has this name. */
 export type Loaded = { readonly definition: BackendDefinition } | { readonly mistake: string } | undefined
 
+/** Whether the type of a backend is a file's name rather than a package's. */
+const isFileName = (type: string): boolean => /^(\.{1,2}\/|\/)/.test(type)
+
 /** Longer than any module takes that does no I/O. */
 const importTimeoutMs = 10_000
 

@@ -44,7 +44,7 @@ function text(file: string, name: string, value: unknown): string {
 
 /** The context as a module has it: what it calls there is the service's own code again. */
 export const outside = (context: BackendContext): BackendContext => {
-  const { trace, log } = context
+  const { trace, log, traceHeaders } = context
   const through =
     (level: 'debug' | 'info' | 'warn' | 'error') =>
     (fields: object, message: string): void =>
@@ -55,6 +55,7 @@ export const outside = (context: BackendContext): BackendContext => {
     log: { debug: through('debug'), info: through('info'), warn: through('warn'), error: through('error') },
     clientId: context.clientId,
     ip: context.ip,
+    ...(traceHeaders && { traceHeaders }),
     ...(trace && { trace })
   }
 }

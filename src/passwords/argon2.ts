@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { hash as argon2Hash, verify as argon2Verify } from '@node-rs/argon2'
-import type { Passwords } from '../auth/ports.ts'
+import type { Passwords, VerifyOptions } from '../auth/ports.ts'
 import { TemporarilyUnavailable } from '../errors.ts'
 import { type Reading, readHash } from './formats/index.ts'
 import { type Argon2Parameters, parseArgon2 } from './phc.ts'
@@ -54,23 +54,24 @@ export async function openPasswords(options: PasswordOptions = {}): Promise<Hash
     return false
   }
 
-  const turn = <Result>(work: () => Promise<Result>, isGone: () => boolean = () => false): Promise<Result> =>
+  const turn = <Result>(work: () => Promise<Result>, options: Pick<VerifyOptions, 'isGone' | 'span'>) =>
     queue.run(() => {
-      if (isGone()) throw new TemporarilyUnavailable('the caller is gone')
+      if (options.isGone?.()) throw new TemporarilyUnavailable('the caller is gone')
       return work()
-    })
+    }, options)
 
   return {
     hash,
-    verify(stored, password, { isGone, weak, onUnusable } = {}) {
+    verify(stored, password, options = {}) {
+      const { weak, onUnusable } = options
       const reading = readHash(stored, { weak: weak === true })
       if ('unusable' in reading) onUnusable?.(reading.unusable)
       const isOwn = 'verify' in reading && !isWeaker(stored, cost)
       const verify = isOwn ? reading.verify : (spelling: string) => verifyOther(reading, spelling)
-      return turn(() => verifyAny(password, verify), isGone)
+      return turn(() => verifyAny(password, verify), options)
     },
-    async verifyDecoy(password, isGone) {
-      await turn(() => verifyAny(password, (spelling) => timed(spelling).then(() => false)), isGone)
+    async verifyDecoy(password, options = {}) {
+      await turn(() => verifyAny(password, (spelling) => timed(spelling).then(() => false)), options)
     },
     needsRehash: (stored) => isWeaker(stored, cost),
     queue: queue.status

@@ -1,3 +1,4 @@
+import { type Traced, traced } from '../auth/tracing.ts'
 import { TemporarilyUnavailable } from '../errors.ts'
 
 /** What the queue is doing, for `/metrics`. */
@@ -9,9 +10,11 @@ export interface QueueStatus {
 /** Lets so many works run at once, and so many wait for so long. */
 export interface Queue {
   /** @throws {TemporarilyUnavailable} when too many wait already, or its turn did not come in time */
-  run<Result>(work: () => Promise<Result>): Promise<Result>
+  run<Result>(work: () => Promise<Result>, within?: Traced): Promise<Result>
   status(): QueueStatus
 }
+
+const untraced: Traced = {}
 
 interface Waiting {
   start(): void
@@ -57,10 +60,10 @@ export function createQueue(options: { permits: number; maxWaiting: number; maxW
   }
 
   return {
-    async run(work) {
-      await turn()
+    async run(work, within = untraced) {
+      await traced(within, 'hash.queue', turn)
       try {
-        return await work()
+        return await traced(within, 'hash.work', work)
       } finally {
         release()
       }

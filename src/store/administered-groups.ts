@@ -3,10 +3,14 @@ import type { AdministeredGroups } from '../auth/administration-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { withPermissions } from './groups.ts'
+import { insertMany } from './insert-many.ts'
 import type { Queries } from './kit.ts'
 import type { Told } from './outbox.ts'
 
 const { and, eq, exists, inArray, sql } = orm
+
+/** As many values as a statement may have, and less. */
+const rowsAtOnce = 2000
 
 /** The groups within a transaction. */
 export const administeredGroups = (db: Database, queries: Queries, told: Told): AdministeredGroups => {
@@ -48,6 +52,24 @@ export const administeredGroups = (db: Database, queries: Queries, told: Told): 
         .where(and(eq(groupObjectGrants.permission, permissions.name), eq(groupObjectGrants.groupId, groupId)))
       const rows = await queries.select({ name: permissions.name }).from(permissions).where(exists(one))
       return rows.map(({ name }) => name)
+    },
+    async objectGrants(groupId, limit) {
+      const rows = await queries
+        .select()
+        .from(groupObjectGrants)
+        .where(eq(groupObjectGrants.groupId, groupId))
+        .limit(limit)
+      return rows.map(({ permission, objectType: type, objectId: id }) => ({ permission, object: { type, id } }))
+    },
+    async grantOnObjects(groupId, grants) {
+      const names = [...new Set(grants.map(({ permission }) => permission))]
+      const unknown = names.map((name) => ({ name, description: '', declared: false, origin: 'grant' as const }))
+      await db.insertMissing(queries, permissions, unknown)
+      const rows = grants.map(({ permission, object }) => ({
+        ...{ groupId, permission, objectType: object.type, objectId: object.id }
+      }))
+      for (let at = 0; at < rows.length; at += rowsAtOnce)
+        await insertMany(queries, groupObjectGrants, rows.slice(at, at + rowsAtOnce))
     },
     async localOf(userId) {
       const rows = await queries

@@ -13,7 +13,8 @@ const rowsAtOnce = 2000
 
 /** Many users at once within a transaction: a statement a table, or few. */
 export const administeredImports = (db: Database, queries: Queries, told: Told): AdministeredImports => {
-  const { users, loginNames, identities, permissions, userPermissions, groups, userGroups } = db.tables
+  const { users, loginNames, identities, permissions, userPermissions, userObjectGrants, groups, userGroups } =
+    db.tables
 
   const groupIds = async (names: readonly string[], at: number): Promise<Map<string, string>> => {
     if (names.length === 0) return new Map()
@@ -84,10 +85,16 @@ export const administeredImports = (db: Database, queries: Queries, told: Told):
       const granted = people.flatMap(({ id: userId, user }) =>
         user.permissions.map((permission) => ({ userId, permission }))
       )
-      const names = [...new Set(granted.map(({ permission }) => permission))]
+      const onObjects = people.flatMap(({ id: userId, user }) =>
+        (user.objectGrants ?? []).map(({ permission, object }) => ({
+          ...{ userId, permission, objectType: object.type, objectId: object.id }
+        }))
+      )
+      const names = [...new Set([...granted, ...onObjects].map(({ permission }) => permission))]
       const unknown = names.map((name) => ({ name, description: '', declared: false, origin: 'grant' as const }))
       await inPortions(unknown, (some) => db.insertMissing(queries, permissions, some))
       await inPortions(granted, (some) => insertMany(queries, userPermissions, some))
+      await inPortions(onObjects, (some) => insertMany(queries, userObjectGrants, some))
       const ids = await groupIds([...new Set(imported.flatMap((user) => user.groups))], at)
       const members = people.flatMap(({ id: userId, user }) =>
         user.groups.map((name) => ({ userId, groupId: ids.get(name) ?? '', origin: 'local' }))
@@ -101,7 +108,11 @@ const inPortions = async <Row>(rows: Row[], write: (some: Row[]) => PromiseLike<
   for (let at = 0; at < rows.length; at += rowsAtOnce) await write(rows.slice(at, at + rowsAtOnce))
 }
 
-const rowOf = (id: string, { permissions, groups, identities, loginNames, ...user }: ImportedUser, at: number) => ({
+const rowOf = (
+  id: string,
+  { permissions, groups, identities, loginNames, objectGrants, ...user }: ImportedUser,
+  at: number
+) => ({
   ...user,
   id,
   attributes: { ...user.attributes },

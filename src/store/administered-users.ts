@@ -4,7 +4,7 @@ import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import type { Queries } from './kit.ts'
 import type { Told } from './outbox.ts'
-import { createStoredPermissions } from './permissions.ts'
+import { createStoredPermissions } from './stored-permissions.ts'
 import type { Tables } from './tables.ts'
 import { toUser, toUsers } from './user-rows.ts'
 

@@ -38,11 +38,12 @@ export const createAuditStore = ({ queries, tables: { audit } }: Database): Audi
       if (events.length > 1) await queries.insert(audit).values(events.map((each) => ({ ...each })))
       else if (event) await insertion.execute({ ...event, details: event.details && JSON.stringify(event.details) })
     },
-    async find({ user, client, kind, since, until, cursor, limit }) {
+    async find({ user, client, kind, outcome, since, until, cursor, limit }) {
       const wanted = [
         user === undefined ? undefined : eq(audit.user, user),
         client === undefined ? undefined : eq(audit.client, client),
         kind === undefined ? undefined : eq(audit.kind, kind),
+        outcome === undefined ? undefined : eq(audit.outcome, outcome),
         since === undefined ? undefined : gte(audit.id, firstIdAt(since)),
         until === undefined ? undefined : lt(audit.id, firstIdAt(until + 1)),
         cursor === undefined ? undefined : lt(audit.id, cursor)

@@ -5,7 +5,7 @@ import { orm } from './drizzle.ts'
 import { MissingReference, orTaken } from './failures.ts'
 import { behind } from './keyset.ts'
 
-const { and, asc, eq, sql } = orm
+const { and, asc, eq } = orm
 
 type Column = 'holder' | 'permission' | 'objectType' | 'objectId'
 type Row = Readonly<Record<Column, string>>
@@ -21,7 +21,7 @@ const orderOf = ({ holder, permission, objectType }: GrantFilter): readonly Colu
 
 /** Permissions on objects, in a table for users and one for groups: the key of each says whose they are. */
 export const createObjectGrantStore = (db: Database): ObjectGrantStore => {
-  const { groups, permissions, userGroups, userObjectGrants: own, groupObjectGrants: shared } = db.tables
+  const { groups, permissions, userObjectGrants: own, groupObjectGrants: shared } = db.tables
   const { queries } = db
 
   const groupId = async (name: string): Promise<string | undefined> => {
@@ -111,32 +111,6 @@ export const createObjectGrantStore = (db: Database): ObjectGrantStore => {
   const kindsOf = ({ holder }: GrantFilter): ReadonlyArray<'user' | 'group'> =>
     holder === undefined ? ['user', 'group'] : 'user' in holder ? ['user'] : ['group']
 
-  const onObject = queries
-    .select({ permission: own.permission, group: sql<string>`null` })
-    .from(own)
-    .where(
-      and(
-        eq(own.userId, sql.placeholder('userId')),
-        eq(own.objectType, sql.placeholder('type')),
-        eq(own.objectId, sql.placeholder('id'))
-      )
-    )
-    .unionAll(
-      queries
-        .select({ permission: shared.permission, group: groups.name })
-        .from(userGroups)
-        .innerJoin(shared, eq(shared.groupId, userGroups.groupId))
-        .innerJoin(groups, eq(groups.id, userGroups.groupId))
-        .where(
-          and(
-            eq(userGroups.userId, sql.placeholder('userId')),
-            eq(shared.objectType, sql.placeholder('type')),
-            eq(shared.objectId, sql.placeholder('id'))
-          )
-        )
-    )
-    .prepare()
-
   return {
     async grant(grant) {
       const holder = await keyOf(grant.holder)
@@ -174,17 +148,6 @@ export const createObjectGrantStore = (db: Database): ObjectGrantStore => {
         return { holder, permission: row.permission, object: { type: row.objectType, id: row.objectId } }
       })
       return { items, next: last ? cursorOf(last.kind, last.key) : null }
-    },
-
-    async onObject(userId, { type, id }) {
-      const rows: ReadonlyArray<{ permission: string; group: string | null }> = await onObject.execute({
-        ...{ userId, type, id }
-      })
-      const where = `on ${type} ${id}`
-      return rows.map(({ permission, group }) => ({
-        permission,
-        origin: group === null ? `the user itself, ${where}` : `group ${group}, ${where}`
-      }))
     }
   }
 }

@@ -1,40 +1,12 @@
 import type { PermissionList } from '../auth/group-store.ts'
-import type { PermissionStore, StoredPermissions } from '../auth/user-store.ts'
+import type { PermissionStore } from '../auth/user-store.ts'
 import { readCursor } from './cursor.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { pageOf } from './groups.ts'
 import { prefixed } from './prefix.ts'
 
-const { and, asc, eq, gt, sql } = orm
-
-/** The permissions stored for a user, direct and by groups, in one statement. */
-export const createStoredPermissions = (
-  db: Database,
-  queries = db.queries
-): ((userId: string) => Promise<StoredPermissions>) => {
-  const { groups, groupPermissions, userGroups, userPermissions } = db.tables
-  const byGroups = queries
-    .select({ permission: groupPermissions.permission, group: groups.name })
-    .from(userGroups)
-    .innerJoin(groups, eq(groups.id, userGroups.groupId))
-    .leftJoin(groupPermissions, eq(groupPermissions.groupId, groups.id))
-    .where(eq(userGroups.userId, sql.placeholder('userId')))
-  const direct = queries
-    .select({ permission: userPermissions.permission, group: sql<string>`null` })
-    .from(userPermissions)
-    .where(eq(userPermissions.userId, sql.placeholder('userId')))
-  const both = byGroups.union(direct).prepare()
-
-  return async (userId) => {
-    const rows: ReadonlyArray<{ permission: string | null; group: string | null }> = await both.execute({ userId })
-    const grants = rows.flatMap(({ permission, group }) =>
-      permission === null ? [] : [{ permission, origin: group === null ? 'the user itself' : `group ${group}` }]
-    )
-    const names = rows.flatMap(({ group }) => (group === null ? [] : [group]))
-    return { grants, groups: [...new Set(names)].sort() }
-  }
-}
+const { and, asc, eq, gt } = orm
 
 /** The registry of permissions. */
 export const createPermissionStore = (db: Database): PermissionStore & PermissionList => {

@@ -1,7 +1,7 @@
 import type { UserStore } from '../auth/user-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
-import { createStoredPermissions } from './permissions.ts'
+import { createStoredPermissions, createStoredPermissionsOn } from './stored-permissions.ts'
 import { toUsers } from './user-rows.ts'
 
 const { and, eq, sql } = orm
@@ -33,6 +33,9 @@ export const createUserQueries = (
     .where(and(eq(asked.backend, sql.placeholder('backend')), eq(asked.subject, sql.placeholder('subject'))))
     .prepare()
 
+  const generally = createStoredPermissions(db)
+  const onObject = createStoredPermissionsOn(db)
+
   return {
     async byId(id) {
       const [user] = toUsers(await byId.execute({ id }))
@@ -46,7 +49,7 @@ export const createUserQueries = (
       const [user] = toUsers(await byIdentity.execute({ backend, subject }))
       return user?.identities.some((one) => one.backend === backend && one.subject === subject) ? user : undefined
     },
-    storedPermissions: createStoredPermissions(db),
+    storedPermissions: (userId, object) => (object ? onObject(userId, object) : generally(userId)),
 
     async count() {
       const [row] = await queries.select({ n: orm.count() }).from(users)

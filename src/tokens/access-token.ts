@@ -3,12 +3,13 @@ import type { Trail } from '../auth/audit.ts'
 import type { AttributeValue } from '../auth/backend.ts'
 import type { LoggedIn } from '../auth/login.ts'
 import type { Log } from '../auth/ports.ts'
+import { type Traced, traced } from '../auth/tracing.ts'
 import type { User } from '../auth/user-store.ts'
 import { type Audience, grantedScope, permissionsFor } from './audience.ts'
 import type { KeyRing } from './key-ring.ts'
 
 /** What a token is issued for. */
-export interface IssueRequest {
+export interface IssueRequest extends Traced {
   readonly loggedIn: LoggedIn
   readonly clientId: string
   readonly audience: Audience
@@ -66,7 +67,7 @@ export async function issueAccessToken(request: IssueRequest, tools: TokenTools)
   const granted = scope && grantedScope(scope, permissions)
   const claims = claimsOf(request, granted, tools)
   const sign = (part: object): Promise<string> =>
-    tools.keys.sign({ ...claims, ...part }, audience.algorithm, audience.typ)
+    traced(request, 'token.sign', () => tools.keys.sign({ ...claims, ...part }, audience.algorithm, audience.typ))
   const byReference = (): Promise<string> => sign({ permissions_digest: permissionsDigest(permissions) })
   noteToken(request, claims)
   let token = await (audience.permissionsBy === 'reference' ? byReference() : sign({ permissions }))
@@ -141,7 +142,7 @@ function datesOf(
 }
 
 /** What a token for the client itself is issued for. */
-export interface ClientTokenRequest {
+export interface ClientTokenRequest extends Traced {
   readonly clientId: string
   /** The client's own permissions. */
   readonly permissions: readonly string[]
@@ -170,7 +171,7 @@ export async function issueClientToken(request: ClientTokenRequest, tools: Token
     permissions
   }
   return {
-    access_token: await tools.keys.sign(claims, audience.algorithm, audience.typ),
+    access_token: await traced(request, 'token.sign', () => tools.keys.sign(claims, audience.algorithm, audience.typ)),
     token_type: 'Bearer',
     expires_in: exp - iat,
     ...(granted === undefined ? {} : { scope: granted })

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { atConsole } from '../../src/admin/actor.ts'
 import { changeMembers, createGroup, deleteGroup, patchGroup } from '../../src/admin/groups.ts'
+import { importGroups } from '../../src/admin/import-groups.ts'
 import type { ImportRecord } from '../../src/admin/import-record.ts'
 import { importUsers } from '../../src/admin/import-users.ts'
 import { declarePermission, deletePermission, describePermission } from '../../src/admin/permissions.ts'
@@ -203,6 +204,67 @@ for (const [name, { skip, url }] of Object.entries(dialects)) {
     )
     await deletePermission(atConsole, 'blog.add', tools)
     t.same(await store.permissions.ofUser(user.id), ['shop.buy'], 'with all grants of it')
+  })
+
+  test('what somebody holds on objects comes along, and nobody who is here comes to more', async (t, store) => {
+    const tools = toolsOver(store)
+    const grant = { permission: 'docs.change', objectType: 'doc', objectId: '7’' }
+    const asGrant = { permission: 'docs.change', object: { type: 'doc', id: '7’' } }
+    const run = async (kind: 'users' | 'groups', ...lines: Record<string, unknown>[]) => {
+      async function* records(): AsyncGenerator<ImportRecord> {
+        for (const [at, fields] of lines.entries()) yield { line: at + 1, fields }
+      }
+      const refused: string[] = []
+      const onRefused = (line: number, reason: string) => void refused.push(`${line}: ${reason}`)
+      const options = { dryRun: false, isUsableHash: () => true, onRefused, onProgress() {} }
+      const report =
+        kind === 'users' ? await importUsers(records(), tools, options) : await importGroups(records(), tools, options)
+      return { ...report, refused }
+    }
+    const eve = await createUser(atConsole, { email: 'eve@example.com' }, tools)
+    const ours = await createGroup(atConsole, { name: 'ours' }, tools)
+    await changeMembers(atConsole, ours.id, { add: [eve.id] }, tools)
+    const held = async (object = asGrant.object) => (await store.users.storedPermissions(eve.id, object)).grants.length
+
+    const many = Array.from({ length: 2500 }, (_, n) => ({ ...grant, objectId: `${n}` }))
+    const editors = { name: 'editors', permissions: ['blog.add'], objectGrants: [...many, grant, grant] }
+    for (const [created, present] of [
+      [1, 1],
+      [0, 2]
+    ])
+      t.match(await run('groups', editors, editors), { read: 2, created, present, refused: [] })
+    t.equal((await store.objectGrants.list({ holder: { group: 'editors' } }, { limit: 9999 })).items.length, 2501)
+    t.match(await run('groups', { name: 'ours', objectGrants: [grant] }, { name: 'editors' }), {
+      created: 0,
+      refused: [/^1: the group is here, and carries something else/, /^2: /]
+    })
+    t.equal(await held(), 0, 'nobody who is in a group comes to more')
+
+    const line = { email: 'ann@example.com', objectGrants: [grant, ...many, grant] }
+    t.match(await run('users', line, { email: 'eve@example.com', objectGrants: [grant] }), { created: 1, present: 1 })
+    t.match(await run('users', line), { created: 0, present: 1 })
+    t.equal(await held(), 0, 'who is here stays as they are')
+    const ann = await store.users.byEmail('ann@example.com')
+    const exported = (await store.userExport.of([ann?.id ?? ''])).get(ann?.id ?? '')
+    t.equal(exported?.objectGrants.length, 2501)
+    t.ok(exported?.objectGrants.some(({ object }) => object.id === asGrant.object.id))
+    t.match(await store.permissions.byName('docs.change'), { declared: false, origin: 'grant' })
+
+    const wrong: Record<string, unknown>[] = [
+      { objectGrants: [{ ...grant, permission: 'nodot' }] },
+      { objectGrants: [{ ...grant, objectId: 7 }] },
+      { objectGrants: [{ ...grant, objectId: 'x\u0000' }] },
+      { objectGrants: [{ ...grant, objectType: 'x'.repeat(129) }] },
+      { objectGrants: [{ ...grant, more: 1 }] },
+      { objectGrants: [null] },
+      { objectGrants: grant }
+    ]
+    const people = wrong.map((more, n) => ({ email: `p${n}@example.com`, ...more }))
+    t.equal((await run('users', ...people)).refused.length, wrong.length)
+    const named = wrong.map((more, n) => ({ name: `g${n}`, ...more }))
+    const more = [{}, { name: ' ' }, { name: 'x', permissions: 'blog.add' }, { name: 'x', members: [] }]
+    t.equal((await run('groups', ...named, ...more)).refused.length, wrong.length + more.length)
+    t.equal(await store.groups.byName('g0'), undefined)
   })
 
   test('an import is fast, and can be run again after it was broken off', async (t, store) => {

@@ -11,7 +11,7 @@ import { startMariadb } from '../servers/mariadb.ts'
 import { needs } from '../servers/needs.ts'
 import { answeredBeforeKills } from './kills.ts'
 
-const rounds = Number(process.env.AUDIT_ROUNDS ?? 20)
+const rounds = Number(process.env.AUDIT_ROUNDS ?? 5)
 
 t.test('after kill -9 every login that was answered has its event', async (t) => {
   const folder = await temporaryFolder(t)

@@ -59,7 +59,6 @@ const tools = {
     groupPermissions: async () => []
   },
   registry: { registered: async () => [] },
-  objects: { onObject: async () => [] },
   anonymous: []
 }
 

@@ -41,13 +41,13 @@ const link = (id: string, given: PermissionAnswer | Error, more: Partial<Link> =
 
 const tools = (stored: string[] = [], groups: string[] = [], onObjects: string[] = []) => ({
   users: {
-    storedPermissions: async () => ({ grants: answer(stored).grants, groups }),
+    storedPermissions: async (_user: string, object?: PermissionObject) => ({
+      grants: answer(object?.id === '1' ? [...stored, ...onObjects] : stored).grants,
+      groups
+    }),
     groupPermissions: async (names: readonly string[]) => answer(names.map((name) => `local.${name}`)).grants
   },
   registry: { registered: async () => ['app.all', 'app.every', 'blog.add'] },
-  objects: {
-    onObject: async (_user: string, { id }: PermissionObject) => (id === '1' ? answer(onObjects).grants : [])
-  },
   anonymous: ['blog.view']
 })
 

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
@@ -157,6 +157,13 @@ t.test('what is exported can be imported: all of it, in either format', async (t
   await command(t, ['users', 'change', 'bob@example.com', '--login-name', 'bob', '--login-name', 'b;b'], from)
   const bob = JSON.parse((await command(t, ['users', 'show', 'bob@example.com', '--json'], from)).stdout)
   await command(t, ['users', 'link', 'bob@example.com', 'local', bob.id, '--username', 'b'], from)
+  const onDoc = ['docs.change', '--object', 'doc:7']
+  for (const args of [
+    ['users', 'grant', 'bob@example.com', ...onDoc],
+    ['groups', 'grant', 'a;b', ...onDoc],
+    ['groups', 'grant', 'a;b', 'blog.x']
+  ])
+    t.equal((await command(t, args, from)).code, 0)
   await command(t, ['users', 'create', 'eve@example.com', '--attribute', 'department=x'], from)
   await command(t, ['users', 'deactivate', 'eve@example.com'], from)
   const database = new DatabaseSync(join(from, 'data/latchkey.db'))
@@ -174,6 +181,14 @@ t.test('what is exported can be imported: all of it, in either format', async (t
     await writeFile(join(place, 'latchkey.yaml'), yaml)
     await writeFile(join(place, `all.${format}`), text)
     const file = join(place, `all.${format}`)
+    const groups = (await command(t, ['groups', 'export'], from)).stdout
+    t.match(
+      groups,
+      '{"name":"a;b","permissions":["blog.x"],"objectGrants":[{"permission":"docs.change","objectType":"doc","objectId":"7"}]'
+    )
+    const importGroups = async () =>
+      JSON.parse((await command(t, ['groups', 'import', '-', '--json'], place, { input: groups })).stdout)
+    t.same(await importGroups(), { read: 1, created: 1, present: 0, refused: 0 })
     const report = async (...more: string[]) => {
       const { stdout, stderr } = await command(t, ['users', 'import', file, '--json', ...more], place)
       return stdout === '' ? stderr : JSON.parse(stdout)
@@ -182,6 +197,14 @@ t.test('what is exported can be imported: all of it, in either format', async (t
     t.same(await report(), { read: 3, created: 3, present: 0, refused: 0 })
     t.equal(await whole(place, format), text)
     t.same(await report(), { read: 3, created: 0, present: 3, refused: 0 }, 'again: nothing')
+    t.same(await importGroups(), { read: 1, created: 0, present: 1, refused: 0 }, 'nor groups')
+    t.match(
+      (await command(t, ['groups', 'export'], place)).stdout.split(',"createdAt')[0],
+      groups.split(',"createdAt')[0]
+    )
+    const grants = async (folder: string) =>
+      (await command(t, ['permissions', 'grants'], folder)).stdout.replaceAll(/user \S+/g, 'user')
+    t.equal(await grants(place), await grants(from), 'on objects too')
   }
 })
 
@@ -209,11 +232,14 @@ t.test('each line that is refused is told, and the others are imported', async (
     '{"email":"two@example.com","department":"x","createdAt":"yesterday"}',
     '{"email":"two@example.com","department":"x","identities":[{"backend":"local","subject":"1","attributes":{"level":"x"}}]}',
     `{"email":"two@example.com","department":"x","passwordHash":"${django}"}`,
-    '{"email":"three@example.com","attributes":{"department":"x"},"groups":["g"]}'
+    '{"email":"three@example.com","attributes":{"department":"x"},"groups":["g"]}',
+    '{"email":"four@example.com","department":"x","\\u0065mail":"five@example.com"}',
+    '{"email":"four@example.com","attributes":{"department":"x","department":"y"}}',
+    '{"email":"four@example.com","department":"x","firstName":"\\"email\\": 1","objectGrants":[{"permission":"docs.x","objectType":""}]}'
   ]
   await writeFile(join(folder, 'some.jsonl'), lines.join('\r\n'))
   const { code, stdout, stderr } = await command(t, ['users', 'import', 'some.jsonl'], folder)
-  t.same([code, stdout], [1, '18 read: 3 created, 1 there already, 14 refused\n'])
+  t.same([code, stdout], [1, '21 read: 3 created, 1 there already, 17 refused\n'])
   t.same(
     [...stderr.matchAll(/^line (\d+): (\w+)/gm)].map(([, line, word]) => `${line} ${word}`),
     [
@@ -230,7 +256,10 @@ t.test('each line that is refused is told, and the others are imported', async (
       '13 identities',
       '15 passwordHash',
       '16 createdAt',
-      '17 level'
+      '17 level',
+      '20 email',
+      '21 department',
+      '22 objectGrants'
     ].filter((text) => !text.startsWith('11'))
   )
   const { stdout: exported } = await command(t, ['users', 'export', '--password-hashes'], folder)
@@ -244,7 +273,19 @@ t.test('each line that is refused is told, and the others are imported', async (
   )
   await writeFile(join(folder, 'broken.csv'), 'email,department\n"four@example.com,x')
   t.match(await command(t, ['users', 'import', 'broken.csv'], folder), { code: 1, stderr: /can't be read on/ })
-  t.match(await command(t, ['users', 'import', 'none.csv'], folder), { code: 1, stderr: /ENOENT/ })
+  await writeFile(join(folder, 'twice.csv'), 'email,department,email\nfour@example.com,x,five@example.com\n')
+  await mkdir(join(folder, 'folder.csv'))
+  const unread = {
+    'none.csv': "none.csv can't be read: there is no such file (ENOENT)\n",
+    [folder]: `${folder} can't be read: it is a folder (EISDIR)\n`,
+    'folder.csv': "folder.csv can't be read: it is a folder (EISDIR)\n",
+    'some.csv/x': "some.csv/x can't be read: there is no such file (ENOTDIR)\n",
+    '/proc/self/mem': "/proc/self/mem can't be read: EIO\n",
+    'twice.csv': 'line 1: email: it is there twice\n'
+  }
+  for (const [file, stderr] of Object.entries(unread)) {
+    t.same(await command(t, ['users', 'import', file], folder), { code: 1, stdout: '', stderr }, file)
+  }
   const many = Array.from({ length: 5000 }, (_, n) => `{"email":"p${n}@example.com","department":"x"}\n`).join('')
   const started = performance.now()
   t.match(await command(t, ['users', 'import', '-'], folder, { input: many }), {

@@ -221,6 +221,11 @@ async function movesIn(
     'not into a group that carries more here'
   )
   t.match((await json()).report, { created: 0, present: created + 2 })
+  await command(t, ['groups', 'grant', 'Ünïcode', 'docs.change', '--object', 'doc:1'], folder)
+  await djangoProject({ ...world, people: [{ ...added, username: 'later', email: 'later@example.com' }] })
+  t.ok(said((await json()).problems).includes('differing-group Ünïcode'), 'on an object')
+  const later = await store.users.byEmail('later@example.com')
+  t.same((await store.userExport.of([later?.id ?? ''])).get(later?.id ?? '')?.groups, [])
   const { stdout: audited } = await command(t, ['audit', '--json'], folder)
   t.match(audited, '"action":"import.django"')
   t.notOk(audited.includes('secret@'), 'the password in the URL stays out of the audit')

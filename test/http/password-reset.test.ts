@@ -12,6 +12,7 @@ import { openTestLatchkey, type TestLatchkey, temporaryFolder } from '../latchke
 import { matchLists } from '../match.ts'
 import { command } from '../process.ts'
 import { createCertificates } from '../servers/certificates.ts'
+import { freePort } from '../servers/free-port.ts'
 
 const password = 'correct horse battery'
 const fresh = 'a kettle full of green dice'
@@ -36,7 +37,7 @@ interface Received {
 }
 
 /** A real mail server that keeps what it gets. */
-async function startSmtp(t: Test, options: SMTPServerOptions = {}) {
+async function startSmtp(t: Test, options: SMTPServerOptions = {}, wantedPort = 0) {
   const mails: Received[] = []
   const arrivals: Array<() => void> = []
   let sessions = 0
@@ -63,7 +64,7 @@ async function startSmtp(t: Test, options: SMTPServerOptions = {}) {
     ...options
   })
   server.on('error', () => {})
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => void server.listen(wantedPort, '127.0.0.1', resolve))
   t.teardown(() => new Promise<void>((resolve) => server.close(() => resolve())))
   const { port } = server.server.address() as AddressInfo
   const count = async (wanted: number) => {
@@ -291,10 +292,10 @@ t.test('TLS, or no mail; a server that is down changes no answer', async (t) => 
       startTls
     ],
     [`mail: { url: "smtps://localhost:${tls.port}", ${from}, tls: { ca: ${ca} } }`, tls],
-    [`mail: { url: "smtps://localhost:${tls.port}", ${from} }`, 'mail_failed'],
-    [`mail: { url: "smtp://localhost:${startTls.port}", ${from}, tls: {} }`, 'mail_failed'],
+    [`mail: { url: "smtps://localhost:${tls.port}", ${from} }`, 'mail_deferred'],
+    [`mail: { url: "smtp://localhost:${startTls.port}", ${from}, tls: {} }`, 'mail_deferred'],
     [`mail: { url: "smtp://localhost:${plain.port}", ${from}, tls: { ca: ${ca} } }`, 'mail_failed'],
-    [`mail: { url: "smtp://127.0.0.1:1", ${from} }`, 'mail_failed'],
+    [`mail: { url: "smtp://127.0.0.1:1", ${from} }`, 'mail_deferred'],
     ['', 'mail_unconfigured']
   ] as const
   for (const [mail, then] of cases) {
@@ -303,7 +304,7 @@ t.test('TLS, or no mail; a server that is down changes no answer', async (t) => 
     t.equal((await ask(latchkey, 'ann@example.com')).statusCode, 202, mail)
     if (typeof then === 'string') {
       await logged(latchkey, then)
-      const outcome = then === 'mail_failed' ? 'failed' : 'unconfigured'
+      const outcome = then.replace('mail_', '')
       t.match(await latchkey.parts.metrics.text(), `latchkey_mails_total{kind="password-reset",outcome="${outcome}"} 1`)
     } else {
       t.equal((await then.count(1))[0]?.isSecure, true)
@@ -312,6 +313,87 @@ t.test('TLS, or no mail; a server that is down changes no answer', async (t) => 
     t.notMatch(latchkey.log(), /canary-mail/)
   }
   t.same(plain.mails, [])
+})
+
+t.test('a mail that nobody takes for now is tried again as long as it is of use', async (t) => {
+  const answers: Array<number | undefined> = []
+  let meanwhile = async (): Promise<unknown> => undefined
+  const smtp = await startSmtp(t, {
+    async onRcptTo(_address, _session, done) {
+      const code = answers.shift()
+      await meanwhile()
+      done(code === undefined ? null : Object.assign(new Error('not now'), { responseCode: code }))
+    }
+  })
+  const open = async (port: number, mailDelayMs: (tries: number) => number, ttl = '1h') => {
+    const mail = `mail: { url: "smtp://127.0.0.1:${port}", from: no-reply@example.com }`
+    const text = yaml(mail).replace('passwords: {', `passwords: { resetTtl: ${ttl},`)
+    const latchkey = await openTestLatchkey(t, text, {}, undefined, { mailDelayMs })
+    await latchkey.addUser({ email: 'ann@example.com', password })
+    return latchkey
+  }
+  const counted = async (latchkey: TestLatchkey, outcome: string, count: number) =>
+    t.match(
+      await latchkey.parts.metrics.text(),
+      `latchkey_mails_total{kind="password-reset",outcome="${outcome}"} ${count}\n`
+    )
+
+  const waits: number[] = []
+  const latchkey = await open(smtp.port, (tries) => {
+    waits.push(tries)
+    return 1
+  })
+  answers.push(451, 421, 450)
+  await ask(latchkey, 'ann@example.com')
+  await logged(latchkey, 'mail_sent')
+  t.same(waits, [1, 2, 3])
+  t.equal((await confirm(latchkey, tokenIn((await smtp.count(1))[0]?.text))).statusCode, 204, 'the same token')
+  await counted(latchkey, 'deferred', 3)
+
+  answers.push(550)
+  await ask(latchkey, 'ann@example.com')
+  await logged(latchkey, 'mail_failed')
+  t.equal(waits.length, 3, '550 is for good')
+
+  const port = await freePort()
+  const later = await open(port, () => 1)
+  await ask(later, 'ann@example.com')
+  await logged(later, 'mail_deferred')
+  const started = await startSmtp(t, {}, port)
+  await started.count(1)
+
+  answers.push(451)
+  const changed = await open(smtp.port, () => 1)
+  meanwhile = () => changed.accessToken('ann@example.com', password)
+  await ask(changed, 'ann@example.com')
+  await logged(changed, 'mail_dropped')
+  meanwhile = async () => undefined
+
+  answers.push(451, 451)
+  const old = await open(smtp.port, () => 60_000, '1m')
+  await ask(old, 'ann@example.com')
+  await logged(old, 'mail_failed')
+  const ended = await open(smtp.port, () => 3_000_000)
+  await ask(ended, 'ann@example.com')
+  await logged(ended, 'mail_deferred')
+  await ended.close()
+  t.match(ended.log(), 'mail_failed', 'what still waits when the service ends is told')
+  t.equal(smtp.mails.length, 1)
+})
+
+t.test('one user gets three mails, whichever replica is asked', async (t) => {
+  const smtp = await startSmtp(t)
+  const text = yaml(`mail: { url: "smtp://127.0.0.1:${smtp.port}", from: no-reply@example.com }`)
+  const one = await openTestLatchkey(t, text)
+  const two = await openTestLatchkey(t, text, {}, one.folder)
+  await one.addUser({ email: 'ann@example.com', password })
+  for (const [count, replica] of [one, two, two, one, two].entries()) {
+    await ask(replica, 'ann@example.com')
+    await requests(one, count + 1)
+  }
+  const outcomes = (await requests(one, 5)).map(({ outcome, reason }) => reason ?? outcome)
+  t.same(outcomes, ['success', 'success', 'success', 'slow_down', 'slow_down'])
+  await smtp.count(3)
 })
 
 t.test('a name can not write a header, nor an address another', async (t) => {

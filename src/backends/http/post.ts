@@ -36,10 +36,12 @@ export function openService(options: HttpOptions, baseFolder: string, now: () =>
   }
   const path = `${url.pathname}${url.search}`
 
-  const request = async (question: object, { signal }: BackendContext): Promise<Dispatcher.ResponseData> => {
+  const request = async (question: object, context: BackendContext): Promise<Dispatcher.ResponseData> => {
+    const { signal, traceHeaders } = context
     const body = JSON.stringify(question)
     const signature = options.secret === undefined ? {} : signatureOf(options.secret, body, now())
     const headers = {
+      ...traceHeaders,
       'content-type': 'application/json',
       accept: 'application/json',
       'accept-encoding': 'identity',

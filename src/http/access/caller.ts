@@ -63,7 +63,8 @@ async function callerOfToken(request: FastifyRequest, token: string, parts: AppP
 /** What goes along with a caller's questions to the backends. */
 export function contextOf(caller: Caller, request: FastifyRequest, { login }: AppParts): RequestContext {
   const asked = caller.kind === 'client' ? caller : { id: caller.bearer.claims.client_id, ip: addressOf(request) }
-  return { log: request.log, clientId: asked.id, ip: asked.ip, deadline: performance.now() + login.timeoutMs }
+  const { log, span } = request
+  return { log, span, clientId: asked.id, ip: asked.ip, deadline: performance.now() + login.timeoutMs }
 }
 
 /**

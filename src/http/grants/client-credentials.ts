@@ -11,5 +11,8 @@ export async function clientCredentials(
   const { id: clientId, permissions } = client
   const scope = parseScope(body.scope)
   context.log.info({ event: 'client_token', client: clientId, audience: audience.id }, 'client token')
-  return issueClientToken({ clientId, permissions, audience, scope, trail, ...ttlOf(client) }, parts.tokens)
+  return issueClientToken(
+    { clientId, permissions, audience, scope, trail, span: context.span, ...ttlOf(client) },
+    parts.tokens
+  )
 }

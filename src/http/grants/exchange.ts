@@ -2,6 +2,7 @@ import type { Static } from 'typebox'
 import { type LoggedIn, login } from '../../auth/login.ts'
 import { matchesAny } from '../../auth/pattern.ts'
 import { permissionsOf } from '../../auth/permissions.ts'
+import { traced } from '../../auth/tracing.ts'
 import { InvalidGrant, InvalidRequest, InvalidToken } from '../../errors.ts'
 import { type IssuedToken, issueAccessToken } from '../../tokens/access-token.ts'
 import { permissionsFor } from '../../tokens/audience.ts'
@@ -64,13 +65,13 @@ async function exchangeOurs(
 ): Promise<IssuedToken> {
   const { client, context, parts, trail } = asked
   if (body.subject_token_type === idTokenType) throw invalidSubject('no ID token is ours')
-  const { claims, user } = await subjectOf(body.subject_token, asked)
+  const { claims, user } = await traced(context, 'token.verify', () => subjectOf(body.subject_token, asked))
   Object.assign(trail, { user: user.id, backend: claims.backend, session: claims.sid })
   const backend = parts.login.chain.find(({ id }) => id === claims.backend)
   if (!backend) throw invalidSubject()
   const deadline = performance.now() + parts.login.timeoutMs
   const permissions = await permissionsOf(parts.login.chain, user, { ...context, deadline }, parts.login.permissions)
-  const session = await parts.sessions.store.byId(claims.sid)
+  const session = await traced(context, 'session.find', () => parts.sessions.store.byId(claims.sid))
   const limit = limitOf({ claims, user }, permissions.names, asked)
   const loggedIn = { user, backend, subject: '', permissions, at: (claims.auth_time ?? claims.iat) * 1000 }
   const answer = await issueAccessToken(
@@ -81,6 +82,7 @@ async function exchangeOurs(
       ...(limit && { within: limit }),
       notAfter: session?.expiresAt ?? claims.exp * 1000,
       act: { sub: client.id, ...(claims.act ? { act: claims.act } : {}) },
+      span: context.span,
       ...ttlOf(client)
     },
     parts.tokens

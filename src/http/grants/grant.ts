@@ -38,6 +38,7 @@ export function grantContext(
       clientId: client.id,
       ip: client.ip,
       isGone: () => request.raw.socket.destroyed,
+      span: request.span,
       ...audited
     }
   }

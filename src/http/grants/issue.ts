@@ -1,4 +1,5 @@
 import type { LoggedIn } from '../../auth/login.ts'
+import { traced } from '../../auth/tracing.ts'
 import { type IssuedToken, issueAccessToken } from '../../tokens/access-token.ts'
 import { type Audience, chooseAudience, grantedScope, parseScope, permissionsFor } from '../../tokens/audience.ts'
 import { type GrantRequest, ttlOf } from './grant.ts'
@@ -30,15 +31,16 @@ export async function issueForLogin(
 ): Promise<IssuedToken> {
   const until = loggedIn.proof && { notAfter: loggedIn.proof.until }
   const issue = {
-    ...{ loggedIn, clientId: client.id, audience, scope, log: context.log, trail },
+    ...{ loggedIn, clientId: client.id, audience, scope, log: context.log, span: context.span, trail },
     ...{ ...manner, ...ttlOf(client), ...until }
   }
   if (!client.mayUse('refresh_token')) return issueAccessToken(issue, parts.tokens)
   const granted = scope && grantedScope(scope, permissionsFor(loggedIn.permissions.names, audience, scope))
-  const session = await parts.sessions.begin({
+  const wanted = {
     ...{ loggedIn, clientId: client.id, audience: audience.id, scope: granted ?? null, amr: manner.amr },
     ...(client.refreshTtlSeconds === undefined ? {} : { refreshTtlMs: client.refreshTtlSeconds * 1000 })
-  })
+  }
+  const session = await traced(context, 'session.begin', () => parts.sessions.begin(wanted))
   const answer = await issueAccessToken({ ...issue, sid: session.id, notAfter: session.expiresAt }, parts.tokens)
   return { ...answer, refresh_token: parts.sessions.tokenOf(session) }
 }

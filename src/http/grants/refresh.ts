@@ -2,6 +2,7 @@ import type { Static } from 'typebox'
 import { LoginOver, logInAgain } from '../../auth/log-in-again.ts'
 import type { LoggedIn } from '../../auth/login.ts'
 import { matchesAny } from '../../auth/pattern.ts'
+import { traced } from '../../auth/tracing.ts'
 import { InvalidGrant, InvalidScope, InvalidTarget } from '../../errors.ts'
 import { type IssuedToken, issueAccessToken } from '../../tokens/access-token.ts'
 import { type Audience, chooseAudience, parseScope } from '../../tokens/audience.ts'
@@ -16,15 +17,17 @@ import { type GrantRequest, ttlOf } from './grant.ts'
 export async function refresh(body: Static<typeof RefreshGrant>, asked: GrantRequest): Promise<IssuedToken> {
   const { client, context, parts, trail } = asked
   const { sessions } = parts
-  const session = await sessions.find(body.refresh_token, client.id, context.log, trail)
+  const session = await traced(context, 'session.find', () =>
+    sessions.find(body.refresh_token, client.id, context.log, trail)
+  )
   const audience = audienceOf(session, asked)
   const scope = scopeOf(session, body.scope)
-  const loggedIn = await again(session, asked)
-  const rotated = await sessions.rotate(session, context.log)
+  const loggedIn = await traced(context, 'login.again', (within) => again(session, { ...asked, context: within }))
+  const rotated = await traced(context, 'session.rotate', () => sessions.rotate(session, context.log))
   const answer = await issueAccessToken(
     {
       ...{ loggedIn, clientId: client.id, audience, scope, amr: session.amr, log: context.log, sid: session.id },
-      ...{ notAfter: session.expiresAt, trail, ...ttlOf(client) },
+      ...{ notAfter: session.expiresAt, trail, span: context.span, ...ttlOf(client) },
       // The session began with an exchange, in which the client acts for the user (RFC 8693 4.1).
       ...(loggedIn.backend.backend.takes.includes('token') ? { act: { sub: client.id } } : {})
     },
