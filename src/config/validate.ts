@@ -1,5 +1,4 @@
 import type { BackendDefinition } from '../auth/define-backend.ts'
-import { isFileName } from '../own-backends/file-name.ts'
 import { BackendMistake } from '../own-backends/mistake.ts'
 import { backendSchema, Common, ownOptions } from './backend-schema.ts'
 import { complete, isMapping } from './complete.ts'
