@@ -25,6 +25,7 @@ interface Opened {
   readonly audit: Audit
   /** The counters of requests that go on; undefined: new ones. */
   readonly rates: Rates | undefined
+  readonly addressRates: Rates | undefined
   readonly telemetry: Telemetry | undefined
 }
 
@@ -39,6 +40,7 @@ export function appPartsOf(config: Config, lasting: Lasting, opened: Opened): Ap
     trustedProxies: config.listen.trustedProxies,
     isOperator: createCidrMatcher(config.ops.from),
     ipLimit: config.limits.ip,
+    addressRates: opened.addressRates ?? createRates(),
     publicClient: config.publicClient,
     clients: clientsOf(config, lasting, rates),
     login,

@@ -37,6 +37,8 @@ export interface AppParts {
   readonly isOperator: (ip: string) => boolean
   /** Requests to the token endpoint per client address. */
   readonly ipLimit: { readonly max: number; readonly windowMs: number } | false
+  /** What is counted against it; goes on where another configuration is put in force. */
+  readonly addressRates: Rates
   /** Callers without client authentication are served. */
   readonly publicClient: boolean
   readonly clients: ClientTools

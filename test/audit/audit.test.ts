@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { mock } from 'node:test'
 import mysql from 'mysql2/promise'
 import t from 'tap'
 import { createAudit } from '../../src/audit/audit.ts'
 import { eventOf } from '../../src/audit/event.ts'
 import type { AuditEvent } from '../../src/auth/audit.ts'
+import { sweep } from '../../src/sweep.ts'
 import { openTestLatchkey, temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
 import { startMariadb } from '../servers/mariadb.ts'
@@ -25,6 +27,29 @@ t.test('after kill -9 every login that was answered has its event', async (t) =>
     answered.filter((jti) => !known.has(jti)),
     []
   )
+})
+
+t.test('what is old goes a hundred at a time, until nothing is left', async (t) => {
+  const minute = mock.timers
+  minute.enable({ apis: ['setInterval'] })
+  t.teardown(() => minute.reset())
+  const asked: number[] = []
+  let left = 250
+  const done = new Promise<void>((resolve) => {
+    const remove = async (limit: number) => {
+      asked.push(limit)
+      const went = Math.min(limit, left)
+      left -= went
+      if (left === 0) resolve()
+      return went
+    }
+    t.teardown(sweep(remove, 'old things', { debug() {}, info() {}, warn() {}, error() {} }))
+  })
+  minute.tick(59_999)
+  t.same(asked, [])
+  minute.tick(1)
+  await done
+  t.same(asked, [100, 100, 100])
 })
 
 t.test('a flood of refusals is counted, and hides neither a success nor a try at an account', async (t) => {
