@@ -238,6 +238,7 @@ const lines: Readonly<Record<string, Line>> = {
   },
   'ldap.sync': ['ldap', 'sync', 'company'],
   'clients.create': ['clients', 'create', 'web'],
+  'clients.change': ['clients', 'change', 'web', '--access-ttl', '5m'],
   'clients.rotate-secret': ['clients', 'rotate-secret', 'web'],
   'clients.delete': ['clients', 'delete', 'web'],
   'sessions.revoke': ['sessions', 'revoke', '--user', 'ann@example.com'],
