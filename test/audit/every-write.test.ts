@@ -223,6 +223,10 @@ const lines: Readonly<Record<string, Line>> = {
   'groups.revoke': ['groups', 'revoke', 'crew', 'shop.buy'],
   'groups.add': ['groups', 'add', 'crew', 'eve@example.com'],
   'groups.remove': ['groups', 'remove', 'crew', 'eve@example.com'],
+  'groups.import': async ({ folder }) => {
+    await writeFile(join(folder, 'groups.jsonl'), '{"name":"brought","permissions":[],"objectGrants":[]}\n')
+    return ['groups', 'import', join(folder, 'groups.jsonl')]
+  },
   'groups.delete': ['groups', 'delete', 'crew'],
   'permissions.delete': ['permissions', 'delete', 'shop.buy'],
   'users.delete': ['users', 'delete', 'eve@example.com'],

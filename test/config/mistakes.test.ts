@@ -338,7 +338,10 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
         'url: "https://h.example", timeout: 31s',
         'timeout: expected 30s at most: a receiver takes an event first, and works on it afterwards'
       ],
-      ['url: "https://h.example", retry: 5', 'retry: unknown key']
+      [
+        'url: "https://h.example", retry: 5',
+        'retry: unknown key: known are id, url, secret, events, allowPrivate, timeout, retention, deadRetention'
+      ]
     ] as const
   ).map(
     ([rest, message]) =>
