@@ -28,7 +28,7 @@ export async function databasesOf(
     const folder = await folderOf(scope)
     return async (name) => `file:${join(folder, `${name}.db`)}`
   }
-  const mariadb = await startMariadb([`--innodb-buffer-pool-size=${memory}`])
+  const mariadb = await startMariadb([`--innodb-buffer-pool-size=${memory}`, '--innodb-log-file-size=512M'])
   scope.teardown(() => mariadb.stop())
   return mariadb.database
 }

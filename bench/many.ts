@@ -13,16 +13,16 @@ export const permissions = ['app.view', 'app.rare', 'app.common', 'app.direct'] 
 
 /**
  * Writes many users (a thousandth inactive, 10 in a million superusers), each with an identity, in a group of a hundred and in
- * `everybody`, and with five permissions on objects. All in the order of the primary keys.
+ * `everybody`, and with so many permissions on objects. All in the order of the primary keys.
  */
-export async function seedMany(url: string, users: number): Promise<void> {
+export async function seedMany(url: string, users: number, grantsEach = 5): Promise<void> {
   await (await openStore({ url, log: silent })).close()
-  await runIn(url, (words) => statements(words, users))
+  await runIn(url, (words) => statements(words, users, grantsEach))
   const tables = 'latchkey_users, latchkey_identities, latchkey_user_groups, latchkey_user_object_grants'
   if (!url.startsWith('file:')) await runIn(url, () => [`analyze table ${tables}`])
 }
 
-function statements({ numbers, uuid, text }: Words, users: number): string[] {
+function statements({ numbers, uuid, text }: Words, users: number, grantsEach: number): string[] {
   const id = (kind: keyof typeof prefixes, n: string): string => uuid(prefixes[kind], n)
   const groups = Math.max(1, Math.round(users / 100))
   const user = id('user', 'n')
@@ -43,8 +43,9 @@ function statements({ numbers, uuid, text }: Words, users: number): string[] {
     `insert into latchkey_user_groups (user_id, group_id, origin) select ${user}, ${everybody}, 'ldap' from ${numbers(users)}`,
     `insert into latchkey_user_groups (user_id, group_id, origin) select ${user}, ${id('group', `(n % ${groups} + 1)`)}, 'local' from ${numbers(users)}`,
     `insert into latchkey_user_permissions (user_id, permission) select ${user}, 'app.direct' from ${numbers(users)} where n % 1000 = 1`,
-    ...[0, 1, 2, 3, 4].map(
-      (k) =>
+    ...Array.from(
+      { length: grantsEach },
+      (_, k) =>
         `insert into latchkey_user_object_grants (user_id, object_type, object_id, permission) select ${user}, 'doc${k}', ${text("'d'", 'n')}, 'app.view' from ${numbers(users)}`
     ),
     `insert into latchkey_group_object_grants (group_id, object_type, object_id, permission) select ${id('group', 'n')}, 'doc0', ${text("'g'", 'n')}, 'app.view' from ${numbers(groups)}`

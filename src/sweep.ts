@@ -4,8 +4,8 @@ import type { Config } from './config/config.ts'
 import type { Store } from './store/index.ts'
 
 const everyMs = 60_000
-/** So few at once hold nobody up. */
-const batch = 500
+/** So few at once hold nobody up, also where a statement blocks the event loop. */
+const batch = 100
 const pauseMs = 20
 
 /**

@@ -48,7 +48,7 @@ function rowsOf(what: 'export' | 'import', dialect: Dialect, few: Run, all: Run)
 
 async function thereAndBack(scope: Scope, database: (name: string) => Promise<string>, count: number) {
   const [from, to] = [await database(`from${count}`), await database(`to${count}`)]
-  await seedMany(from, count)
+  await seedMany(from, count, 1)
   const folder = await folderOf(scope)
   const file = join(folder, 'users.jsonl')
   await writeFile(join(folder, 'latchkey.yaml'), settings(from))

@@ -44,6 +44,9 @@ export interface BackendDefinition<Options extends TSchema = TSchema> {
   readonly open: (id: string, options: Static<Options>, tools: BackendTools) => Backend
 }
 
+/** Loads a type of backend. */
+export type BackendLoader = () => Promise<BackendDefinition>
+
 /**
  * Ties a backend's options to their schema; the default export of a backend of one's own. The backend that comes of it is
  * asked about credentials of the kinds that it takes only, and never about an empty, over-long or malformed name or password.

@@ -1,19 +1,12 @@
-import type { BackendDefinition } from '../auth/define-backend.ts'
-import { httpBackend } from './http/index.ts'
-import { jwtBackend } from './jwt/index.ts'
-import { ldapBackend } from './ldap/index.ts'
-import { localBackend } from './local.ts'
-import { proxyBackend } from './proxy/index.ts'
-import { sqlBackend } from './sql/index.ts'
-import { staticBackend } from './static.ts'
+import type { BackendLoader } from '../auth/define-backend.ts'
 
-/** The types of backends, by the word in the configuration. */
-export const backendDefinitions: Readonly<Record<string, BackendDefinition>> = {
-  local: localBackend,
-  static: staticBackend,
-  ldap: ldapBackend,
-  sql: sqlBackend,
-  http: httpBackend,
-  proxy: proxyBackend,
-  jwt: jwtBackend
-}
+/** The types of backends, by the word in the configuration: each is loaded where one is configured. */
+export const backendDefinitions = {
+  local: async () => (await import('./local.ts')).localBackend,
+  static: async () => (await import('./static.ts')).staticBackend,
+  ldap: async () => (await import('./ldap/index.ts')).ldapBackend,
+  sql: async () => (await import('./sql/index.ts')).sqlBackend,
+  http: async () => (await import('./http/index.ts')).httpBackend,
+  proxy: async () => (await import('./proxy/index.ts')).proxyBackend,
+  jwt: async () => (await import('./jwt/index.ts')).jwtBackend
+} as const satisfies Readonly<Record<string, BackendLoader>>

@@ -6,6 +6,7 @@ import type { Chain, Link } from '../auth/link.ts'
 import { ask } from '../auth/question.ts'
 import { backendDefinitions as definitions } from '../backends/index.ts'
 import { ConfigError } from '../config/config-error.ts'
+import { loadAll } from '../config/module-types.ts'
 import { BackendUnavailable } from '../errors.ts'
 import { openLatchkey } from '../latchkey.ts'
 import { openLog } from '../log.ts'
@@ -38,7 +39,7 @@ export async function check(options: CheckOptions, command: Command): Promise<vo
 /** Of all types; those of one's own are those of the configuration here, where there is one that can be read. */
 async function printSchema(command: Command): Promise<void> {
   const { configSchema } = await import('../config/json-schema.ts')
-  print(configSchema({ ...definitions, ...(await ownDefinitions(command)) }))
+  print(configSchema({ ...(await loadAll(definitions)), ...(await ownDefinitions(command)) }))
 }
 
 async function ownDefinitions(command: Command): Promise<Readonly<Record<string, BackendDefinition>>> {

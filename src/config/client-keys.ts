@@ -1,9 +1,9 @@
 import { createPublicKey } from 'node:crypto'
 import { isIP } from 'node:net'
 import { isPublic } from '../remote/addresses.ts'
+import { when } from './checks.ts'
 import { createCidrMatcher, isCidr, isLoopback } from './cidr.ts'
 import type { Finding, Path } from './config-error.ts'
-import { when } from './service-checks.ts'
 
 type Key = Readonly<Record<string, unknown>>
 

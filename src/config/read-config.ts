@@ -5,18 +5,17 @@ import { ConfigError, type Finding, type Mistake, mistakeOf } from './config-err
 import { type Override, overridesIn, withOverrides, withoutOverridden } from './environment.ts'
 import { interpolate, placeOf, reasonOf } from './interpolation.ts'
 import { keyFindings } from './key-checks.ts'
-import { backendTypesOf } from './module-types.ts'
+import { type BackendLoaders, backendTypesOf } from './module-types.ts'
 import { resolveConfig } from './resolve.ts'
 import { telemetryVariables } from './telemetry.ts'
-import { type Definitions, validate } from './validate.ts'
+import { validate } from './validate.ts'
 
 /** Where the configuration is, and what there is to configure. */
 export interface ReadOptions {
   /** What `--config` says. It goes before LATCHKEY_CONFIG, and that before `latchkey.yaml` where the process runs. */
   readonly path?: string | undefined
   readonly env: Readonly<Record<string, string | undefined>>
-  /** The types of backends, by the word in the configuration. */
-  readonly definitions: Definitions
+  readonly definitions: BackendLoaders
   /** Where the process runs; `process.cwd()` unless set. */
   readonly cwd?: string
 }

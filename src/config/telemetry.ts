@@ -16,13 +16,19 @@ import {
 } from './telemetry-environment.ts'
 import { duration, milliseconds } from './units.ts'
 
+const HeaderValue = Type.String({
+  pattern: '^[!-~]([ -~]*[!-~])?$',
+  maxLength: 8192,
+  expected: 'printable ASCII, without spaces around it'
+})
+
 const Otlp = Type.Object(
   {
     endpoint: text({
       expected: 'a URL such as https://collector.example.com:4318',
       description: 'Where it is sent by OTLP over HTTP: /v1/traces and /v1/metrics come behind it.'
     }),
-    headers: Type.Record(Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$" }), text(), {
+    headers: Type.Record(Type.String({ pattern: "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$" }), HeaderValue, {
       default: {},
       keys: 'the name of a header',
       description: 'Sent along, such as authorization.'

@@ -5,15 +5,16 @@ import { complete, isMapping } from './complete.ts'
 import { type Finding, isWithin, type Path, pointerParts } from './config-error.ts'
 import { contradictions } from './contradictions.ts'
 import { explain, nearestName } from './explain.ts'
-import { isFileName } from './module-types.ts'
 import { ConfigFile } from './schema.ts'
 import { soundPart } from './sound.ts'
 
 /** The types of backends that there are. */
 export type Definitions = Readonly<Record<string, BackendDefinition>>
 
-/** The types that a file can speak of: those that are known, and what is wrong with modules that could not be loaded. */
+/** The types that a file speaks of: those that were loaded, and what is wrong with modules that could not be. */
 export interface BackendTypes {
+  /** What there is without a module of one's own. */
+  readonly names: readonly string[]
   readonly definitions: Definitions
   readonly mistakes: ReadonlyMap<string, string>
 }
@@ -53,7 +54,7 @@ export function validateBackend(
   item: unknown,
   path: Path,
   substituted: ReadonlySet<string>,
-  { definitions, mistakes: broken }: BackendTypes
+  { names, definitions, mistakes: broken }: BackendTypes
 ): ValidatedBackend {
   if (!isMapping(item)) {
     return { value: soundPart(Common, {}), findings: [{ path, message: 'expected a mapping with id and type' }] }
@@ -65,7 +66,7 @@ export function validateBackend(
   if (!definition) {
     const others = findings.filter(({ path: place }) => !isWithin(place, [...path, 'type']))
     const message = typeof item.type === 'string' ? broken.get(item.type) : undefined
-    const finding = message ? { path: [...path, 'type'], message } : unknownType(item.type, path, definitions)
+    const finding = message ? { path: [...path, 'type'], message } : unknownType(item.type, path, names)
     return { value: soundPart(Common, value), findings: [finding, ...others] }
   }
   const options = ownOptions(definition, isMapping(value) ? value : {})
@@ -84,8 +85,7 @@ function ownFindings(definition: BackendDefinition, options: unknown, value: unk
   }
 }
 
-function unknownType(type: unknown, path: Path, definitions: Definitions): Finding {
-  const names = Object.keys(definitions).filter((name) => !isFileName(name))
+function unknownType(type: unknown, path: Path, names: readonly string[]): Finding {
   const known = `expected ${names.join(', ')}, a file such as ./company.ts or the name of a package`
   const near = typeof type === 'string' ? nearestName(type, names) : undefined
   const message =

@@ -57,6 +57,7 @@ export function createServer({ log, trustedProxies, issuer, handle }: ServerOpti
     keepAliveTimeout: 65_000,
     http: { headersTimeout: 8_000, maxHeaderSize: 16 * 1024 },
     routerOptions: { maxParamLength: 300 },
+    schemaController: { compilersFactory: { buildValidator: ownCompiler, buildSerializer: ownCompiler } },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     rewriteUrl: ({ url = '/' }) => withoutIssuerPath(url, new URL(issuer).pathname),
@@ -75,6 +76,11 @@ export function createServer({ log, trustedProxies, issuer, handle }: ServerOpti
   for (const schema of [...shared, ...administrative]) app.addSchema(schema)
   validateLazily(app, { schemas: shared })
   return app
+}
+
+/** Every scope sets its own: those of Fastify take a tenth of the start and of the memory. */
+const ownCompiler = (): never => {
+  throw new Error('a scope without compilers of its own')
 }
 
 /** As Fastify makes it. */

@@ -3,7 +3,6 @@ import { isBuiltin } from 'node:module'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { BackendDefinition } from '../auth/define-backend.ts'
-import { isFileName } from '../config/module-types.ts'
 import { inModule } from './containment.ts'
 import { contain } from './guard.ts'
 import { importModule, packageUrl } from './imports.ts'
@@ -12,6 +11,9 @@ import { definitionOf } from './shape.ts'
 
 /** A module's definition, or what is wrong with it, with the file's name; `undefined`: nothing has this name. */
 export type Loaded = { readonly definition: BackendDefinition } | { readonly mistake: string } | undefined
+
+/** Whether the type of a backend is a file's name rather than a package's. */
+const isFileName = (type: string): boolean => /^(\.{1,2}\/|\/)/.test(type)
 
 /** Longer than any module takes that does no I/O. */
 const importTimeoutMs = 10_000

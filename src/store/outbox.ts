@@ -34,10 +34,12 @@ export const createOutbox = ({ queries, tables: { webhookDeliveries } }: Databas
     (subscriptions.at(-1) ?? []).filter(({ id, wants }) => wants(type) && !paused.has(id))
 
   const rowsOf = ({ type, data }: DomainEvent): Row[] => {
+    const subscribers = subscribersOf(type)
+    if (subscribers.length === 0) return []
     const at = Date.now()
     const message = `msg_${uuidv7().replaceAll('-', '')}`
     const payload = JSON.stringify({ type, timestamp: new Date(at).toISOString(), data })
-    return subscribersOf(type).map(({ id: endpoint }) => ({
+    return subscribers.map(({ id: endpoint }) => ({
       ...{ id: uuidv7(), endpoint, message, type, payload, state: 'waiting' as const },
       ...{ attempts: 0, dueAt: at, createdAt: at }
     }))

@@ -33,7 +33,7 @@ export async function openBackend(
   const defined = definitionOf({ default: definition })
   if (typeof defined === 'string') throw new ConfigError(type, [{ path: '', message: defined }])
   const contained = contain(type, defined)
-  const types = { definitions: { [type]: contained }, mistakes: new Map<string, string>() }
+  const types = { names: [], definitions: { [type]: contained }, mistakes: new Map<string, string>() }
   const { value, findings } = validateBackend({ ...options, id, type }, ['backends', 0], new Set(), types)
   if (findings.length > 0) throw new ConfigError(type, findings.map(mistakeOf))
   const passwords = await openPasswords()

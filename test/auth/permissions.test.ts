@@ -177,9 +177,7 @@ t.test('patterns', async (t) => {
     ['blog.[a]dd', 'blog.add', false]
   ]
   for (const [pattern, name, matches] of table) t.equal(matchesPattern(pattern, name), matches, `${pattern} ~ ${name}`)
-  const slow = performance.now()
-  t.equal(matchesPattern(`${'*a'.repeat(50)}b`, 'a'.repeat(150)), false)
-  t.ok(performance.now() - slow < 500, 'no pattern of a stranger takes exponential time')
+  t.equal(matchesPattern(`${'*a'.repeat(50)}b`, 'a'.repeat(150)), false, 'in exponential time it would never end')
   const text = fc.string({ unit: fc.constantFrom('a', 'b', '.') })
   fc.assert(
     fc.property(fc.string({ unit: fc.constantFrom('a', 'b', '.', '*') }), text, (pattern, name) => {

@@ -148,7 +148,7 @@ t.test('12: ours: a search that gets no answer takes no other with it', async (t
   })
   const backend = openLdapBackend(t, { servers: [directory.url], insecure: true, bind: serviceAccount })
   const lost = logIn(backend, 'alice', userPassword, questionContext(150)).catch(({ reason }) => reason)
-  const late = logIn(backend, 'bob', userPassword, questionContext(1000))
+  const late = logIn(backend, 'bob', userPassword, questionContext(10_000))
   t.equal(await lost, 'timeout')
   t.match(await late, { outcome: 'accepted' })
 })
@@ -282,7 +282,7 @@ t.test('19: garbage and half an answer are waited for', async (t) => {
     t.equal(await within(300, client.bind('cn=x', secret)), 'waits', name)
     const mock = await startLdapMock(t, onRequest)
     const session = createSession(await connectedTo(mock.url), () => {})
-    t.equal(await within(400, session.bind('cn=x', secret, questionContext(200))), 'failed', `ours: ${name}`)
+    t.equal(await within(10_000, session.bind('cn=x', secret, questionContext(200))), 'failed', `ours: ${name}`)
     t.notOk(session.alive)
   }
 })

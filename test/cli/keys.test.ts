@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { temporaryFolder } from '../latchkey.ts'
+import { matchLists } from '../match.ts'
 import { command, start } from '../process.ts'
 import { freePort } from '../servers/free-port.ts'
 
@@ -51,7 +52,7 @@ t.test('keys, beside a running server', async (t) => {
   }
 
   const first = await token()
-  t.match(await list(), [{ state: 'current' }, { state: 'current' }])
+  matchLists(t, await list(), [{ state: 'current' }, { state: 'current' }])
   const rotated = await run(['rotate', '--algorithm', 'ES256'])
   t.match([rotated.code, rotated.stdout], [0, /^[\w-]{43} {2}ES256 {2}signs from \d{4}-/])
   const next = rotated.stdout.slice(0, 43)

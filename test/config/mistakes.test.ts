@@ -25,7 +25,7 @@ const odd = defineBackend({
     ),
   open: () => ({ takes: [], authenticate: async () => ({ outcome: 'unknown' }) })
 })
-const definitions = { ...backendDefinitions, odd }
+const definitions = { ...backendDefinitions, odd: async () => odd }
 
 const secret = 'a random text that has 32 bytes!'
 
@@ -45,6 +45,7 @@ const whsec = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const client = (rest: string) => `clients: [{ id: c, secret: ${secret}, ${rest} }]`
 const backend = (rest: string) => `backends: [{ id: a, type: local, ${rest} }]`
 const users = (...list: string[]) => `backends: [{ id: s, type: static, users: [${list.join(', ')}] }]`
+const otlp = (endpoint: string, more = 'traces: true') => `telemetry: { otlp: { endpoint: "${endpoint}", ${more} } }`
 const resetUrl = 'passwords: { resetUrl: "https://x/#{token}" }\n'
 const user = 'username: a, email: a@example.com'
 const phc = (parameters: string) =>
@@ -55,6 +56,30 @@ const types = `${Object.keys(definitions).join(', ')}, a file such as ./company.
 
 const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ['isuer: https://a.example', 'isuer: unknown key: did you mean issuer?'],
+  ['telemetry: true', 'telemetry: expected service and otlp, or false'],
+  [
+    'telemetry: { otlp: {} }',
+    'telemetry.otlp.endpoint: is missing: expected a URL such as https://collector.example.com:4318'
+  ],
+  [otlp('x'), 'telemetry.otlp.endpoint: expected a URL such as https://collector.example.com:4318'],
+  [otlp('grpc://x:4317'), 'telemetry.otlp.endpoint: expected a URL such as https://collector.example.com:4318'],
+  [otlp('https://a:b@x'), 'telemetry.otlp.endpoint: expected no user name and no password: see headers'],
+  [otlp('https://x/?key=1'), 'telemetry.otlp.endpoint: expected no query and no fragment'],
+  [
+    otlp('http://x', 'headers: { authorization: y }'),
+    'telemetry.otlp.headers: would be sent in clear: use https, or allow it by insecure: true'
+  ],
+  [otlp('https://x', 'headers: { "a b": y }'), 'telemetry.otlp.headers["a b"]: expected the name of a header as key'],
+  [
+    otlp('https://x', 'headers: { a: "y\\r\\nb: z" }'),
+    'telemetry.otlp.headers.a: expected printable ASCII, without spaces around it'
+  ],
+  [otlp('http://localhost', 'tls: { ca: x }'), 'telemetry.otlp.tls: is for https alone'],
+  [otlp('https://x', 'tls: { cert: x }'), 'telemetry.otlp.tls.cert: needs tls.key beside it'],
+  [otlp('https://x', 'tls: { key: x }'), 'telemetry.otlp.tls.key: needs tls.cert beside it'],
+  [otlp('https://x', 'interval: 500ms'), 'telemetry.otlp.interval: expected 1s at least'],
+  [otlp('https://x', 'timeout: 2m'), 'telemetry.otlp.timeout: expected 1m at most'],
+  [otlp('https://x', 'sampleRatio: 2'), 'telemetry.otlp.sampleRatio: expected a number from 0 to 1'],
   ['tokens: { accessTTL: 5m }', 'tokens.accessTTL: unknown key: did you mean accessTtl?'],
   ['ops: { to: [] }', 'ops.to: unknown key: known are from'],
   ['ops: { "x y": 1 }', 'ops[…]: unknown key: known are from'],
@@ -660,4 +685,36 @@ t.test('whatever the file holds, it is read or refused with mistakes, never with
     }),
     { numRuns: 300 }
   )
+})
+
+t.test('variables of OpenTelemetry that can’t be used are mistakes where they would be', async (t) => {
+  const wrong = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4317',
+    OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'x',
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+    OTEL_TRACES_SAMPLER: 'jaeger_remote',
+    OTEL_TRACES_SAMPLER_ARG: '1.5',
+    OTEL_METRIC_EXPORT_INTERVAL: 'soon',
+    OTEL_BSP_SCHEDULE_DELAY: '0'
+  }
+  const url = 'expected a URL such as http://collector:4318'
+  t.same(await mistakesOf(t, '', wrong), [
+    `OTEL_EXPORTER_OTLP_ENDPOINT: ${url}`,
+    'OTEL_EXPORTER_OTLP_PROTOCOL: expected http/protobuf: nothing else is spoken',
+    `OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: ${url}`,
+    'OTEL_TRACES_SAMPLER: expected always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio',
+    'OTEL_TRACES_SAMPLER_ARG: expected a number from 0 to 1',
+    'OTEL_METRIC_EXPORT_INTERVAL: expected milliseconds',
+    'OTEL_BSP_SCHEDULE_DELAY: expected milliseconds'
+  ])
+  const off = { ...wrong, OTEL_EXPORTER_OTLP_ENDPOINT: '', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: '' }
+  for (const [yaml, env] of [
+    ['', off],
+    ['', { ...wrong, OTEL_SDK_DISABLED: 'true' }],
+    ['', { ...wrong, OTEL_TRACES_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none' }],
+    ['telemetry: false', wrong],
+    [otlp('https://x'), wrong]
+  ] as const) {
+    t.same(await mistakesOf(t, yaml, env), [], yaml)
+  }
 })

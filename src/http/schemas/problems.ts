@@ -1,5 +1,5 @@
 import Type from '../../schema/type.ts'
-import { ref } from './words.ts'
+import { answersOf, challenge, commonHeaders, commonMeanings } from './statuses.ts'
 
 /** RFC 9457 3, with the fields that it is about. */
 export const Problem = Type.Object(
@@ -51,39 +51,22 @@ const meanings = {
   412: ['Somebody else changed it since its ETag was read', 'precondition_failed', 'Somebody else changed it'],
   413: ['The body is too large', 'invalid_request', 'The request is malformed'],
   415: ['The body is no JSON', 'invalid_request', 'The request is malformed'],
-  429: ['Too many attempts; see Retry-After', 'slow_down', 'Too many attempts'],
-  500: ['An error of the service, without detail', 'server_error', 'The service failed'],
-  503: [
-    'Something could not answer now; see Retry-After',
-    'temporarily_unavailable',
-    'The service cannot answer at the moment'
-  ]
+  ...commonMeanings
 } as const
 
 type Status = keyof typeof meanings
-
-const headers: Partial<Record<Status, object>> = {
-  401: { 'WWW-Authenticate': { type: 'string', description: 'The challenge (RFC 6750 3)' } },
-  403: { 'WWW-Authenticate': { type: 'string', description: 'The challenge (RFC 6750 3)' } },
-  429: { 'Retry-After': { type: 'integer', description: 'Seconds' } },
-  503: { 'Retry-After': { type: 'integer', description: 'Seconds' } }
-}
 
 const always: readonly Status[] = [401, 403, 500, 503]
 
 /** The error answers of a guarded route, by status; those that any can have are added. */
 export const problems = (...statuses: Status[]): Record<number, object> =>
-  Object.fromEntries(
-    [...always, ...statuses].map((status) => {
-      const [description, name, title] = meanings[status]
-      const example = {
-        summary: name,
-        value: { type: `urn:latchkey:problem:${name.replaceAll('_', '-')}`, title, status }
-      }
-      const content = { 'application/problem+json': { schema: ref(Problem), examples: { [name]: example } } }
-      return [status, { description, content, ...(headers[status] ? { headers: headers[status] } : {}) }]
-    })
-  )
+  answersOf([...always, ...statuses], {
+    meanings,
+    headers: { ...commonHeaders, 401: challenge('RFC 6750 3'), 403: challenge('RFC 6750 3') },
+    mediaType: 'application/problem+json',
+    schema: Problem,
+    value: (status, name, title) => ({ type: `urn:latchkey:problem:${name.replaceAll('_', '-')}`, title, status })
+  })
 
 /** The error answers of a route that needs no token and reads a body. */
 export const openProblems = (): Record<number, object> => {
