@@ -6,8 +6,7 @@ import { createClientRegistry } from './clients/registry.ts'
 import { createCidrMatcher } from './config/cidr.ts'
 import { clientAdministrationOf, readDefinition } from './config/clients.ts'
 import type { Config } from './config/config.ts'
-import type { ClientTools } from './http/client.ts'
-import type { AppParts } from './http/parts.ts'
+import type { AppParts, ClientTools } from './http/parts.ts'
 import { createVerifiedTokens } from './http/verified-tokens.ts'
 import type { Lasting } from './lasting.ts'
 import { createRates, type Rates } from './limits/rates.ts'
@@ -26,6 +25,7 @@ interface Opened {
   readonly audit: Audit
   /** The counters of requests that go on; undefined: new ones. */
   readonly rates: Rates | undefined
+  readonly addressRates: Rates | undefined
   readonly telemetry: Telemetry | undefined
 }
 
@@ -40,6 +40,7 @@ export function appPartsOf(config: Config, lasting: Lasting, opened: Opened): Ap
     trustedProxies: config.listen.trustedProxies,
     isOperator: createCidrMatcher(config.ops.from),
     ipLimit: config.limits.ip,
+    addressRates: opened.addressRates ?? createRates(),
     publicClient: config.publicClient,
     clients: clientsOf(config, lasting, rates),
     login,

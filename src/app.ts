@@ -3,6 +3,7 @@ import rateLimit from '@fastify/rate-limit'
 import { SlowDown } from './errors.ts'
 import { accessRoutes } from './http/access/access.ts'
 import { accountRoutes } from './http/account.ts'
+import { addressCounts } from './http/address-counts.ts'
 import { adminRoutes } from './http/admin/index.ts'
 import { acceptBearers } from './http/bearer.ts'
 import { acceptBodies } from './http/bodies.ts'
@@ -35,6 +36,7 @@ export async function createApp(parts: AppParts, options: { readonly handle?: Re
   protectAnswers(app, parts.tokens)
   await app.register(rateLimit, {
     global: false,
+    store: addressCounts(parts.addressRates),
     addHeaders: noHeaders,
     addHeadersOnExceeding: noHeaders,
     errorResponseBuilder: (_request, { ttl }) => new SlowDown(ttl / 1000)

@@ -47,8 +47,8 @@ export async function openGeneration(config: Config, lasting: Lasting, before?: 
     const tokens = await tokenToolsOf(config, lasting, { audit, before })
     const mails = { mailer: await openMailer(config), later: lasting.later, audit: store.audit }
     const resets = createResets(resetToolsOf(config, store, lasting.secrets), mails)
-    const rates = before?.parts.clients.rates
-    const parts = appPartsOf(config, lasting, { login, tokens, resets, audit, rates, telemetry })
+    const counters = { rates: before?.parts.clients.rates, addressRates: before?.parts.addressRates }
+    const parts = appPartsOf(config, lasting, { login, tokens, resets, audit, telemetry, ...counters })
     metrics.watch(chain)
     const stopSweeping = sweepStore(store, config.audit, log)
     const closeWebhooks = await openWebhooks(config, store, { log, metrics })

@@ -1,11 +1,10 @@
 import { isOwnPermission } from '../auth/permissions.ts'
 import { commonOptions } from './backend-schema.ts'
+import { type Check, when } from './checks.ts'
 import { clientChecks } from './client-checks.ts'
 import type { Finding, Path } from './config-error.ts'
-import type { Check } from './contradictions.ts'
 import { builtInFields, mappedFields, reservedClaims } from './reserved.ts'
 import type { ConfigFile } from './schema.ts'
-import { when } from './service-checks.ts'
 import { milliseconds } from './units.ts'
 
 /** What is wrong among users' fields, audiences, clients and permissions. */

@@ -1,9 +1,8 @@
 import { localType } from '../auth/attributes.ts'
 import { canonicalDomain } from '../auth/email.ts'
 import { type CommonOptions, commonOptions } from './backend-schema.ts'
+import { type Check, when } from './checks.ts'
 import type { Finding, Path } from './config-error.ts'
-import type { Check } from './contradictions.ts'
-import { when } from './service-checks.ts'
 import { milliseconds } from './units.ts'
 
 /** What is wrong among the backends, whatever their types. */

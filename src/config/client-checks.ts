@@ -1,11 +1,10 @@
 import { createPublicKey } from 'node:crypto'
 import type { Static } from 'typebox'
 import { confidentialGrants, publicClientId } from '../clients/client.ts'
+import { type Check, cidrFindings, secretFindings, ttlFindings, when } from './checks.ts'
 import { isEverything, isLoopback } from './cidr.ts'
 import type { ClientDefinition } from './client-schema.ts'
 import type { Finding, Path } from './config-error.ts'
-import type { Check } from './contradictions.ts'
-import { cidrFindings, secretFindings, ttlFindings, when } from './service-checks.ts'
 
 /** A definition as it is written, with its defaults. */
 export type WrittenDefinition = Static<typeof ClientDefinition>

@@ -6,9 +6,6 @@ import { serviceChecks } from './service-checks.ts'
 import { telemetryFindings } from './telemetry.ts'
 import { webhookChecks } from './webhooks.ts'
 
-/** Rules that no schema can say; `hasFile`: whether the configuration came from a file. */
-export type Check = (file: ConfigFile, hasFile: boolean) => readonly Finding[]
-
 /**
  * Unsafe and contradictory settings.
  * @param found what the schemas found: nothing more is said of these places, nor of others for their sake

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path'
 import { type KeyFile, readKeyFile } from '../tokens/key-file.ts'
+import { when } from './checks.ts'
 import type { Finding } from './config-error.ts'
 import type { ConfigFile } from './schema.ts'
-import { when } from './service-checks.ts'
 
 /** What is wrong with the private keys that the configuration names. */
 export function keyFindings({ tokens, audiences }: ConfigFile, baseFolder: string): Finding[] {

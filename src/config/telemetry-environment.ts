@@ -1,5 +1,5 @@
+import { when } from './checks.ts'
 import type { Finding } from './config-error.ts'
-import { when } from './service-checks.ts'
 
 /** A variable is empty where it is not set, as OpenTelemetry has it. */
 type Environment = Readonly<Record<string, string | undefined>>

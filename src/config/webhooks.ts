@@ -4,11 +4,10 @@ import { matchesAny, matchesPattern } from '../auth/pattern.ts'
 import { keyOf } from '../remote/standard-webhooks.ts'
 import { isPublic } from '../webhooks/addresses.ts'
 import type { Endpoint } from '../webhooks/endpoint.ts'
+import { type Check, cidrFindings, when } from './checks.ts'
 import { createCidrMatcher, fullCidr, isCidr, isLoopback } from './cidr.ts'
 import type { Finding, Path } from './config-error.ts'
-import type { Check } from './contradictions.ts'
 import type { ConfigFile } from './schema.ts'
-import { cidrFindings, when } from './service-checks.ts'
 import { milliseconds } from './units.ts'
 
 type Written = ConfigFile['webhooks'][number]

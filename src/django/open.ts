@@ -1,6 +1,7 @@
 import type { ForeignAccount, ForeignGroup, ForeignPermission, ForeignSource, Named } from '../admin/foreign-source.ts'
 import { textOf } from '../backends/sql/account.ts'
-import { openDatabase, type Place, type Row } from '../backends/sql/database.ts'
+import type { Place, Row } from '../backends/sql/database.ts'
+import { openDatabase } from '../backends/sql/open-database.ts'
 import { parseStatement } from '../backends/sql/statement.ts'
 import { type Ask, type DjangoNames, type Layout, layoutOf, quoted, type Relation } from './layout.ts'
 import { type DjangoUser, userOf } from './rows.ts'

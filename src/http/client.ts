@@ -1,23 +1,13 @@
 import type { FastifyRequest } from 'fastify'
 import type { Trail } from '../auth/audit.ts'
 import type { Chain } from '../auth/link.ts'
-import type { Assertions } from '../clients/assertions.ts'
 import { mayUse, publicClientId, type Rate, type RegisteredClient } from '../clients/client.ts'
-import type { ClientRegistry } from '../clients/registry.ts'
 import { InvalidClient, UnauthorizedClient } from '../errors.ts'
-import type { Rates } from '../limits/rates.ts'
 import type { Audience } from '../tokens/audience.ts'
 import { addressOf } from './address.ts'
 import { type ClientParameters, presentedBy, proves } from './client-proof.ts'
 import { endUserAddress } from './forwarded.ts'
 import type { AppParts } from './parts.ts'
-
-/** What clients are told apart, verified and counted with. */
-export interface ClientTools {
-  readonly registry: ClientRegistry
-  readonly assertions: Assertions
-  readonly rates: Rates
-}
 
 /** Who calls, and what they may ask for. */
 export interface Client {

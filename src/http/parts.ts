@@ -8,14 +8,23 @@ import type { ObjectGrantStore, PermissionSearch } from '../auth/object-grant-st
 import type { MailMetrics } from '../auth/reset-mail.ts'
 import type { Tracer } from '../auth/tracing.ts'
 import type { ClientAdministration } from '../clients/administration.ts'
+import type { Assertions } from '../clients/assertions.ts'
+import type { ClientRegistry } from '../clients/registry.ts'
+import type { Rates } from '../limits/rates.ts'
 import type { Resets } from '../resets.ts'
 import type { TokenTools } from '../tokens/access-token.ts'
 import type { Audience } from '../tokens/audience.ts'
 import type { RotationTools } from '../tokens/rotation.ts'
 import type { Sessions } from '../tokens/sessions.ts'
 import type { WebhookAdministration } from '../webhooks/administration.ts'
-import type { ClientTools } from './client.ts'
 import type { VerifiedTokens } from './verified-tokens.ts'
+
+/** What clients are told apart, verified and counted with. */
+export interface ClientTools {
+  readonly registry: ClientRegistry
+  readonly assertions: Assertions
+  readonly rates: Rates
+}
 
 /** What the routes are made of; the composition puts it together, no route makes its own. */
 export interface AppParts {
@@ -28,6 +37,8 @@ export interface AppParts {
   readonly isOperator: (ip: string) => boolean
   /** Requests to the token endpoint per client address. */
   readonly ipLimit: { readonly max: number; readonly windowMs: number } | false
+  /** What is counted against it; goes on where another configuration is put in force. */
+  readonly addressRates: Rates
   /** Callers without client authentication are served. */
   readonly publicClient: boolean
   readonly clients: ClientTools

@@ -8,6 +8,8 @@ import { claimsOf, temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
 import { command, type Running, start } from '../process.ts'
 import { freePort } from '../servers/free-port.ts'
+import { startMariadb } from '../servers/mariadb.ts'
+import { needs } from '../servers/needs.ts'
 
 const passwordOf = (name: string) => `password of ${name}`
 
@@ -57,12 +59,12 @@ limits: { ip: false, account: false }
 login: { failureFloor: 1ms }
 `
 
-async function serve(t: Test, yaml: string): Promise<Server> {
+async function serve(t: Test, yaml: string, head = base): Promise<Server> {
   const folder = await temporaryFolder(t)
   const port = await freePort()
   const env = { LATCHKEY_PORT: String(port) }
   const url = `http://127.0.0.1:${port}`
-  const configure = (text: string) => writeFile(join(folder, 'latchkey.yaml'), base + text)
+  const configure = (text: string) => writeFile(join(folder, 'latchkey.yaml'), head + text)
   await writeFile(join(folder, 'company.ts'), company)
   await configure(yaml)
   const running = start(t, ['serve'], folder, env)
@@ -221,7 +223,7 @@ t.test('a stream of logins loses nothing over 20 reloads, two signals at once am
   isOver = true
   await Promise.all(workers)
   t.same([...outcomes.keys()], ['200'], `${outcomes.get('200')} logins`)
-  t.ok((server.said().match(/"event":"reloaded"/g)?.length ?? 0) >= 20)
+  await server.says(/(?:"event":"reloaded"[\s\S]*?){20}/)
   t.notMatch(server.said(), /it (is|was) closed/)
   const status = await (await fetch(`${server.url}/status`)).json()
   t.same(
@@ -248,4 +250,37 @@ t.test('a reload while a directory hangs waits for nobody', async (t) => {
   t.equal((await server.token(credentials('ann'))).status, 200)
   t.equal((await waiting).status, 200, 'the login under way ends as it began')
   t.equal(await server.end(), 0)
+})
+
+/** What lasts over a reload, whatever the database is. */
+async function countersGoOn(t: Test, database = ''): Promise<void> {
+  const yaml = (max: number, ...people: string[]) =>
+    `limits: { ip: { max: ${max}, window: 1h }, account: false }\nbackends: [${people.map((name) => backend(name, name))}]\n`
+  const head = `publicClient: true\nlogin: { failureFloor: 1ms }\n${database}`
+  const server = await serve(t, yaml(6, 'ann', 'bob'), head)
+  const bob = (await server.token(credentials('bob'))).body
+  const ann = (await server.token(credentials('ann'))).body
+  await server.configure(yaml(6, 'ann', 'cid'))
+  t.same(await server.reload(), { code: 0, stdout: 'reloaded\n', stderr: '' })
+  const refresh = async ({ refresh_token = '' }: Record<string, string>) =>
+    (await server.token({ grant_type: 'refresh_token', refresh_token })).status
+  t.equal(await refresh(bob), 400, 'its backend left')
+  t.equal(await refresh(ann), 200)
+  t.equal((await server.token(credentials('cid'))).status, 200)
+  t.equal((await server.token(credentials('cid'))).status, 200, 'the sixth in this hour')
+  t.match(await server.token(credentials('cid')), { status: 429, body: { error: 'slow_down' } }, 'counted from before')
+  t.equal((await server.reload()).code, 0)
+  t.equal((await server.token(credentials('cid'))).status, 429)
+  await server.configure(yaml(7, 'ann', 'cid'))
+  t.equal((await server.reload()).code, 0)
+  t.equal((await server.token(credentials('cid'))).status, 200, 'another limit begins anew')
+  t.equal(await server.end(), 0)
+}
+
+t.test('sessions and the counters of addresses go on over a reload, on SQLite', (t) => countersGoOn(t))
+t.test('the same on MariaDB', { skip: needs('mariadbd', 'mariadb-install-db', 'mariadb') }, async (t) => {
+  const database = await startMariadb()
+  t.teardown(() => database.stop())
+  const url = await database.database('reloaded')
+  await countersGoOn(t, `secret: a secret of at least thirty-two bytes\ndatabase: { url: "${url}" }\n`)
 })

@@ -5,6 +5,8 @@ import { parse } from 'yaml'
 import { createSeal } from '../../src/tokens/seal.ts'
 import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
+import { startMariadb } from '../servers/mariadb.ts'
+import { needs } from '../servers/needs.ts'
 import { type Ask, call, type Method } from './admin-calls.ts'
 
 const secret = 'a secret of at least thirty-two bytes'
@@ -173,16 +175,20 @@ t.test('a right is what is held now', async (t) => {
   t.equal(await ask(), 200, 'granted after the token was issued')
 })
 
-async function opened(t: Test): Promise<TestLatchkey & { ask: Ask; root: string }> {
-  const latchkey = await openTestLatchkey(t, yaml)
+interface Opened extends TestLatchkey {
+  readonly ask: Ask
+  readonly root: string
+}
+
+async function opened(t: Test, more = ''): Promise<Opened> {
+  const latchkey = await openTestLatchkey(t, yaml + more)
   await latchkey.addUser({ email: 'root@example.com', password, superuser: true })
   const root = await latchkey.accessToken('root@example.com', password)
   const ask: Ask = (method, url, payload, headers) => call(latchkey, root, method, url, payload, headers)
   return { ...latchkey, root, ask }
 }
 
-t.test('clients', async (t) => {
-  const latchkey = await opened(t)
+async function clients(t: Test, latchkey: Opened): Promise<void> {
   const { ask } = latchkey
   const made = await ask('POST', '/admin/clients', {
     ...{ id: 'shop', grants: ['password', 'client_credentials'], audiences: ['blog'], permissions: ['blog.add_post'] }
@@ -288,7 +294,7 @@ t.test('clients', async (t) => {
   t.equal((await ask('DELETE', '/admin/clients/shop')).status, 204)
   t.equal((await ask('GET', '/admin/clients/shop')).status, 404)
   t.notMatch(latchkey.log(), made.body.secret)
-})
+}
 
 t.test('nobody makes a client that may more than they do', async (t) => {
   const latchkey = await opened(t)
@@ -305,8 +311,7 @@ t.test('nobody makes a client that may more than they do', async (t) => {
   t.equal((await ask('POST', '/admin/clients', { ...powerful, id: 'y', permissions: [permissions[0]] })).status, 201)
 })
 
-t.test('sessions', async (t) => {
-  const latchkey = await opened(t)
+async function sessions(t: Test, latchkey: Opened): Promise<void> {
   const { ask } = latchkey
   const ann = await latchkey.addUser({ email: 'ann@example.com', password })
   const logIn = async () => {
@@ -352,10 +357,9 @@ t.test('sessions', async (t) => {
     t.equal((await own('DELETE', '/account/sessions')).status, 204)
     t.equal((await own('GET', '/account/sessions')).status, 401, 'this one has ended, too')
   })
-})
+}
 
-t.test('keys and backends', async (t) => {
-  const latchkey = await opened(t)
+async function keysAndBackends(t: Test, latchkey: Opened): Promise<void> {
   const { ask } = latchkey
   const { items } = (await ask('GET', '/admin/keys')).body
   matchLists(t, items, [{ algorithm: 'ES256', state: 'current', own: false }])
@@ -380,4 +384,18 @@ t.test('keys and backends', async (t) => {
   t.same((await ask('GET', '/admin/backends/fixed')).body, backends.items[1])
   t.equal((await ask('GET', '/admin/backends/none')).status, 404)
   t.same((await ask('GET', '/admin/backends?search=fi')).body.items, [backends.items[1]])
+}
+
+t.test('on SQLite', async (t) => {
+  for (const [name, check] of Object.entries({ clients, sessions, keysAndBackends }))
+    await t.test(name, async (t) => check(t, await opened(t)))
+})
+
+t.test('on MariaDB', { skip: needs('mariadbd', 'mariadb-install-db', 'mariadb') }, async (t) => {
+  const server = await startMariadb()
+  t.teardown(() => server.stop())
+  for (const [name, check] of Object.entries({ clients, sessions, keysAndBackends })) {
+    const database = `database: { url: "${await server.database(name.toLowerCase())}" }`
+    await t.test(name, async (t) => check(t, await opened(t, database)))
+  }
 })

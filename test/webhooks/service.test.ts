@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { Webhook } from 'standardwebhooks'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import { eventTypes } from '../../src/auth/events.ts'
 import { backendDefinitions as definitions } from '../../src/backends/index.ts'
@@ -12,6 +12,8 @@ import { readConfig } from '../../src/config/read-config.ts'
 import { openTestLatchkey, temporaryFolder } from '../latchkey.ts'
 import { command, start } from '../process.ts'
 import { freePort } from '../servers/free-port.ts'
+import { startMariadb } from '../servers/mariadb.ts'
+import { needs } from '../servers/needs.ts'
 import { type Received, startReceiver } from '../servers/receiver.ts'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
@@ -41,9 +43,10 @@ t.test('every event is documented', async (t) => {
   t.same(Object.keys(documented), [...eventTypes])
 })
 
-t.test('what happens through any door is told, as documented, and administrators see what became of it', async (t) => {
+/** What happens through any door is told, as documented, and administrators see what became of it. */
+async function told(t: Test, database = ''): Promise<void> {
   const receiver = await startReceiver(t)
-  const latchkey = await openTestLatchkey(t, yaml(`[${hook(receiver.url)}]`))
+  const latchkey = await openTestLatchkey(t, yaml(`[${hook(receiver.url)}]`) + database)
   const { app, token, addUser, accessToken } = latchkey
   await addUser({ email: 'root@example.com', password, superuser: true })
   const root = await accessToken('root@example.com', password)
@@ -87,6 +90,13 @@ t.test('what happens through any door is told, as documented, and administrators
   t.equal((await app.inject({ method: 'DELETE', url, headers: bearer })).statusCode, 204)
   t.equal((await app.inject({ url, headers: bearer })).statusCode, 404)
   t.match((await app.inject('/metrics')).body, /latchkey_webhook_tries_total\{endpoint="crm",outcome="delivered"\} 5/)
+}
+
+t.test('what happens through any door is told, and administrators see it, on SQLite', (t) => told(t))
+t.test('the same on MariaDB', { skip: needs('mariadbd', 'mariadb-install-db', 'mariadb') }, async (t) => {
+  const server = await startMariadb()
+  t.teardown(() => server.stop())
+  await told(t, `database: { url: "${await server.database('told')}" }`)
 })
 
 t.test('another configuration swaps webhooks, and without any nothing is written', async (t) => {

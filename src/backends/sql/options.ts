@@ -3,7 +3,8 @@ import type { Static } from 'typebox'
 import type { OptionMistake } from '../../auth/define-backend.ts'
 import { text } from '../../config/names.ts'
 import Type from '../../schema/type.ts'
-import { type Place, placeOf } from './database.ts'
+import type { Place } from './database.ts'
+import { placeOf } from './open-database.ts'
 import { parseStatement, type Statement } from './statement.ts'
 
 /** May have several lines. */

@@ -1,6 +1,7 @@
 import type { BackendContext, TraceStep } from '../../auth/backend.ts'
 import { columnNames } from './account.ts'
-import { type Answer, type ForeignDatabase, openDatabase, type Place, SqlFailure } from './database.ts'
+import { type Answer, type ForeignDatabase, type Place, SqlFailure } from './database.ts'
+import { openDatabase } from './open-database.ts'
 import { neededColumns, type StatementName, type Statements, statementNames } from './options.ts'
 
 /** The statements over their database. */

@@ -8,7 +8,9 @@ import type { AccessClaims } from '../../tokens/verify.ts'
 import { type Bearer, bearerOf } from '../bearer.ts'
 import { livePermissions } from '../live-permissions.ts'
 import type { AppParts } from '../parts.ts'
-import type { Access } from './scope.ts'
+
+/** What a route asks of its caller: one of the service's own permissions, or no more than to be a user of ours. */
+export type Access = `latchkey.${string}` | 'self'
 
 /** Who calls, and what they may do at this moment. */
 export interface Caller {

@@ -6,10 +6,7 @@ import { answerProblems } from '../problems.ts'
 import { administrative } from '../schemas/admin.ts'
 import type { App } from '../server.ts'
 import { validateLazily } from '../validation.ts'
-import { admit, askerOf } from './caller.ts'
-
-/** What a route asks of its caller: one of the service's own permissions, or no more than to be a user of ours. */
-export type Access = `latchkey.${string}` | 'self'
+import { type Access, admit, askerOf } from './caller.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
