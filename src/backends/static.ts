@@ -143,6 +143,8 @@ const unusableHash: Readonly<Record<UnusableReason, string>> = {
   none: 'says that there is no password',
   malformed: 'expected a password hash of a known kind',
   unsupported: 'expected a password hash of a known kind',
+  yescrypt: 'is yescrypt, which is not verified here: docs/passwords.md tells what to do',
+  'des-crypt': 'is DES crypt, which is not verified here: docs/passwords.md tells what to do',
   'too-expensive': 'is too expensive: docs/passwords.md has the ceilings',
   weak: 'is a digest without a salt: expected a password hash'
 }

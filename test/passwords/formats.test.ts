@@ -127,8 +127,12 @@ t.test('mkpasswd', { skip: needs('mkpasswd') }, async (t) => {
       const rounds = kind.startsWith('sha') ? ['-R', '1500'] : kind.startsWith('bcrypt') ? ['-R', '4'] : []
       await opens(t, outputOf('mkpasswd', '-m', kind, ...rounds, word), word)
     }
-  for (const kind of ['yescrypt', 'gost-yescrypt', 'descrypt']) {
-    t.equal(why(outputOf('mkpasswd', '-m', kind, 'x')), 'unsupported', kind)
+  const none = { yescrypt: 'yescrypt', 'gost-yescrypt': 'yescrypt', descrypt: 'des-crypt' }
+  for (const [kind, reason] of Object.entries(none)) {
+    const hash = outputOf('mkpasswd', '-m', kind, 'x')
+    t.equal(why(hash), reason, kind)
+    t.equal(why(`{CRYPT}${hash}`), reason, kind)
+    t.equal(await passwords.verify(hash, 'x'), false)
   }
 })
 
@@ -246,14 +250,16 @@ t.test('what is malformed, unknown or no password at all is false, with a word',
     ],
     unsupported: [
       'plain',
-      '$y$j9T$abc$def',
       '$7$CU..../....',
-      '{CRYPT}ab1234567890.',
+      '{CRYPT}ab1234567890.x',
+      '{SHA512-CRYPT}ab1234567890.',
       '{CLEARTEXT}secret',
       '{X-UNKNOWN}x',
       '$',
       '$$$'
     ],
+    yescrypt: ['$y$j9T$abc$def', '$gy$j9T$abc$def', '{CRYPT}$y$j9T$abc$def'],
+    'des-crypt': ['ab1234567890.', '{CRYPT}ab1234567890.', '_J9..rasmz0.F/jqjWck', 'crypt$$abNANd1rDfiNc'],
     none: ['', '!', '*', '!unusable', '!$6$locked', '*LK*', '{CRYPT}!', '{SSHA}'],
     weak: [
       createHash('md5').update('x').digest('hex'),
@@ -350,5 +356,14 @@ t.test(
     t.equal(await status('old@example.com', 'x'), 400)
     t.match(latchkey.log(), /"event":"hash_unusable","backend":"local","account":"local:[\w-]+","reason":"malformed"/)
     t.notOk(latchkey.log().includes('$6$broken'), 'the hash is not logged')
+    for (const [hash, reason] of [
+      ['$y$j9T$CanarySaltCanary$x', 'yescrypt'],
+      ['CanaryCanaryC', 'des-crypt']
+    ] as const) {
+      await latchkey.store.users.setPasswordHash(id, hash, 3)
+      t.equal(await status('old@example.com', 'x'), 400)
+      t.match(latchkey.log(), `"account":"local:${id}","reason":"${reason}"`, 'not in silence')
+    }
+    t.notMatch(latchkey.log(), /CanarySalt|CanaryCanary/)
   }
 )

@@ -27,6 +27,8 @@ const byPrefix: ReadonlyArray<readonly [prefix: string, read: Reader]> = [
   ['$P$', readPhpass],
   ['$H$', readPhpass],
   ['$S$', readPhpass],
+  ['$y$', () => ({ unusable: 'yescrypt' })],
+  ['$gy$', () => ({ unusable: 'yescrypt' })],
   ['U$', readPhpass],
   ['argon2$', readDjangoArgon2],
   ['bcrypt$', readDjangoBcrypt],
@@ -47,13 +49,23 @@ const byScheme: ReadonlyMap<string, Reader> = new Map<string, Reader>([
   ...['sha1', 'sha256', 'sha512'].map((digest): [string, Reader] => [`pbkdf2-${digest}`, readLdapPbkdf2(digest)]),
   ['pbkdf2', readLdapPbkdf2('sha1')],
   ...['crypt', 'bcrypt', 'blf-crypt', 'argon2', 'argon2i', 'argon2id', 'sha512-crypt', 'sha256-crypt', 'md5-crypt'].map(
-    (scheme): [string, Reader] => [scheme, (hash) => (hash.startsWith('$') ? readByPrefix(hash) : unsupported)]
+    (scheme): [string, Reader] => [
+      scheme,
+      (hash) => (hash.startsWith('$') || scheme === 'crypt' ? readByPrefix(hash) : unsupported)
+    ]
   )
 ])
 
 const unsupported: Reading = { unusable: 'unsupported' }
 
-const readByPrefix: Reader = (hash) => byPrefix.find(([prefix]) => hash.startsWith(prefix))?.[1](hash) ?? unsupported
+/** crypt(3)'s oldest, of eight characters: traditional, BSDi's extended, and as Django wrote it. */
+const desCrypt = /^(?:(?:crypt\$[./\w]{0,2}\$)?[./0-9A-Za-z]{13}|_[./0-9A-Za-z]{19})$/
+
+function readByPrefix(hash: string): Reading {
+  const read = byPrefix.find(([prefix]) => hash.startsWith(prefix))?.[1]
+  if (read) return read(hash)
+  return desCrypt.test(hash) ? { unusable: 'des-crypt' } : unsupported
+}
 
 /** Longer is none of those that we know. */
 const longestHash = 2048

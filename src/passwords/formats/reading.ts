@@ -1,7 +1,10 @@
 import { timingSafeEqual } from 'node:crypto'
 
-/** Why a stored hash verifies nothing, for the log. `none`: it says that no password is set. */
-export type UnusableReason = 'none' | 'malformed' | 'unsupported' | 'too-expensive' | 'weak'
+/**
+ * Why a stored hash verifies nothing, for the log. `none`: it says that no password is set; `yescrypt` and `des-crypt`: that is
+ * what it is, and those people need another password.
+ */
+export type UnusableReason = 'none' | 'malformed' | 'unsupported' | 'yescrypt' | 'des-crypt' | 'too-expensive' | 'weak'
 
 /** A stored hash, read before anything is computed: what verifies a password against it, or why nothing does. */
 export type Reading =
