@@ -22,9 +22,22 @@ export async function withScope<Result>(work: (scope: Scope) => Promise<Result>)
   try {
     return await work({ teardown: (end) => void ends.push(end) })
   } finally {
-    for (const end of ends.reverse()) await end()
+    for (const end of ends.reverse()) {
+      try {
+        await end()
+      } catch (error) {
+        process.stderr.write(`something did not end: ${error}\n`)
+      }
+    }
   }
 }
+
+/** Longer than a service takes to end by itself. */
+const endPatienceMs = 30_000
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
 
 /** A temporary folder that goes with the scope. */
 export async function folderOf(scope: Scope): Promise<string> {
@@ -93,10 +106,13 @@ async function startServer(
     env: { PATH: process.env.PATH, HOME: folder, ...env },
     stdio: ['ignore', log.fd, log.fd]
   })
-  const ended = once(child, 'exit')
+  running.add(child)
+  const ended = once(child, 'exit').then(() => running.delete(child))
   const end = async (): Promise<void> => {
     child.kill('SIGTERM')
+    const timer = setTimeout(() => child.kill('SIGKILL'), endPatienceMs)
     await ended
+    clearTimeout(timer)
   }
   scope.teardown(end)
   const url = `http://127.0.0.1:${port}`

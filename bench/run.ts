@@ -50,6 +50,9 @@ const known = { ...all, ...onDemand }
 for (const name of wanted)
   if (!Object.hasOwn(known, name)) throw new Error(`there is no ${name}: ${Object.keys(known).join(', ')}`)
 
+// whatever was started goes along
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
+
 const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`
 process.stdout.write(`${machine}\n\n${heading}`)
 for (const [name, parts] of Object.entries(wanted.length > 0 ? known : all)) {

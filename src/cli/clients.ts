@@ -1,18 +1,14 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import type { ClientDone, ClientRefusal } from '../clients/administration.ts'
+import type { ClientAdministration, ClientDone, ClientRefusal } from '../clients/administration.ts'
 import { clientAdministrationOf } from '../config/clients.ts'
 import type { Config } from '../config/config.ts'
 import { milliseconds } from '../config/units.ts'
+import { addDefinition, type DefinitionOptions, definitionOf } from './client-options.ts'
 import { clientAsJson, clientLine, configuredAsJson, configuredLine } from './client-text.ts'
 import { withStore } from './configuration.ts'
 import { Refused } from './refused.ts'
 
-interface CreateOptions {
-  readonly grant: readonly string[]
-  readonly audience: readonly string[]
-  readonly backend: readonly string[]
-  readonly permission: readonly string[]
-  readonly chooseBackend?: boolean
+interface CreateOptions extends DefinitionOptions {
   readonly json?: boolean
 }
 
@@ -25,16 +21,15 @@ interface RotateOptions {
 /** `latchkey clients …`: the services that call, in the database beside those of the configuration. */
 export function addClients(program: Command): void {
   const clients = program.command('clients').description('the services that call')
-  clients
-    .command('create <id>')
-    .description('register a client, and show its secret this once')
-    .option('--grant <name>', 'what it may ask for; default: password and refresh_token (again and again)', collect, [])
-    .option('--audience <id>', 'whom its tokens may be for, its default first (again and again)', collect, [])
-    .option('--backend <id>', 'a backend that its users may log in at; default: all (again and again)', collect, [])
-    .option('--choose-backend', 'may ask one backend only')
-    .option('--permission <name>', 'its own, for client_credentials (again and again)', collect, [])
+  addDefinition(clients.command('create <id>'))
+    .description('register a client, and show its secret, where it has one, this once')
     .option('--json', 'print JSON')
     .action((id: string, options: CreateOptions, command: Command) => create(id, options, command))
+  addDefinition(clients.command('change <id>'))
+    .description('change what is named of a client; an empty value takes it back to its default')
+    .option('--no-choose-backend', 'may not ask one backend only')
+    .option('--json', 'print JSON')
+    .action((id: string, options: CreateOptions, command: Command) => change(id, options, command))
   clients
     .command('list')
     .description('list the clients of the configuration and of the database, without their secrets')
@@ -66,43 +61,51 @@ export function addClients(program: Command): void {
 }
 
 async function create(id: string, options: CreateOptions, command: Command): Promise<void> {
-  await withStore(command, async ({ clients }, config) => {
-    const created = await clientAdministrationOf(config, clients).create(id, definitionOf(options), operator)
-    show(created, id, options)
-  })
+  const definition = withoutNulls(await definitionOf(options))
+  const created = await withClients(command, (clients) => clients.create(id, definition, operator), id)
+  show(created, options)
 }
 
-/** What was said, as the configuration would have it; what was not said is left to its defaults. */
-function definitionOf({ grant, audience, backend, permission, chooseBackend }: CreateOptions): Record<string, unknown> {
-  return {
-    ...(grant.length > 0 ? { grants: [...grant] } : {}),
-    ...(audience.length > 0 ? { audiences: [...audience] } : {}),
-    ...(backend.length > 0 ? { backends: [...backend] } : {}),
-    ...(permission.length > 0 ? { permissions: [...permission] } : {}),
-    ...(chooseBackend ? { chooseBackend: true } : {})
-  }
+async function change(id: string, options: CreateOptions, command: Command): Promise<void> {
+  const definition = await definitionOf(options)
+  if (Object.keys(definition).length === 0) throw new Refused('name what is to be changed')
+  const { client } = await withClients(command, (clients) => clients.change(id, definition, operator), id)
+  if (client.stored) write(options.json ? asLine(clientAsJson(client.stored)) : `changed ${clientLine(client.stored)}`)
 }
+
+const withoutNulls = (definition: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(definition).filter(([, value]) => value !== null))
 
 async function rotateSecret(id: string, { keep, json }: RotateOptions, command: Command): Promise<void> {
-  await withStore(command, async ({ clients }, config) => {
-    show(await clientAdministrationOf(config, clients).rotateSecret(id, keep, operator), id, { json })
-  })
+  const rotated = await withClients(command, (clients) => clients.rotateSecret(id, keep, operator), id)
+  show(rotated, { json })
 }
+
+/** Nobody sees a secret before it is written down that it was made. @throws {Refused} */
+const withClients = (
+  command: Command,
+  work: (clients: ClientAdministration) => Promise<ClientDone | ClientRefusal>,
+  id: string
+): Promise<ClientDone> =>
+  withStore(command, async ({ clients }, config) => {
+    const done = await work(clientAdministrationOf(config, clients))
+    if (done.outcome !== 'done') throw refusedBy(done, id)
+    return done
+  })
 
 /** Whoever sits at the command line may hand out everything. */
 const operator = { holds: () => true, mayEverything: true }
 
-function show(done: ClientDone | ClientRefusal, id: string, { json }: { json?: boolean | undefined }): void {
-  if (done.outcome !== 'done') throw refusedBy(done, id)
-  const { secret, client } = done
-  if (client.stored === undefined || secret === undefined) throw new Error('a client of the command line has a secret')
+function show({ secret, client }: ClientDone, { json }: { json?: boolean | undefined }): void {
+  const { stored } = client
+  if (stored === undefined) throw new Error('a client of the command line is in the database')
   if (json) {
-    write(asLine({ ...clientAsJson(client.stored), secret }))
+    write(asLine({ ...clientAsJson(stored), ...(secret === undefined ? {} : { secret }) }))
     return
   }
-  const [, old] = client.stored.secrets
-  write(`client_id      ${client.id}\nclient_secret  ${secret}\n`)
-  process.stderr.write('keep the secret: it is not shown again\n')
+  const [, old] = stored.secrets
+  write(`client_id      ${client.id}\n${secret === undefined ? '' : `client_secret  ${secret}\n`}`)
+  if (secret !== undefined) process.stderr.write('keep the secret: it is not shown again\n')
   if (old?.expiresAt) process.stderr.write(`the old one is valid until ${new Date(old.expiresAt).toISOString()}\n`)
 }
 
@@ -137,8 +140,6 @@ function keepMs(text: string): number {
     throw new InvalidArgumentError('expected a duration such as 24h, or 0')
   }
 }
-
-const collect = (value: string, earlier: readonly string[]): readonly string[] => [...earlier, value]
 
 const asLine = (value: unknown): string => `${JSON.stringify(value)}\n`
 

@@ -1,7 +1,7 @@
 import type { JSONWebKeySet, JWTPayload } from 'jose'
 import type { Log, SingleUse } from '../auth/ports.ts'
 import { readUnverified } from '../unverified-jwt.ts'
-import type { ClientDefinition, PublicKeys } from './client.ts'
+import type { PublicKeys, RegisteredClient } from './client.ts'
 import { createRemoteKeys } from './remote-keys.ts'
 
 /** What assertions may be signed with: never anything symmetric, never `none`. */
@@ -16,8 +16,12 @@ export interface Assertions {
    * Whether an assertion is a client's, for us, of now, and comes for the first time (RFC 7523 3, OpenID Connect core 9).
    * @throws {TemporarilyUnavailable} the client's keys or the database can't be had
    */
-  verify(assertion: string, client: ClientDefinition & { readonly id: string }): Promise<boolean>
+  verify(assertion: string, client: KeyHolder): Promise<boolean>
 }
+
+/** A client, as far as its keys go. */
+type KeyHolder = Pick<RegisteredClient, 'id' | 'allowPrivate' | 'mayFetchFrom'> &
+  Partial<Pick<RegisteredClient, 'jwks' | 'jwksUri'>>
 
 /** What verifying needs. */
 export interface AssertionOptions {
@@ -35,11 +39,13 @@ const maxLifeSeconds = 300
 export function createAssertions({ audiences, singleUse, log, now }: AssertionOptions): Assertions {
   const remote = createRemoteKeys({ log, now })
 
-  const claimsOf = async (assertion: string, { jwks, jwksUri, id }: Parameters<Assertions['verify']>[1]) => {
+  const claimsOf = async (assertion: string, client: KeyHolder) => {
+    const { jwks, jwksUri, id } = client
     const expected = { id, audiences: [...audiences], at: new Date(now()) }
     if (jwksUri === undefined) return signedClaims(assertion, jwks ?? { keys: [] }, expected)
-    const claims = await signedClaims(assertion, await remote.at(jwksUri), expected)
-    return claims === 'no-key' ? signedClaims(assertion, await remote.renewed(jwksUri), expected) : claims
+    const source = { uri: jwksUri, client }
+    const claims = await signedClaims(assertion, await remote.at(source), expected)
+    return claims === 'no-key' ? signedClaims(assertion, await remote.renewed(source), expected) : claims
   }
 
   return {

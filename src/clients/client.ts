@@ -32,6 +32,8 @@ export interface ClientDefinition {
   readonly accessTtlSeconds?: number
   readonly refreshTtlSeconds?: number
   readonly limits?: Rate
+  /** CIDRs of private addresses that `jwksUri` may have. */
+  readonly allowPrivate: readonly string[]
   /** CIDRs, from which it is believed what it says of the end user's address. */
   readonly forwardedFor: readonly string[]
 }
@@ -42,6 +44,8 @@ export interface RegisteredClient extends ClientDefinition {
   readonly secrets: readonly StoredSecret[]
   /** Whether an address is in `forwardedFor`. */
   readonly handsOnFrom: (address: string) => boolean
+  /** Whether an address is in `allowPrivate`. */
+  readonly mayFetchFrom: (address: string) => boolean
 }
 
 /** What callers without client authentication are called. */

@@ -39,7 +39,7 @@ export function createClientRegistry(options: RegistryOptions): ClientRegistry {
       {
         ...definition,
         secrets: secrets.map((secret) => storedSecret(secret, 0)),
-        handsOnFrom: createMatcher(definition.forwardedFor)
+        ...matchersOf(definition, createMatcher)
       }
     ])
   )
@@ -53,7 +53,7 @@ export function createClientRegistry(options: RegistryOptions): ClientRegistry {
     if (stored === undefined) return undefined
     try {
       const definition = define(stored.definition)
-      return { ...definition, id, secrets: stored.secrets, handsOnFrom: createMatcher(definition.forwardedFor) }
+      return { ...definition, id, secrets: stored.secrets, ...matchersOf(definition, createMatcher) }
     } catch (err) {
       log.warn({ err, event: 'client_unusable', client: id }, "a client's definition in the database is unusable")
       return undefined
@@ -87,3 +87,8 @@ export function createClientRegistry(options: RegistryOptions): ClientRegistry {
     isForwarder: createMatcher(configured.flatMap(({ forwardedFor }) => forwardedFor))
   }
 }
+
+const matchersOf = ({ forwardedFor, allowPrivate }: ClientDefinition, create: RegistryOptions['createMatcher']) => ({
+  handsOnFrom: create(forwardedFor),
+  mayFetchFrom: create(allowPrivate)
+})

@@ -1,8 +1,8 @@
-import { createPublicKey } from 'node:crypto'
 import type { Static } from 'typebox'
 import { confidentialGrants, publicClientId } from '../clients/client.ts'
 import { type Check, cidrFindings, secretFindings, ttlFindings, when } from './checks.ts'
-import { isEverything, isLoopback } from './cidr.ts'
+import { isEverything } from './cidr.ts'
+import { keySetFindings, uriFindings } from './client-keys.ts'
 import type { ClientDefinition } from './client-schema.ts'
 import type { Finding, Path } from './config-error.ts'
 
@@ -45,7 +45,7 @@ export const clientChecks: readonly Check[] = [
 
 /** What is wrong within a client's definition, wherever it is registered. */
 export function definitionFindings(client: WrittenDefinition, path: Path): Finding[] {
-  const { grants, permissions, jwks, jwksUri, forwardedFor } = client
+  const { grants, permissions, jwks, jwksUri, allowPrivate, forwardedFor } = client
   const pointless = permissions.length > 0 && !grants.includes('client_credentials')
   return [
     ...when(grants.join() === 'refresh_token', [...path, 'grants'], 'refresh_token needs a grant that logs in'),
@@ -53,8 +53,14 @@ export function definitionFindings(client: WrittenDefinition, path: Path): Findi
       [...path, 'grants']
     ]),
     ...noneFindings(client, path),
-    ...(jwks?.keys ?? []).flatMap((key, index) => keyFindings(key, [...path, 'jwks', 'keys', index])),
-    ...(jwksUri === undefined ? [] : uriFindings(jwksUri, [...path, 'jwksUri'])),
+    ...keySetFindings(jwks?.keys ?? [], [...path, 'jwks', 'keys']),
+    ...(jwksUri === undefined ? [] : uriFindings(jwksUri, allowPrivate, [...path, 'jwksUri'])),
+    ...cidrFindings(allowPrivate, [...path, 'allowPrivate']),
+    ...when(
+      allowPrivate.length > 0 && jwksUri === undefined,
+      [...path, 'allowPrivate'],
+      'is for jwksUri, which is not there'
+    ),
     ...ttlFindings(client, path),
     ...cidrFindings(forwardedFor, [...path, 'forwardedFor']),
     ...forwardedFor.flatMap((cidr, index) =>
@@ -109,33 +115,5 @@ function noneFindings({ authentication, grants, forwardedFor }: WrittenDefinitio
       against
     ),
     ...when(forwardedFor.length > 0, [...path, 'forwardedFor'], 'is for clients that prove who they are', against)
-  ]
-}
-
-function keyFindings(key: Readonly<Record<string, unknown>>, path: Path): Finding[] {
-  if ('d' in key || 'k' in key) return when(true, path, 'is secret: only the public half of a key belongs here')
-  return when(!isPublicKey(key), path, 'expected a public key for ES256, RS256, PS256 or EdDSA')
-}
-
-function isPublicKey(key: Readonly<Record<string, unknown>>): boolean {
-  try {
-    const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPublicKey({ key, format: 'jwk' })
-    if (type === 'ec') return details?.namedCurve === 'prime256v1'
-    return type === 'ed25519' || (type === 'rsa' && (details?.modulusLength ?? 0) >= 2048)
-  } catch {
-    return false
-  }
-}
-
-function uriFindings(uri: string, path: Path): Finding[] {
-  const url = URL.canParse(uri) ? new URL(uri) : undefined
-  const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname))
-  return [
-    ...when(!isSafe, path, 'expected an https URL (http on loopback only)'),
-    ...when(
-      url !== undefined && (url.username !== '' || url.password !== ''),
-      path,
-      'expected no user name and no password'
-    )
   ]
 }

@@ -31,6 +31,11 @@ const definition = {
     )
   ),
   jwksUri: Type.Optional(text({ description: 'Where its public keys are, in place of jwks.' })),
+  allowPrivate: Type.Array(Cidr, {
+    default: [],
+    expected: 'a list of addresses and CIDRs such as [10.0.0.0/8]',
+    description: 'Private addresses that jwksUri may have; all others are refused, loopback too.'
+  }),
   grants: Type.Array(Type.Enum(grantTypes), {
     minItems: 1,
     uniqueItems: true,

@@ -17,7 +17,7 @@ import { milliseconds } from './units.ts'
 
 /** What a client is and may, from what was written of it. */
 export function resolveDefinition(written: WrittenDefinition, issuer: string): ClientDefinition {
-  const { authentication, audiences, accessTtl, refreshTtl, limits, forwardedFor, ...rest } = written
+  const { authentication, audiences, accessTtl, refreshTtl, limits, forwardedFor, allowPrivate, ...rest } = written
   return {
     ...rest,
     authentication: authenticationOf(written, authentication),
@@ -25,7 +25,8 @@ export function resolveDefinition(written: WrittenDefinition, issuer: string): C
     ...(accessTtl === undefined ? {} : { accessTtlSeconds: milliseconds(accessTtl) / 1000 }),
     ...(refreshTtl === undefined ? {} : { refreshTtlSeconds: milliseconds(refreshTtl) / 1000 }),
     ...(limits === undefined ? {} : { limits: { max: limits.max, windowMs: milliseconds(limits.window) } }),
-    forwardedFor: forwardedFor.map(fullCidr)
+    forwardedFor: forwardedFor.map(fullCidr),
+    allowPrivate: allowPrivate.map(fullCidr)
   }
 }
 

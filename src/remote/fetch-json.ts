@@ -1,4 +1,5 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { LookupFunction } from 'node:net'
 
 /** How a document is fetched. */
 export interface FetchOptions {
@@ -8,6 +9,8 @@ export interface FetchOptions {
   readonly maxBytes: number
   /** Authorities to trust in place of those that Node.js trusts, PEM. */
   readonly ca?: string | Buffer
+  /** Looks the name up, where not every address may be reached; a host that is an address is not looked up. */
+  readonly lookup?: LookupFunction
 }
 
 const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/i
@@ -27,12 +30,12 @@ export function isTrustworthyUrl(text: string): boolean {
 export async function fetchJson(url: string, options: FetchOptions): Promise<unknown> {
   if (!isTrustworthyUrl(url)) throw new Error('neither https nor plain http on loopback')
   const { get } = url.startsWith('https:') ? await import('node:https') : await import('node:http')
-  const { accept, ca, timeoutMs, maxBytes } = options
+  const { accept, ca, lookup, timeoutMs, maxBytes } = options
   const signal = AbortSignal.timeout(timeoutMs)
   const text = await new Promise<string>((resolve, reject) => {
     const asked: ClientRequest = get(
       url,
-      { headers: { accept }, agent: false, signal, ...(ca && { ca }) },
+      { headers: { accept }, agent: false, signal, ...(ca && { ca }), ...(lookup && { lookup }) },
       (answer) => {
         textOf(answer, maxBytes)
           .then(resolve, reject)

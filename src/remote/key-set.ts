@@ -11,8 +11,11 @@ export const keySetLimits = { timeoutMs: 3_000, maxBytes: 256 * 1024 } as const
 const accept = 'application/jwk-set+json, application/json'
 
 /** Fetches a key set. @throws {Error} it can't be had, or is none */
-export const fetchKeySet = async (url: string, { ca }: Pick<FetchOptions, 'ca'> = {}): Promise<PublishedKeys> =>
-  keySetOf(await fetchJson(url, { accept, ...keySetLimits, ...(ca && { ca }) }))
+export const fetchKeySet = async (
+  url: string,
+  { ca, lookup }: Pick<FetchOptions, 'ca' | 'lookup'> = {}
+): Promise<PublishedKeys> =>
+  keySetOf(await fetchJson(url, { accept, ...keySetLimits, ...(ca && { ca }), ...(lookup && { lookup }) }))
 
 /** A value as a key set. @throws {Error} it is none */
 export function keySetOf(value: unknown): PublishedKeys {

@@ -1,7 +1,8 @@
 import { lookup } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import type { Pool } from 'undici'
-import { isPublic } from './addresses.ts'
+import { isPublic } from '../remote/addresses.ts'
+import { checkedLookup, PrivateAddress } from '../remote/checked-lookup.ts'
 import type { Endpoint } from './endpoint.ts'
 import { retryAfterMs } from './schedule.ts'
 
@@ -18,11 +19,6 @@ export interface Line {
   /** Posts a body; an answer comes within the time or not at all, and is never thrown. */
   post(headers: Record<string, string>, body: string, signal: AbortSignal): Promise<Answer>
   close(): Promise<void>
-}
-
-/** The address is private, and the endpoint's `allowPrivate` does not have it. */
-class PrivateAddress extends Error {
-  readonly code = 'PRIVATE_ADDRESS'
 }
 
 const connectMs = 5_000
@@ -65,19 +61,6 @@ function answerOf(status: number, retryAfter: unknown, now: number): Answer {
   if (status >= 200 && status < 300) return { status, error: null, retryAfterMs: 0 }
   const error = status >= 300 && status < 400 ? 'redirect' : 'status'
   return { status, error, retryAfterMs: retryAfterMs(retryAfter, now) }
-}
-
-function checkedLookup(resolve: typeof lookup, mayReach: (address: string) => boolean): LookupFunction {
-  return (hostname, options, done) => {
-    resolve(hostname, { ...options, all: true }, (error, addresses) => {
-      const [first] = addresses ?? []
-      if (error || first === undefined) return done(error ?? new Error('no address'), [])
-      // one private address among public ones is how a name is made to point inside
-      if (!addresses.every(({ address }) => mayReach(address))) return done(new PrivateAddress(), [])
-      if (options.all) done(null, addresses)
-      else done(null, first.address, first.family)
-    })
-  }
 }
 
 async function openPool(url: URL, lookup: LookupFunction, mayReach: (address: string) => boolean): Promise<Pool> {

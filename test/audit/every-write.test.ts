@@ -224,6 +224,10 @@ const lines: Readonly<Record<string, Line>> = {
   'groups.revoke': ['groups', 'revoke', 'crew', 'shop.buy'],
   'groups.add': ['groups', 'add', 'crew', 'eve@example.com'],
   'groups.remove': ['groups', 'remove', 'crew', 'eve@example.com'],
+  'groups.import': async ({ folder }) => {
+    await writeFile(join(folder, 'groups.jsonl'), '{"name":"brought","permissions":[],"objectGrants":[]}\n')
+    return ['groups', 'import', join(folder, 'groups.jsonl')]
+  },
   'groups.delete': ['groups', 'delete', 'crew'],
   'permissions.delete': ['permissions', 'delete', 'shop.buy'],
   'users.delete': ['users', 'delete', 'eve@example.com'],
@@ -239,6 +243,7 @@ const lines: Readonly<Record<string, Line>> = {
   },
   'ldap.sync': ['ldap', 'sync', 'company'],
   'clients.create': ['clients', 'create', 'web'],
+  'clients.change': ['clients', 'change', 'web', '--access-ttl', '5m'],
   'clients.rotate-secret': ['clients', 'rotate-secret', 'web'],
   'clients.delete': ['clients', 'delete', 'web'],
   'sessions.revoke': ['sessions', 'revoke', '--user', 'ann@example.com'],

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
@@ -74,6 +75,70 @@ t.test('clients', async (t) => {
   t.notMatch(listed.stdout, /hash|of thirty-two bytes/, 'no secrets, nor their digests')
   t.same(await run('delete', 'robot'), { code: 0, stdout: 'deleted robot\n', stderr: '' })
   t.notMatch((await run('list')).stdout, /^robot/m)
+})
+
+t.test('everything that a configuration can say of a client, and back to the default', async (t) => {
+  const folder = await temporaryFolder(t)
+  await writeFile(join(folder, 'latchkey.yaml'), yaml(8000))
+  const run = (...args: string[]) => command(t, ['clients', ...args], folder)
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const write = (name: string, value: unknown) => writeFile(join(folder, name), JSON.stringify(value))
+  const key = { ...publicKey.export({ format: 'jwk' }), kid: 'one' }
+  await write('key.json', key)
+  await write('private.json', privateKey.export({ format: 'jwk' }))
+  await write('odd.json', { keys: [{ ...key, kid: 7 }] })
+  await writeFile(join(folder, 'none.json'), '{')
+  const made = await run(
+    'create',
+    'signer',
+    '--jwks',
+    'key.json',
+    '--access-ttl',
+    '5m',
+    '--refresh-ttl',
+    '2d',
+    '--json'
+  )
+  t.equal(made.code, 0, made.stderr)
+  const { secret, ...rest } = JSON.parse(made.stdout)
+  t.equal(secret, undefined, 'who has keys has no secret')
+  t.match(rest, { jwks: { keys: [key] }, accessTtl: '5m', refreshTtl: '2d', secrets: [] })
+  const change = (...args: string[]) => run('change', 'signer', '--json', ...args)
+  const more = ['--limit', '600/1m', '--forwarded-for', '10.1.0.0/16', '--authentication', 'private_key_jwt']
+  const changed = await change(
+    '--jwks',
+    '',
+    '--jwks-uri',
+    'https://10.0.0.5/keys',
+    '--allow-private',
+    '10.0.0.5',
+    ...more
+  )
+  t.equal(changed.code, 0, changed.stderr)
+  const now = JSON.parse(changed.stdout)
+  t.match(now, {
+    ...{ jwksUri: 'https://10.0.0.5/keys', allowPrivate: ['10.0.0.5'], limits: { max: 600, window: '1m' } },
+    ...{ forwardedFor: ['10.1.0.0/16'], authentication: 'private_key_jwt', accessTtl: '5m' }
+  })
+  t.notOk('jwks' in now)
+  t.notOk('limits' in JSON.parse((await change('--limit', '')).stdout), 'an empty value is the default')
+  t.match(JSON.parse((await change('--choose-backend')).stdout), { chooseBackend: true })
+  t.match(JSON.parse((await change('--no-choose-backend')).stdout), { chooseBackend: false })
+  for (const [args, why] of [
+    [['--jwks', 'private.json', '--jwks-uri', '', '--allow-private', ''], 'jwks.keys.0: is secret'],
+    [['--jwks', 'odd.json', '--jwks-uri', '', '--allow-private', ''], 'jwks.keys.0: has a kid that is no text'],
+    [['--jwks', 'none.json'], 'holds no JSON'],
+    [['--jwks', 'nowhere.json'], "can't be read: ENOENT"],
+    [['--allow-private', ''], 'jwksUri: is a private address'],
+    [['--limit', 'many'], '--limit: expected'],
+    [['--access-ttl', '25h'], 'accessTtl: expected 24h at most'],
+    [[], 'name what is to be changed']
+  ] as const) {
+    const { code, stderr } = await change(...args)
+    t.equal(code, 1, why)
+    t.match(stderr, why)
+  }
+  t.match(await run('change', 'nobody', '--access-ttl', '5m'), { code: 1, stderr: 'there is no client' })
 })
 
 t.test('beside a running server', async (t) => {

@@ -14,7 +14,7 @@ const log = { debug() {}, info() {}, warn() {}, error() {} }
 const start = 1_767_225_600_000
 const definition: ClientDefinition = {
   ...{ authentication: ['private_key_jwt'], grants: ['password'], audiences: ['a'], chooseBackend: false },
-  ...{ permissions: [], forwardedFor: [] }
+  ...{ permissions: [], allowPrivate: [], forwardedFor: [] }
 }
 
 t.test('a client of the database is read once in two seconds, and an outage is not remembered', async (t) => {
@@ -89,7 +89,13 @@ t.test('a key that is new at jwksUri is found after half a minute, and what expi
     ...{ audiences: ['https://a.example'], log, now: () => at },
     singleUse: createSingleUse({ used, log, now: () => at })
   })
-  const client = { ...definition, id: 'c', jwksUri: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }
+  const near = { allowPrivate: ['127.0.0.1/32'], mayFetchFrom: (address: string) => address === '127.0.0.1' }
+  const client = {
+    ...definition,
+    ...near,
+    id: 'c',
+    jwksUri: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  }
   const signedBy = async (index: number) => {
     const { kid = '', privateKey } = pairs[index] ?? {}
     const claims = { iss: 'c', sub: 'c', aud: 'https://a.example', exp: at / 1000 + 60, jti: 'j' }
@@ -98,6 +104,12 @@ t.test('a key that is new at jwksUri is found after half a minute, and what expi
     return assertions.verify(text, client)
   }
   t.equal(await signedBy(0), true)
+  for (const host of ['127.0.0.1', 'localhost']) {
+    const elsewhere = { ...client, jwksUri: client.jwksUri.replace('127.0.0.1', host), mayFetchFrom: () => false }
+    const other = assertions.verify('e30.eyJzdWIiOiJjIn0.AA', { ...elsewhere, allowPrivate: [] })
+    await t.rejects(other, { code: 'temporarily_unavailable' }, `${host}: nothing inside is asked for another client`)
+  }
+  t.equal(fetched, 1)
   published = jwks
   t.equal(await signedBy(1), false)
   t.equal(fetched, 1, 'strangers make no one fetch again and again')

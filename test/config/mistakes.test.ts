@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import Type from 'typebox'
 import { defineBackend } from '../../src/auth/define-backend.ts'
+import { eventTypes } from '../../src/auth/events.ts'
 import { backendDefinitions } from '../../src/backends/index.ts'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { readConfig } from '../../src/config/read-config.ts'
@@ -40,6 +41,7 @@ async function mistakesOf(t: Test, yaml: string, env: Record<string, string> = {
   }
 }
 
+const whsec = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const client = (rest: string) => `clients: [{ id: c, secret: ${secret}, ${rest} }]`
 const backend = (rest: string) => `backends: [{ id: a, type: local, ${rest} }]`
 const users = (...list: string[]) => `backends: [{ id: s, type: static, users: [${list.join(', ')}] }]`
@@ -315,6 +317,73 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   [
     `clients: [{ id: c, jwks: { keys: [{ kty: EC, crv: P-256, x: AA, y: AA }] } }]`,
     'clients[0].jwks.keys[0]: expected a public key for ES256, RS256, PS256 or EdDSA'
+  ],
+  ...(
+    [
+      ['{}', 'is empty: expected a public key'],
+      ['{ kty: EC, kid: 7 }', 'has a kid that is no text of 1 to 255 characters'],
+      ['{ kty: EC, kid: "" }', 'has a kid that is no text of 1 to 255 characters'],
+      [`{ kty: EC, kid: ${'k'.repeat(256)} }`, 'has a kid that is no text of 1 to 255 characters'],
+      ['{ kid: a }', 'has no kty: expected EC, RSA or OKP'],
+      ['{ kty: AKP, kid: a }', 'has a kty that is none of EC, RSA and OKP'],
+      ['{ kty: RSA, n: AQAB, e: AQAB, p: AQAB }', 'is secret: only the public half of a key belongs here'],
+      ['{ kty: RSA, use: enc, n: AQAB, e: AQAB }', 'has another use than sig'],
+      [`{ kty: RSA, n: ${'A'.repeat(17_000)}, e: AQAB }`, 'is too large: expected a public key of 16 KiB at most']
+    ] as const
+  ).map(
+    ([key, message]) =>
+      [`clients: [{ id: c, jwks: { keys: [${key}] } }]`, `clients[0].jwks.keys[0]: ${message}`] as [string, string]
+  ),
+  [
+    'clients: [{ id: c, jwksUri: "https://10.1.2.3/keys" }]',
+    'clients[0].jwksUri: is a private address: list it in allowPrivate'
+  ],
+  [
+    'clients: [{ id: c, jwksUri: "http://127.0.0.1:8/keys", allowPrivate: [10.0.0.0/8] }]',
+    'clients[0].jwksUri: is a private address: list it in allowPrivate'
+  ],
+  [client('allowPrivate: [10.0.0.0/8]'), 'clients[0].allowPrivate: is for jwksUri, which is not there'],
+  [
+    'clients: [{ id: c, jwksUri: "https://c.example/keys", allowPrivate: [10.0.0.0/33] }]',
+    'clients[0].allowPrivate[0]: expected an address or CIDR such as 10.0.0.0/8'
+  ],
+  ...(
+    [
+      ['url: nonsense', 'url: expected an https URL such as https://hooks.example.com/latchkey'],
+      ['url: "ftp://hooks.example.com"', 'url: expected an https URL'],
+      ['url: "http://hooks.example.com"', 'url: expected https: http is for loopback only'],
+      ['url: "http://203.0.114.9/x"', 'url: expected https: http is for loopback only'],
+      ['url: "https://u:p@hooks.example.com"', 'url: expected no user name and no password'],
+      ['url: "https://hooks.example.com/#x"', 'url: expected no fragment'],
+      ['url: "https://[::1]/x"', 'url: is a private address: list it in allowPrivate'],
+      ['url: "https://169.254.169.254/x"', 'url: is a private address: list it in allowPrivate'],
+      ['url: "https://h.example", secret: whsec_AAAA', 'secret: expected whsec_ and 24 to 64 random bytes in base64'],
+      [`url: "https://h.example", secret: ${secret}`, 'secret: expected whsec_ and 24 to 64 random bytes in base64'],
+      [`url: "https://h.example", secret: [${whsec}, ${whsec}]`, 'secret[1]: is the same as another one'],
+      ['url: "https://h.example", events: []', 'events: expected a list that is not empty'],
+      [
+        'url: "https://h.example", timeout: 31s',
+        'timeout: expected 30s at most: a receiver takes an event first, and works on it afterwards'
+      ],
+      [
+        'url: "https://h.example", retry: 5',
+        'retry: unknown key: known are id, url, secret, events, allowPrivate, timeout, retention, deadRetention'
+      ]
+    ] as const
+  ).map(
+    ([rest, message]) =>
+      [
+        `webhooks: [{ id: h, ${rest.includes('secret:') ? '' : `secret: ${whsec}, `}${rest} }]`,
+        `webhooks[0].${message}`
+      ] as [string, string]
+  ),
+  [
+    `webhooks: [{ id: h, url: "https://h.example", secret: ${whsec}, events: [user.created, user.renamed] }]`,
+    `webhooks[0].events[1]: matches no event: expected one of ${eventTypes.join(', ')}`
+  ],
+  [
+    `webhooks: [{ id: h, url: "https://h.example", secret: ${whsec} }, { id: h, url: "https://i.example", secret: ${whsec} }]`,
+    'webhooks[1].id: another webhook has this id already'
   ],
   ['clients: [{ id: c, jwks: { keys: [] } }]', 'clients[0].jwks.keys: expected a list that is not empty'],
   [

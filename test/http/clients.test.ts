@@ -229,7 +229,7 @@ t.test('keys that a client publishes are fetched, kept, and fetched again for an
       ...{ ...alice, client_assertion_type: assertionType },
       client_assertion: await assertion(first.privateKey, 'ES256', {}, { kid: 'ES256' })
     })
-  const yaml = `clients: [{ id: robot, jwksUri: "${uri}" }]`
+  const yaml = `clients: [{ id: robot, jwksUri: "${uri}", allowPrivate: [127.0.0.1] }]`
   const latchkey = await open(t, yaml)
   const many = await Promise.all(Array.from({ length: 5 }, () => send(latchkey)))
   t.same(

@@ -1,7 +1,9 @@
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { Webhook } from 'standardwebhooks'
 import t, { type Test } from 'tap'
@@ -16,6 +18,7 @@ import { startMariadb } from '../servers/mariadb.ts'
 import { needs } from '../servers/needs.ts'
 import { type Received, startReceiver } from '../servers/receiver.ts'
 
+const run = promisify(execFile)
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const password = 'a password of bob, quite long'
 const { webhooks: documented } = parse(readFileSync(new URL('../../openapi.yaml', import.meta.url), 'utf8'))
@@ -38,6 +41,23 @@ webhooks: ${hooks}
 `
 const hook = (url: string, id = 'crm', more = '') =>
   `{ id: ${id}, url: "${url}", secret: ${secret}, allowPrivate: [127.0.0.0/8]${more} }`
+
+t.test('the receiver in docs/webhooks.md takes what is sent, and nothing else', async (t) => {
+  const page = readFileSync(new URL('../../docs/webhooks.md', import.meta.url), 'utf8')
+  const [, code = ''] = /^```js\n([\s\S]*?)^```$/m.exec(page) ?? []
+  const receiver = await startReceiver(t)
+  const latchkey = await openTestLatchkey(t, yaml(`[${hook(receiver.url)}]`))
+  await latchkey.addUser({ email: 'ann@example.com', password })
+  await receiver.got(1)
+  const [{ body, headers } = { body: '', headers: {} }] = receiver.received
+  const take = (text: string) => {
+    const call = `const [body, headers] = JSON.parse(process.env.MESSAGE)\nconsole.log(take(body, headers))`
+    const env = { PATH: process.env.PATH ?? '', CRM_WEBHOOK_SECRET: secret, MESSAGE: JSON.stringify([text, headers]) }
+    return run(process.execPath, ['--input-type=module', '--eval', `${code}\n${call}`], { env })
+  }
+  t.equal((await take(body)).stdout, 'user.created ann@example.com\n')
+  await t.rejects(take(body.replace('ann@', 'eve@')), /WebhookVerificationError|No matching signature/)
+})
 
 t.test('every event is documented', async (t) => {
   t.same(Object.keys(documented), [...eventTypes])

@@ -11,6 +11,7 @@ const fields = {
   authentication: Type.Enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none']),
   jwks: Type.Unsafe<Record<string, unknown>>({ type: 'object', description: 'Its public keys (RFC 7517)' }),
   jwksUri: text(2048, 'Where its public keys are'),
+  allowPrivate: Type.Array(text(64, 'A CIDR of private addresses that jwksUri may have'), { maxItems: 100 }),
   grants: Type.Array(text(64, 'A grant type'), { maxItems: 10 }),
   audiences: Type.Array(text(1024, 'Its default first; none: the issuer'), { maxItems: 100 }),
   backends: Type.Array(text(64, 'Where its users may log in'), { maxItems: 100 }),
@@ -37,7 +38,16 @@ const optional = Object.fromEntries(Object.entries(fields).map(([name, schema]) 
 const example = { grants: ['password', 'refresh_token'], audiences: ['https://blog.example.com'] }
 const secrets = [{ createdAt: '2026-11-22T06:00:00.000Z', expiresAt: null }]
 const shown = {
-  ...{ id: 'blog', origin: 'database', ...example, chooseBackend: false, permissions: [], forwardedFor: [], secrets },
+  ...{
+    id: 'blog',
+    origin: 'database',
+    ...example,
+    chooseBackend: false,
+    permissions: [],
+    allowPrivate: [],
+    forwardedFor: [],
+    secrets
+  },
   ...{ createdAt: '2026-11-22T06:00:00.000Z', updatedAt: '2026-11-22T06:00:00.000Z' }
 }
 
