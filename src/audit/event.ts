@@ -36,8 +36,12 @@ export function eventOf(act: EndedAct): AuditEvent {
 /** When a UUIDv7 was made (RFC 9562 5.7). */
 const timeOf = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16)
 
+/** As nearly all texts are, of which each event has a dozen. */
+const printable = /^[\x20-\x7e]*$/
+
 /** Controls, invisible characters and lone surrogates are written as `\u{…}`; what is too long is cut. */
 export function visible(text: string, bytes: number): string {
+  if (text.length <= bytes && printable.test(text)) return text
   const written = text.replace(
     /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
     (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`

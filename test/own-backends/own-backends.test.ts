@@ -309,9 +309,9 @@ t.test('what nobody awaits does not end the service', async (t) => {
   await server.says('in a timer')
   await server.says('unawaited')
   t.equal((await fetch(`http://127.0.0.1:${port}/livez`)).status, 200)
+  t.equal(await server.end(), 0)
   t.equal(server.said().match(/"event":"backend_failed"/g)?.length, 4)
   t.match(server.said(), '"file":"./company.ts"')
-  t.equal(await server.end(), 0)
 })
 
 t.test('a package by its name', async (t) => {
