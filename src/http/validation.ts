@@ -8,7 +8,7 @@ const require = createRequire(import.meta.url)
 /** Ajv would turn null into "" and drop unknown fields in silence. Our schemas are held by tests, not at each start. */
 const strict = {
   ...{ removeAdditional: false, useDefaults: true, discriminator: true, validateFormats: false },
-  ...{ coerceTypes: false, validateSchema: false }
+  ...{ coerceTypes: false, validateSchema: false, allowUnionTypes: true }
 } as const satisfies Options
 
 /**
