@@ -1,9 +1,9 @@
 import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import type { Group } from '../auth/group-store.ts'
 import type { GrantOnObject } from '../auth/object-grant-store.ts'
-import { AlreadyExists, Refusal } from '../errors.ts'
+import { Refusal } from '../errors.ts'
+import { changeAgain, type ImportOptions, type ImportReport, importInBatches } from './import-batches.ts'
 import type { ImportRecord } from './import-record.ts'
-import type { ImportOptions, ImportReport } from './import-users.ts'
 import { groupNameOf, permissionNames } from './names.ts'
 import { grantsOnObjects } from './object-grants.ts'
 import type { AdminTools } from './tools.ts'
@@ -15,43 +15,32 @@ interface Entry {
   readonly onObjects: readonly GrantOnObject[]
 }
 
-/** So many are written in one turn. */
 const batchSize = 100
-const attempts = 5
 
 /**
  * Creates groups from records, in batches that are each whole or not there. A group that is here stays as it is: nobody who is
  * in it comes to more by an import. One that carries something else than its record is refused.
  */
-export async function importGroups(
+export const importGroups = (
   records: AsyncIterable<ImportRecord>,
   tools: AdminTools,
-  options: Omit<ImportOptions, 'isUsableHash'>
-): Promise<ImportReport> {
-  const report = { read: 0, created: 0, present: 0, refused: 0 }
-  const refuse = (line: number, reason: string): void => {
-    report.refused++
-    options.onRefused(line, reason)
-  }
-  let batch: Entry[] = []
-  const flush = async (): Promise<void> => {
-    const { created, present, differing } = await written(batch, tools, options.dryRun)
-    for (const { line } of differing) refuse(line, 'the group is here, and carries something else: it stays as it is')
-    report.created += created
-    report.present += present
-    batch = []
-    options.onProgress(report.read)
-  }
-  for await (const record of records) {
-    report.read++
-    const group = groupOf(record)
-    if (typeof group === 'string') refuse(record.line, group)
-    else batch.push(group)
-    if (batch.length === batchSize) await flush()
-  }
-  if (batch.length > 0) await flush()
-  return report
-}
+  options: ImportOptions
+): Promise<ImportReport> =>
+  importInBatches(
+    records,
+    {
+      batchSize,
+      entryOf: groupOf,
+      async write(batch, refuse) {
+        const at = tools.now()
+        const { differing, ...done } = await changeAgain(tools, (tx) => write(batch, at, tx, options.dryRun))
+        for (const { line } of differing)
+          refuse(line, 'the group is here, and carries something else: it stays as it is')
+        return done
+      }
+    },
+    options
+  )
 
 const known = ['name', 'permissions', 'objectGrants', 'id', 'createdAt', 'updatedAt']
 
@@ -74,17 +63,6 @@ function groupOf({ line, fields, mistake }: ImportRecord): Entry | string {
 
 const isListOfText = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((item) => typeof item === 'string')
-
-async function written(batch: readonly Entry[], tools: AdminTools, dryRun: boolean) {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await tools.administration.change((tx) => write(batch, tools.now(), tx, dryRun))
-    } catch (error) {
-      // a backend mirrored a new group meanwhile: the next look finds it
-      if (!(error instanceof AlreadyExists) || attempt === attempts) throw error
-    }
-  }
-}
 
 async function write(batch: readonly Entry[], at: number, { groups }: AdministrationTransaction, dryRun: boolean) {
   const here = new Map((await groups.byNames(batch.map(({ name }) => name))).map((group) => [group.name, group]))

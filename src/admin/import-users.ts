@@ -1,31 +1,16 @@
 import type { AdministrationTransaction, ImportedUser } from '../auth/administration-store.ts'
-import { AlreadyExists } from '../errors.ts'
+import { changeAgain, type ImportOptions, type ImportReport, importInBatches } from './import-batches.ts'
 import { type ImportRecord, importedUser } from './import-record.ts'
 import { takenNames } from './login-names.ts'
 import type { AdminTools } from './tools.ts'
 
-/** What an import did, or with `dryRun` would do. */
-export interface ImportReport {
-  readonly read: number
-  readonly created: number
-  /** Who was there already, and stayed as they were. */
-  readonly present: number
-  readonly refused: number
-}
-
-/** How an import goes. */
-export interface ImportOptions {
-  readonly dryRun: boolean
+/** How an import of users goes. */
+export interface UserImportOptions extends ImportOptions {
   /** Whether a password can be verified by this hash. */
   isUsableHash(hash: string): boolean
-  /** Called for each line that is refused, with why. */
-  onRefused(line: number, reason: string): void
-  onProgress(read: number): void
 }
 
-/** So many are written in one turn. */
 const batchSize = 500
-const attempts = 5
 
 interface Entry {
   readonly line: number
@@ -36,58 +21,33 @@ interface Entry {
  * Creates users from records, in batches that are each whole or not there. Who has the e-mail already stays as they are, so
  * that an import which was broken off is run again.
  */
-export async function importUsers(
+export const importUsers = (
   records: AsyncIterable<ImportRecord>,
   tools: AdminTools,
-  options: ImportOptions
-): Promise<ImportReport> {
-  const report = { read: 0, created: 0, present: 0, refused: 0 }
-  const refuse = (line: number, reason: string): void => {
-    report.refused++
-    options.onRefused(line, reason)
-  }
-  let batch: Entry[] = []
-  const flush = async (): Promise<void> => {
-    const { created, present } = await written(batch, tools, options, refuse)
-    report.created += created
-    report.present += present
-    batch = []
-    options.onProgress(report.read)
-  }
-  for await (const record of records) {
-    report.read++
-    const user = importedUser(record, tools, options)
-    if (typeof user === 'string') refuse(record.line, user)
-    else batch.push({ line: record.line, user })
-    if (batch.length === batchSize) await flush()
-  }
-  if (batch.length > 0) await flush()
-  return report
-}
-
-async function written(
-  batch: readonly Entry[],
-  tools: AdminTools,
-  { dryRun }: ImportOptions,
-  refuse: (line: number, reason: string) => void
-): Promise<{ created: number; present: number }> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      const { wanted, taken, named, present } = await tools.administration.change(async (tx) => {
-        const sorted = await sort(batch, tx)
-        const users = sorted.wanted.map(({ user }) => user)
-        if (!dryRun && users.length > 0) await tx.imports.create(users, tools.now())
-        return sorted
-      })
-      for (const { line } of taken) refuse(line, 'somebody else has this identity')
-      for (const { line } of named) refuse(line, 'somebody else has this login name, or has it as an e-mail')
-      return { created: wanted.length, present: present.length }
-    } catch (error) {
-      // somebody logged in for the first time meanwhile: the next look finds them
-      if (!(error instanceof AlreadyExists) || attempt === attempts) throw error
-    }
-  }
-}
+  options: UserImportOptions
+): Promise<ImportReport> =>
+  importInBatches(
+    records,
+    {
+      batchSize,
+      entryOf(record) {
+        const user = importedUser(record, tools, options)
+        return typeof user === 'string' ? user : { line: record.line, user }
+      },
+      async write(batch, refuse) {
+        const { wanted, taken, named, present } = await changeAgain(tools, async (tx) => {
+          const sorted = await sort(batch, tx)
+          const users = sorted.wanted.map(({ user }) => user)
+          if (!options.dryRun && users.length > 0) await tx.imports.create(users, tools.now())
+          return sorted
+        })
+        for (const { line } of taken) refuse(line, 'somebody else has this identity')
+        for (const { line } of named) refuse(line, 'somebody else has this login name, or has it as an e-mail')
+        return { created: wanted.length, present: present.length }
+      }
+    },
+    options
+  )
 
 /** Who is new, who is there, and whose identity somebody else has. */
 async function sort(batch: readonly Entry[], { imports }: AdministrationTransaction) {

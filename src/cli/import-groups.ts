@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
+import type { ImportReport } from '../admin/import-batches.ts'
 import { importGroups } from '../admin/import-groups.ts'
-import type { ImportReport } from '../admin/import-users.ts'
 import { asLine, withAdministration, write } from './administration.ts'
 import { createProgress } from './progress.ts'
 import { jsonRecords, openFile } from './records.ts'

@@ -1,0 +1,83 @@
+import type { AdministrationTransaction } from '../auth/administration-store.ts'
+import { AlreadyExists } from '../errors.ts'
+import type { ImportRecord } from './import-record.ts'
+import type { AdminTools } from './tools.ts'
+
+/** What an import did, or with `dryRun` would do. */
+export interface ImportReport {
+  readonly read: number
+  readonly created: number
+  /** Who was there already, and stayed as they were. */
+  readonly present: number
+  readonly refused: number
+}
+
+/** How an import goes. */
+export interface ImportOptions {
+  readonly dryRun: boolean
+  /** Called for each line that is refused, with why. */
+  onRefused(line: number, reason: string): void
+  onProgress(read: number): void
+}
+
+/** What became of a batch. */
+export interface ImportedBatch {
+  readonly created: number
+  readonly present: number
+}
+
+/** One kind of import. */
+export interface ImportKind<Entry> {
+  /** So many are written in one turn. */
+  readonly batchSize: number
+  /** What a record says, or why it is refused. */
+  entryOf(record: ImportRecord): Entry | string
+  /** @param refuse for a line that can't be written as it is */
+  write(batch: readonly Entry[], refuse: (line: number, reason: string) => void): Promise<ImportedBatch>
+}
+
+/** Reads records and writes them in batches, each whole or not there; whatever is refused is told with its line. */
+export async function importInBatches<Entry>(
+  records: AsyncIterable<ImportRecord>,
+  { batchSize, entryOf, write }: ImportKind<Entry>,
+  { onRefused, onProgress }: ImportOptions
+): Promise<ImportReport> {
+  const report = { read: 0, created: 0, present: 0, refused: 0 }
+  const refuse = (line: number, reason: string): void => {
+    report.refused++
+    onRefused(line, reason)
+  }
+  let batch: Entry[] = []
+  const flush = async (): Promise<void> => {
+    const { created, present } = await write(batch, refuse)
+    report.created += created
+    report.present += present
+    batch = []
+    onProgress(report.read)
+  }
+  for await (const record of records) {
+    report.read++
+    const entry = entryOf(record)
+    if (typeof entry === 'string') refuse(record.line, entry)
+    else batch.push(entry)
+    if (batch.length === batchSize) await flush()
+  }
+  if (batch.length > 0) await flush()
+  return report
+}
+
+const attempts = 5
+
+/** Looks and writes in one transaction, again where somebody else made one of them in between: the next look finds it. */
+export async function changeAgain<Result>(
+  { administration }: AdminTools,
+  work: (tx: AdministrationTransaction) => Promise<Result>
+): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await administration.change(work)
+    } catch (error) {
+      if (!(error instanceof AlreadyExists) || attempt === attempts) throw error
+    }
+  }
+}
