@@ -32,7 +32,7 @@ const rules: ReadonlyArray<{ folder: string; may: (specifier: string) => boolean
   {
     folder: 'store',
     may: (specifier) =>
-      /^(store\/|errors\.ts$|tokens\/(key|session)-store\.ts$|clients\/client-store\.ts$|webhooks\/delivery-store\.ts$|auth\/(ports|audit|events|backend|user-store|group-store|administration-store|object-grant-store|local-accounts)\.ts$)/.test(
+      /^(store\/|errors\.ts$|new-id\.ts$|tokens\/(key|session)-store\.ts$|clients\/client-store\.ts$|webhooks\/delivery-store\.ts$|auth\/(ports|audit|events|backend|user-store|group-store|administration-store|object-grant-store|local-accounts)\.ts$)/.test(
         specifier
       ) ||
       (!specifier.endsWith('.ts') && !/fastify/.test(specifier)),

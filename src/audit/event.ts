@@ -1,5 +1,5 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { AuditEvent, EndedAct } from '../auth/audit.ts'
+import { newId } from '../new-id.ts'
 
 /** The longest that each column takes, in bytes. */
 const longest = {
@@ -21,7 +21,7 @@ const longest = {
 
 /** An act as it is written down. Texts come from directories and requests: none can look like anything but itself. */
 export function eventOf(act: EndedAct): AuditEvent {
-  const id = uuidv7()
+  const id = newId()
   const texts = Object.entries(longest).map(([name, length]) => {
     const text = act[name as keyof typeof longest]
     return [name, text === undefined || text === '' ? null : visible(text, length)]

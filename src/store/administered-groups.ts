@@ -1,5 +1,5 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { AdministeredGroups } from '../auth/administration-store.ts'
+import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { withPermissions } from './groups.ts'
@@ -80,7 +80,7 @@ export const administeredGroups = (db: Database, queries: Queries, told: Told): 
       return rows.map(({ name }) => name)
     },
     async create(name, at) {
-      const row = { id: uuidv7(), name, createdAt: at, updatedAt: at, version: 0 }
+      const row = { id: newId(), name, createdAt: at, updatedAt: at, version: 0 }
       await queries.insert(groups).values(row)
       return { ...row, permissions: [] }
     },

@@ -1,5 +1,5 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { AdministeredImports, ImportedUser } from '../auth/administration-store.ts'
+import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { insertMany } from './insert-many.ts'
@@ -18,7 +18,7 @@ export const administeredImports = (db: Database, queries: Queries, told: Told):
 
   const groupIds = async (names: readonly string[], at: number): Promise<Map<string, string>> => {
     if (names.length === 0) return new Map()
-    const rows = names.map((name) => ({ id: uuidv7(), name, createdAt: at, updatedAt: at, version: 0 }))
+    const rows = names.map((name) => ({ id: newId(), name, createdAt: at, updatedAt: at, version: 0 }))
     await db.insertMissing(queries, groups, rows)
     const found = await queries
       .select()
@@ -63,7 +63,7 @@ export const administeredImports = (db: Database, queries: Queries, told: Told):
       return found.map(({ name }) => name)
     },
     async create(imported, at) {
-      const people = imported.map((user) => ({ id: uuidv7(), user }))
+      const people = imported.map((user) => ({ id: newId(), user }))
       await inPortions(people, (some) =>
         insertMany(
           queries,

@@ -1,5 +1,5 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { AdministeredUsers, UserChange } from '../auth/administration-store.ts'
+import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import type { Queries } from './kit.ts'
@@ -89,7 +89,7 @@ export const administeredUsers = (
     async create({ at, ...user }) {
       const row = {
         ...user,
-        id: uuidv7(),
+        id: newId(),
         attributes: { ...user.attributes },
         ownAttributes: { ...user.ownAttributes },
         tokensValidFrom: 0,

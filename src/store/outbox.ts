@@ -1,9 +1,9 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { DomainEvent, EventType, EventUser, Outbox, Subscriber } from '../auth/events.ts'
+import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import type { Queries } from './kit.ts'
-import type { Statement } from './record-login.ts'
+import type { Statement } from './statement.ts'
 import type { Tables } from './tables.ts'
 
 const { inArray } = orm
@@ -37,10 +37,10 @@ export const createOutbox = ({ queries, tables: { webhookDeliveries } }: Databas
     const subscribers = subscribersOf(type)
     if (subscribers.length === 0) return []
     const at = Date.now()
-    const message = `msg_${uuidv7().replaceAll('-', '')}`
+    const message = `msg_${newId().replaceAll('-', '')}`
     const payload = JSON.stringify({ type, timestamp: new Date(at).toISOString(), data })
     return subscribers.map(({ id: endpoint }) => ({
-      ...{ id: uuidv7(), endpoint, message, type, payload, state: 'waiting' as const },
+      ...{ id: newId(), endpoint, message, type, payload, state: 'waiting' as const },
       ...{ attempts: 0, dueAt: at, createdAt: at }
     }))
   }

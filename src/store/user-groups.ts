@@ -1,5 +1,5 @@
-import { v7 as uuidv7 } from 'uuid'
 import type { UserStore } from '../auth/user-store.ts'
+import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { gather, type StoreOutbox } from './outbox.ts'
@@ -22,7 +22,7 @@ export const createUserGroups = (
     const known = new Set(found.map(({ name }) => name))
     const made = wanted.filter((name) => !known.has(name))
     if (made.length === 0) return { ids: found.map(({ id }) => id), made }
-    const rows = made.map((name) => ({ id: uuidv7(), name, createdAt: at, updatedAt: at }))
+    const rows = made.map((name) => ({ id: newId(), name, createdAt: at, updatedAt: at }))
     await db.insertMissing(db.queries, groups, rows)
     return { ids: (await named()).map(({ id }) => id), made }
   }

@@ -1,4 +1,4 @@
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
+import { hkdfSync, timingSafeEqual } from 'node:crypto'
 
 /** What a refresh token says: which session, and which link of its succession. */
 export interface RefreshTokenContent {
@@ -47,10 +47,11 @@ export function createRefreshTokens(secrets: readonly string[]): RefreshTokens {
   }
 }
 
-function macOf(content: Buffer, secret: string): Buffer {
-  const key = hkdfSync('sha256', secret, content.subarray(0, idBytes), 'latchkey refresh token', 32)
-  return createHmac('sha256', Buffer.from(key)).update(content).digest()
-}
+const label = Buffer.from('latchkey refresh token')
+
+/** HKDF's second half is an HMAC itself (RFC 5869 2.3): under the session's key, over the label, the content and a byte. */
+const macOf = (content: Buffer, secret: string): Buffer =>
+  Buffer.from(hkdfSync('sha256', secret, content.subarray(0, idBytes), Buffer.concat([label, content]), macBytes))
 
 const uuidOf = (content: Buffer): string =>
   content.toString('hex', 0, idBytes).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
