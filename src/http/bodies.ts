@@ -28,6 +28,8 @@ export function acceptJson(scope: App): void {
 
 function addJson(app: App): void {
   app.addContentTypeParser(/^application\/json(;|$)/i, { parseAs: 'buffer' }, (request, body, done) => {
+    // Many clients call every request JSON, a DELETE without any content too.
+    if (body.length === 0) return void done(null)
     parsed(request.headers['content-type'], body, parseJson, done)
   })
 }
@@ -68,7 +70,6 @@ function parseForm(text: string): unknown {
 }
 
 function parseJson(text: string): unknown {
-  if (text === '') throw new InvalidRequest('The body is missing')
   let value: unknown
   try {
     value = JSON.parse(text)

@@ -38,7 +38,7 @@ function answer(refusal: Refusal | undefined, request: FastifyRequest, reply: Fa
 /** What a caller may see of an error: an entry of the catalogue, or nothing of what is in the log now. */
 export function refusalOf(error: FastifyError, request: FastifyRequest): Refusal | undefined {
   if (error instanceof Refusal) return error
-  if (error.validation) return new InvalidRequest(describe(error), error)
+  if (error.validation) return new InvalidRequest(describe(error, request), error)
   const status = error.statusCode ?? 500
   if (status >= 400 && status < 500) {
     return new Refusal('invalid_request', {
@@ -58,7 +58,8 @@ const texts: Readonly<Record<number, string>> = {
 }
 
 /** Names the field and what was expected of it; never the value. */
-function describe({ validation, validationContext: where = 'body' }: FastifyError): string {
+function describe({ validation, validationContext: where = 'body' }: FastifyError, { body }: FastifyRequest): string {
+  if (where === 'body' && body === undefined) return 'The body is missing'
   const [first] = validation ?? []
   if (first === undefined) return 'The request is malformed'
   const { instancePath, keyword, params, message } = first
