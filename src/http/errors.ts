@@ -11,17 +11,18 @@ import type { App } from './server.ts'
 export function answerErrors(app: App, { audit }: { readonly audit: Audit }): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (error instanceof SlowDown) audit.limited()
-    return answer(refusalOf(error, request), request, reply)
+    return answerError(refusalOf(error, request), request, reply)
   })
   const methodsOf = watchMethods(app)
-  app.setNotFoundHandler((request, reply) => answer(notFound(methodsOf(request.url)), request, reply))
+  app.setNotFoundHandler((request, reply) => answerError(notFound(methodsOf(request.url)), request, reply))
 }
 
 /** That a path is not there, or has other methods. */
 export const notFound = (methods: readonly string[]): Refusal =>
   methods.length > 0 ? new MethodNotAllowed(methods) : new NotFound()
 
-function answer(refusal: Refusal | undefined, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** Answers an error in the words of RFC 6749 5.2; none is a fault of ours. */
+export function answerError(refusal: Refusal | undefined, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
   if (refusal === undefined) {
     return reply.code(500).send({ error: 'server_error', error_description: 'The service failed' })

@@ -14,6 +14,7 @@ import Fastify, {
   type FastifyHttpOptions,
   type FastifyInstance,
   type FastifyReply,
+  type FastifyRequest,
   LogController,
   type RawServerDefault
 } from 'fastify'
@@ -37,6 +38,8 @@ export interface ServerOptions {
   readonly trustedProxies: readonly string[]
   /** A URL; a path in it stands before every path of ours, and is understood with and without a proxy that strips it. */
   readonly issuer: string
+  /** Answers a request whose path can't be read: it has no route, and none of the hooks. */
+  readonly refuseUnread: (request: FastifyRequest, reply: FastifyReply) => FastifyReply
   /** What answers in this app's place, where one server is for several apps. */
   readonly handle?: RequestListener | undefined
 }
@@ -46,7 +49,7 @@ const requestId = /^[\w.-]{8,64}$/
 const anyRequestId = /^[\x20-\x7e]{1,1024}$/
 
 /** A server with limits on sizes and times, strict about bodies, that keeps query strings and headers out of its log. */
-export function createServer({ log, trustedProxies, issuer, handle }: ServerOptions): App {
+export function createServer({ log, trustedProxies, issuer, refuseUnread, handle }: ServerOptions): App {
   const options: FastifyHttpOptions<Server, FastifyBaseLogger> = {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -62,7 +65,7 @@ export function createServer({ log, trustedProxies, issuer, handle }: ServerOpti
     forceCloseConnections: 'idle',
     rewriteUrl: ({ url = '/' }) => withoutIssuerPath(url, new URL(issuer).pathname),
     requestIdHeader: false,
-    frameworkErrors: (_error, _request, reply: FastifyReply) => reply.code(400).send(malformed),
+    frameworkErrors: (_error, request: FastifyRequest, reply: FastifyReply) => refuseUnread(request, reply),
     clientErrorHandler: refuseUnparsed,
     genReqId: (request) => {
       const given = request.headers['x-request-id']

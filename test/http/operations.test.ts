@@ -114,3 +114,21 @@ t.test('headers', async (t) => {
     'strict-transport-security': String
   })
 })
+
+t.test('a path that can’t be read is refused like all else', async (t) => {
+  const { app, log } = await openTestLatchkey(t, yaml)
+  const id = 'abc-12345678'
+  const ask = (url: string) => app.inject({ url, headers: { 'x-request-id': id } })
+  for (const url of ['/%zz', '/userinfo%ff', '/administration/%zz']) {
+    const answer = await ask(url)
+    t.match(answer, { statusCode: 400, headers: { 'x-request-id': id, 'cache-control': 'no-store' } }, url)
+    t.same(answer.json(), { error: 'invalid_request', error_description: 'The request is malformed' }, url)
+  }
+  t.match(log(), /"reqId":"abc-12345678".*"status":400/, 'and the log has it')
+  t.notMatch(log(), '%zz', 'without the path')
+  for (const url of ['/admin/users/%zz', `/admin/users/${'x'.repeat(400)}`, '/account/%ff']) {
+    const answer = await ask(url)
+    t.match(answer.headers, { 'x-request-id': id, 'content-type': /^application\/problem\+json/ }, url)
+    t.match(answer.json(), { type: 'urn:latchkey:problem:invalid-request', status: 400 }, url)
+  }
+})
