@@ -299,6 +299,14 @@ t.test('every mistake in a body is named, and nothing is done', async (t) => {
       undefined
     ],
     [
+      'no object at all',
+      400,
+      'POST',
+      '/object-grants',
+      { user: root, permission: 'blog.add_post', objectType: 'any', objectId: '*' },
+      '/objectType'
+    ],
+    [
       'NUL in an id',
       400,
       'POST',
