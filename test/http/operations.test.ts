@@ -1,6 +1,9 @@
 import t from 'tap'
 import { openTestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
+import { answerJson, startFakeService } from '../servers/http-service.ts'
+import { needs } from '../servers/needs.ts'
+import { startSlapd } from '../servers/slapd.ts'
 
 const yaml = `
 issuer: https://auth.example.com/sso
@@ -74,6 +77,46 @@ t.test('probes and figures', async (t) => {
   t.equal((await app.inject('/livez')).statusCode, 200)
   t.equal((await app.inject('/livez')).headers.connection, 'close')
 })
+
+t.test('a backend that died is seen though nobody logs in', { skip: needs('slapd') }, async (t) => {
+  const slapd = await startSlapd(t)
+  let code = 404
+  const service = await startFakeService(t, (_question, response) => answerJson(response, code, {}))
+  const { app, token } = await openTestLatchkey(
+    t,
+    `
+publicClient: true
+backends:
+  - { id: corp, type: ldap, servers: ["${slapd.url}"], insecure: true, bind: ${JSON.stringify(slapd.bind)},
+      users: [{ base: "dc=example,dc=com", filter: "(uid={username})" }] }
+  - { id: accounts, type: http, url: "${service.url}" }
+  - { id: local, type: local }
+`
+  )
+  const status = async () => (await app.inject('/status')).json()
+  const rows = async () => (await status()).backends.map(({ answers }: { answers: boolean }) => answers)
+  t.match(await status(), { status: 'ok', backends: [{ id: 'corp', answers: true }, { id: 'accounts' }, {}] })
+  await Promise.all([status(), status(), status()])
+  t.equal(service.questions.length, 1, 'asked once a second at most')
+
+  await slapd.kill()
+  await nextRound()
+  t.match(await status(), { status: 'degraded', database: 'ok' })
+  t.same(await rows(), [false, true, true])
+  t.equal((await app.inject('/readyz')).statusCode, 200, 'which is no reason to leave the rotation')
+
+  await slapd.start()
+  code = 500
+  await nextRound()
+  t.same(await rows(), [true, false, true])
+  t.match((await status()).backends[1], { state: 'closed', last_error: String }, 'one failure does not yet shut it out')
+  code = 404
+  await nextRound()
+  t.match(await status(), { status: 'ok' })
+  t.equal((await token({ grant_type: 'password', username: 'x', password: 'y' })).statusCode, 400)
+})
+
+const nextRound = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1100))
 
 t.test('who may read them', async (t) => {
   const { app } = await openTestLatchkey(t, yaml)
