@@ -58,7 +58,8 @@ export function createServer({ log, trustedProxies, issuer, refuseUnread, handle
     requestTimeout: 10_000,
     connectionTimeout: 30_000,
     keepAliveTimeout: 65_000,
-    http: { headersTimeout: 8_000, maxHeaderSize: 16 * 1024 },
+    // Node looks for requests that take too long every 30 s only, unless told otherwise.
+    http: { headersTimeout: 8_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024 },
     routerOptions: { maxParamLength: 300 },
     schemaController: { compilersFactory: { buildValidator: ownCompiler, buildSerializer: ownCompiler } },
     return503OnClosing: false,
@@ -105,9 +106,12 @@ function withoutIssuerPath(url: string, path: string): string {
 
 const malformed = { error: 'invalid_request', error_description: 'The request is malformed' }
 
-/** What Node's own parser refuses never becomes a request: it is answered as all else is, and the connection ends. */
+/**
+ * What Node's own parser refuses never becomes a request: it is answered as all else is, and the connection ends. Where
+ * nothing came at all, a proxy holds it ready: an answer would be taken for that of its first request.
+ */
 function refuseUnparsed(error: ConnectionError, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesRead === 0) return void socket.destroy()
   const statuses: Record<string, string> = {
     HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
     ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout'

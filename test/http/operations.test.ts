@@ -1,6 +1,9 @@
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { openTestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
+import { serve } from '../serve.ts'
 import { answerJson, startFakeService } from '../servers/http-service.ts'
 import { needs } from '../servers/needs.ts'
 import { startSlapd } from '../servers/slapd.ts'
@@ -174,4 +177,28 @@ t.test('a path that can’t be read is refused like all else', async (t) => {
     t.match(answer.headers, { 'x-request-id': id, 'content-type': /^application\/problem\+json/ }, url)
     t.match(answer.json(), { type: 'urn:latchkey:problem:invalid-request', status: 400 }, url)
   }
+})
+
+t.test('who sends slowly is cut off, whatever trickles in', async (t) => {
+  const { url } = await serve(t, 'publicClient: true\nbackends: [{ id: local, type: local }]')
+  const began = performance.now()
+  const send = async (beginning: string, trickle: string) => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    socket.write(beginning)
+    const trickling = setInterval(() => socket.write(trickle), 1000)
+    t.teardown(() => clearInterval(trickling))
+    socket.on('error', () => clearInterval(trickling)).on('close', () => clearInterval(trickling))
+    return [await text(socket), (performance.now() - began) / 1000] as const
+  }
+  const form = 'content-type: application/x-www-form-urlencoded\r\ncontent-length: 1000\r\n\r\n'
+  const [[headers, headersAfter], [body, bodyAfter], [nothing]] = await Promise.all([
+    send('POST /token HTTP/1.1\r\nhost: x\r\n', 'x: y\r\n'),
+    send(`POST /token HTTP/1.1\r\nhost: x\r\n${form}`, 'a'),
+    send('', '')
+  ])
+  t.match(headers, /^HTTP\/1\.1 408 /)
+  t.match(body, /^HTTP\/1\.1 408 [\s\S]*"error":"invalid_request"/)
+  t.equal(nothing, '', 'a connection that is held ready ends without an answer')
+  t.ok(headersAfter < 8 + 5, `headers within 8 s: ${headersAfter}`)
+  t.ok(bodyAfter < 10 + 5, `a request within 10 s: ${bodyAfter}`)
 })
