@@ -21,6 +21,7 @@ import { protectAnswers } from './http/security-headers.ts'
 import { type App, createServer } from './http/server.ts'
 import { tokenRoute } from './http/token.ts'
 import { traceRequests } from './http/tracing.ts'
+import { refuseUnread } from './http/unread.ts'
 import { userinfoRoute } from './http/userinfo.ts'
 
 /**
@@ -28,7 +29,7 @@ import { userinfoRoute } from './http/userinfo.ts'
  * @param options.handle what answers the requests of its server in its place
  */
 export async function createApp(parts: AppParts, options: { readonly handle?: RequestListener } = {}): Promise<App> {
-  const app = createServer({ ...parts, issuer: parts.tokens.issuer, handle: options.handle })
+  const app = createServer({ ...parts, issuer: parts.tokens.issuer, refuseUnread, handle: options.handle })
   answerErrors(app, parts)
   acceptBodies(app)
   traceRequests(app, parts)

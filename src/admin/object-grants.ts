@@ -27,6 +27,9 @@ export async function revokeOnObject(actor: Actor, grant: ObjectGrant, store: Ob
 
 const limits = { type: 128, id: 255 } as const
 
+/** As questions say that no object is meant: nobody would ever hold what is granted on it. */
+const noObject = { type: 'any', id: '*' } as const
+
 /**
  * Grants as a file has them, each once: a list of `permission`, `objectType` and `objectId`.
  * @throws {InvalidRequest} one is none
@@ -44,8 +47,12 @@ export function grantsOnObjects(items: readonly unknown[]): readonly GrantOnObje
   return [...found.values()]
 }
 
-/** @throws {InvalidRequest} a type or id that the columns can't hold, or that nobody can see */
+/** @throws {InvalidRequest} a type or id that the columns can't hold, that nobody can see, or that means no object at all */
 function checkObject(object: ObjectGrant['object']): void {
+  if (object.type === noObject.type && object.id === noObject.id) {
+    const detail = 'any with * means no object: grant the permission itself'
+    throw new InvalidRequest(`objectType: ${detail}`, undefined, [{ pointer: '/objectType', detail }])
+  }
   for (const part of ['type', 'id'] as const) {
     const text = object[part]
     const isPlain = text !== '' && Buffer.byteLength(text) <= limits[part] && !/[\p{Cc}\p{Cs}\ufffd]/u.test(text)

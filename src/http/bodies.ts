@@ -20,14 +20,16 @@ export function acceptBodies(app: App): void {
   addJson(app)
 }
 
-/** JSON alone, as strict. */
+/** JSON alone, as strict; also as the changes of a PATCH are called (RFC 7396 4). */
 export function acceptJson(scope: App): void {
   scope.removeAllContentTypeParsers()
-  addJson(scope)
+  addJson(scope, /^application\/(merge-patch\+)?json(;|$)/i)
 }
 
-function addJson(app: App): void {
-  app.addContentTypeParser(/^application\/json(;|$)/i, { parseAs: 'buffer' }, (request, body, done) => {
+function addJson(app: App, type = /^application\/json(;|$)/i): void {
+  app.addContentTypeParser(type, { parseAs: 'buffer' }, (request, body, done) => {
+    // Many clients call every request JSON, a DELETE without any content too.
+    if (body.length === 0) return void done(null)
     parsed(request.headers['content-type'], body, parseJson, done)
   })
 }
@@ -68,7 +70,6 @@ function parseForm(text: string): unknown {
 }
 
 function parseJson(text: string): unknown {
-  if (text === '') throw new InvalidRequest('The body is missing')
   let value: unknown
   try {
     value = JSON.parse(text)

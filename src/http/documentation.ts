@@ -52,13 +52,24 @@ export async function openDocumentation({ routes, schemas, version, issuer }: Do
   app.get('/openapi.yaml', hidden, async (_request, reply) => reply.type('application/yaml').send(yaml))
   await app.register(fastifySwaggerUi, {
     routePrefix: '/docs',
-    staticCSP: true,
+    indexPrefix: new URL(issuer).pathname,
+    staticCSP: ownSourcesOnly,
     uiConfig: { deepLinking: false },
     theme: { title: 'Latchkey', css: [{ filename: 'latchkey.css', content: '.topbar { display: none }' }] }
   })
   await app.ready()
   yaml = stringify(app.swagger(), { aliasDuplicateObjects: false })
   return app
+}
+
+/** The plugin's own would let sources elsewhere in, and turn http into https where nothing listens. */
+const ownSourcesOnly = {
+  'default-src': "'self'",
+  'base-uri': "'self'",
+  'frame-ancestors': "'self'",
+  'img-src': ["'self'", 'data:'],
+  'object-src': "'none'",
+  'script-src-attr': "'none'"
 }
 
 /** Says which grant is which schema (OpenAPI 3.1 4.8.25.1); Ajv takes no `mapping` and reads it off the schemas. */

@@ -11,17 +11,18 @@ import type { App } from './server.ts'
 export function answerErrors(app: App, { audit }: { readonly audit: Audit }): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     if (error instanceof SlowDown) audit.limited()
-    return answer(refusalOf(error, request), request, reply)
+    return answerError(refusalOf(error, request), request, reply)
   })
   const methodsOf = watchMethods(app)
-  app.setNotFoundHandler((request, reply) => answer(notFound(methodsOf(request.url)), request, reply))
+  app.setNotFoundHandler((request, reply) => answerError(notFound(methodsOf(request.url)), request, reply))
 }
 
 /** That a path is not there, or has other methods. */
 export const notFound = (methods: readonly string[]): Refusal =>
   methods.length > 0 ? new MethodNotAllowed(methods) : new NotFound()
 
-function answer(refusal: Refusal | undefined, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** Answers an error in the words of RFC 6749 5.2; none is a fault of ours. */
+export function answerError(refusal: Refusal | undefined, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
   if (refusal === undefined) {
     return reply.code(500).send({ error: 'server_error', error_description: 'The service failed' })
@@ -38,7 +39,7 @@ function answer(refusal: Refusal | undefined, request: FastifyRequest, reply: Fa
 /** What a caller may see of an error: an entry of the catalogue, or nothing of what is in the log now. */
 export function refusalOf(error: FastifyError, request: FastifyRequest): Refusal | undefined {
   if (error instanceof Refusal) return error
-  if (error.validation) return new InvalidRequest(describe(error), error)
+  if (error.validation) return new InvalidRequest(describe(error, request), error)
   const status = error.statusCode ?? 500
   if (status >= 400 && status < 500) {
     return new Refusal('invalid_request', {
@@ -58,7 +59,8 @@ const texts: Readonly<Record<number, string>> = {
 }
 
 /** Names the field and what was expected of it; never the value. */
-function describe({ validation, validationContext: where = 'body' }: FastifyError): string {
+function describe({ validation, validationContext: where = 'body' }: FastifyError, { body }: FastifyRequest): string {
+  if (where === 'body' && body === undefined) return 'The body is missing'
   const [first] = validation ?? []
   if (first === undefined) return 'The request is malformed'
   const { instancePath, keyword, params, message } = first

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyRequest } from 'fastify'
 import type { Static } from 'typebox'
+import { createProbes, type Probes } from '../auth/probing.ts'
 import { AccessDenied, TemporarilyUnavailable } from '../errors.ts'
 import Type from '../schema/type.ts'
 import { isLoopback } from './address.ts'
@@ -21,6 +22,7 @@ export function operationRoutes(app: App, parts: AppParts): void {
     return { status: 'ok' as const }
   })
 
+  const probes = createProbes(parts.login.chain, parts.log)
   const operators = { onRequest: async (request: FastifyRequest) => admitOperator(request, parts) }
   app.get(
     '/status',
@@ -29,12 +31,13 @@ export function operationRoutes(app: App, parts: AppParts): void {
       schema: {
         operationId: 'status',
         summary: 'The state of the database and of each backend',
+        description: 'Each backend is asked whether it answers, once a second at most.',
         tags: ['operations'],
         security: [],
         response: { 200: ref(StatusAnswer), ...errors(403, 500) }
       }
     },
-    async () => statusOf(parts)
+    async () => statusOf(parts, probes)
   )
   app.get(
     '/metrics',
@@ -81,12 +84,14 @@ async function databaseAnswers({ pingDatabase }: AppParts): Promise<boolean> {
   return answered
 }
 
-async function statusOf(parts: AppParts): Promise<Static<typeof StatusAnswer>> {
-  const database = (await databaseAnswers(parts)) ? ('ok' as const) : ('unavailable' as const)
+async function statusOf(parts: AppParts, probes: Probes): Promise<Static<typeof StatusAnswer>> {
+  const [isThere, answering] = await Promise.all([databaseAnswers(parts), probes()])
+  const database = isThere ? ('ok' as const) : ('unavailable' as const)
   const backends = parts.login.chain.map(({ id, type, breaker }) => {
     const { state, lastError, since } = breaker.status()
-    return { id, type, state, last_error: lastError, since: since === null ? null : new Date(since).toISOString() }
+    const at = since === null ? null : new Date(since).toISOString()
+    return { id, type, answers: answering.has(id), state, last_error: lastError, since: at }
   })
-  const healthy = database === 'ok' && backends.every(({ state }) => state === 'closed')
+  const healthy = database === 'ok' && backends.every(({ answers, state }) => answers && state === 'closed')
   return { status: healthy ? 'ok' : 'degraded', version: parts.version, database, backends }
 }

@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { type FieldError, MethodNotAllowed, PasswordRefused, type Refusal, TemporarilyUnavailable } from '../errors.ts'
+import { type FieldError, MethodNotAllowed, PasswordRefused, Refusal, TemporarilyUnavailable } from '../errors.ts'
 import { notFound, refusalOf } from './errors.ts'
 import { watchMethods } from './methods.ts'
 import type { App } from './server.ts'
@@ -27,17 +27,24 @@ const titles: Readonly<Record<string, string>> = {
 /** Answers the errors of a scope as problem details (RFC 9457), with the statuses and headers that they have elsewhere. */
 export function answerProblems(scope: App): void {
   scope.setErrorHandler((error: FastifyError, request, reply) => {
-    answer(refusalOf(error, request), fieldsOf(error), request, reply)
+    answerProblem(withoutForms(refusalOf(error, request)), request, reply, fieldsOf(error))
   })
   const methodsOf = watchMethods(scope)
-  scope.setNotFoundHandler((request, reply) => answer(notFound(methodsOf(request.url)), [], request, reply))
+  scope.setNotFoundHandler((request, reply) => answerProblem(notFound(methodsOf(request.url)), request, reply))
 }
 
-function answer(
+/** No form is taken where errors are problem details. */
+const withoutForms = (refusal: Refusal | undefined): Refusal | undefined =>
+  refusal?.statusCode === 415
+    ? new Refusal('invalid_request', { description: 'The content type must be application/json', statusCode: 415 })
+    : refusal
+
+/** Answers an error as problem details; `fields` are those that a schema refused. */
+export function answerProblem(
   refusal: Refusal | undefined,
-  fields: readonly FieldError[],
   request: FastifyRequest,
-  reply: FastifyReply
+  reply: FastifyReply,
+  fields: readonly FieldError[] = []
 ): FastifyReply {
   reply.header('cache-control', 'no-store').header('pragma', 'no-cache').type('application/problem+json')
   if (refusal instanceof TemporarilyUnavailable) request.log.warn({ err: refusal }, 'temporarily unavailable')

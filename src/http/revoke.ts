@@ -43,7 +43,8 @@ export function revokeRoute(app: App, parts: AppParts): void {
         },
         (isRevoked) => !isRevoked
       )
-      return reply.code(200).send(null)
+      // RFC 7009 2.2: the status says it all
+      return reply.code(200).send(undefined as never)
     }
   )
 }

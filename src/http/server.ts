@@ -14,6 +14,7 @@ import Fastify, {
   type FastifyHttpOptions,
   type FastifyInstance,
   type FastifyReply,
+  type FastifyRequest,
   LogController,
   type RawServerDefault
 } from 'fastify'
@@ -37,6 +38,8 @@ export interface ServerOptions {
   readonly trustedProxies: readonly string[]
   /** A URL; a path in it stands before every path of ours, and is understood with and without a proxy that strips it. */
   readonly issuer: string
+  /** Answers a request whose path can't be read: it has no route, and none of the hooks. */
+  readonly refuseUnread: (request: FastifyRequest, reply: FastifyReply) => FastifyReply
   /** What answers in this app's place, where one server is for several apps. */
   readonly handle?: RequestListener | undefined
 }
@@ -46,7 +49,7 @@ const requestId = /^[\w.-]{8,64}$/
 const anyRequestId = /^[\x20-\x7e]{1,1024}$/
 
 /** A server with limits on sizes and times, strict about bodies, that keeps query strings and headers out of its log. */
-export function createServer({ log, trustedProxies, issuer, handle }: ServerOptions): App {
+export function createServer({ log, trustedProxies, issuer, refuseUnread, handle }: ServerOptions): App {
   const options: FastifyHttpOptions<Server, FastifyBaseLogger> = {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -55,14 +58,15 @@ export function createServer({ log, trustedProxies, issuer, handle }: ServerOpti
     requestTimeout: 10_000,
     connectionTimeout: 30_000,
     keepAliveTimeout: 65_000,
-    http: { headersTimeout: 8_000, maxHeaderSize: 16 * 1024 },
+    // Node looks for requests that take too long every 30 s only, unless told otherwise.
+    http: { headersTimeout: 8_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024 },
     routerOptions: { maxParamLength: 300 },
     schemaController: { compilersFactory: { buildValidator: ownCompiler, buildSerializer: ownCompiler } },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     rewriteUrl: ({ url = '/' }) => withoutIssuerPath(url, new URL(issuer).pathname),
     requestIdHeader: false,
-    frameworkErrors: (_error, _request, reply: FastifyReply) => reply.code(400).send(malformed),
+    frameworkErrors: (_error, request: FastifyRequest, reply: FastifyReply) => refuseUnread(request, reply),
     clientErrorHandler: refuseUnparsed,
     genReqId: (request) => {
       const given = request.headers['x-request-id']
@@ -102,9 +106,12 @@ function withoutIssuerPath(url: string, path: string): string {
 
 const malformed = { error: 'invalid_request', error_description: 'The request is malformed' }
 
-/** What Node's own parser refuses never becomes a request: it is answered as all else is, and the connection ends. */
+/**
+ * What Node's own parser refuses never becomes a request: it is answered as all else is, and the connection ends. Where
+ * nothing came at all, a proxy holds it ready: an answer would be taken for that of its first request.
+ */
 function refuseUnparsed(error: ConnectionError, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
+  if (error.code === 'ECONNRESET' || !socket.writable || socket.bytesRead === 0) return void socket.destroy()
   const statuses: Record<string, string> = {
     HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
     ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout'

@@ -10,9 +10,24 @@ export function readForm(request: FastifyRequest, { properties }: { readonly pro
   if (isForm && typeof body === 'object') request.body = recognised(body as Record<string, unknown>, properties)
 }
 
-/** The parameters that are known and have a value. */
+/** RFC 8693 2.1 and RFC 8707 2 alone let a parameter come more than once. */
+const repeatable: readonly string[] = ['audience', 'resource']
+
+/**
+ * The parameters that are known and have a value. A known one that comes twice has the schema against it.
+ * @throws {InvalidRequest} one that nobody knows comes twice (RFC 6749 3.2)
+ */
 export function recognised(fields: Record<string, unknown>, properties: object): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([name, value]) => Object.hasOwn(properties, name) && value !== '')
-  )
+  const isKnown = (name: string): boolean => Object.hasOwn(properties, name)
+  if (Object.entries(fields).some(([name, value]) => Array.isArray(value) && !isKnown(name)))
+    throw new InvalidRequest('A parameter comes twice')
+  const given = Object.entries(fields).map(([name, value]) => [name, valuesOf(name, value)] as const)
+  return Object.fromEntries(given.filter(([name, value]) => isKnown(name) && value !== ''))
+}
+
+/** Of one that may repeat, those that have a value; none at all is as if it had not come. */
+function valuesOf(name: string, value: unknown): unknown {
+  if (!Array.isArray(value) || !repeatable.includes(name)) return value
+  const given = value.filter((each) => each !== '')
+  return given.length === 0 ? '' : given
 }

@@ -90,6 +90,11 @@ async function users(t: Test, world: World): Promise<void> {
   })
   matchLists(t, changed.body, { initials: null, groups: [], permissions: ['blog.change_post'] })
   t.same(changed.body.attributes, { department: 'Press', since: '2026-01-01' }, 'the rest of them stays')
+  const named = (type: string) => ({ 'content-type': type })
+  const merged = await ask('PATCH', url, { initials: 'A' }, named('application/merge-patch+json; charset=utf-8'))
+  t.match(merged, { status: 200, body: { initials: 'A' } }, 'called as RFC 7396 has it')
+  const asForm = await ask('PATCH', url, 'initials=B', named('application/x-www-form-urlencoded'))
+  t.match(asForm.body, { status: 415, detail: 'The content type must be application/json' })
   t.equal((await ask('POST', '/admin/users', { email: 'ANN.example@example.com' })).status, 409, 'taken')
   t.equal((await ask('PATCH', url, { email: 'root@example.com' })).status, 409)
 
@@ -297,6 +302,14 @@ t.test('every mistake in a body is named, and nothing is done', async (t) => {
       '/object-grants',
       { user: 'none', permission: 'blog.add_post', objectType: 'post', objectId: '1' },
       undefined
+    ],
+    [
+      'no object at all',
+      400,
+      'POST',
+      '/object-grants',
+      { user: root, permission: 'blog.add_post', objectType: 'any', objectId: '*' },
+      '/objectType'
     ],
     [
       'NUL in an id',

@@ -165,6 +165,24 @@ t.test('what is no route tells nobody so without a token', async (t) => {
   }
 })
 
+t.test('what needs no body takes none that is called JSON', async (t) => {
+  const latchkey = await openTestLatchkey(t, yaml)
+  const { root, user } = await tokensOf(latchkey)
+  const nobody = '01a2228d-0e2d-71d5-a058-000000000000'
+  const ask = async (method: 'POST' | 'PUT' | 'DELETE', url: string, token: string, payload = '') => {
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    return latchkey.app.inject({ method, url, headers, payload })
+  }
+  t.equal((await ask('DELETE', `/admin/users/${nobody}`, root)).statusCode, 404)
+  t.equal((await ask('PUT', `/admin/groups/${nobody}/members/${nobody}`, root)).statusCode, 404)
+  t.equal((await ask('POST', '/admin/keys/rotate', root)).statusCode, 200)
+  t.equal((await ask('POST', '/userinfo', root)).statusCode, 200)
+  t.equal((await ask('DELETE', '/account/sessions', user.token)).statusCode, 204)
+  const missing = await ask('POST', '/admin/users', root)
+  t.match(missing.json(), { status: 400, detail: 'The body is missing' }, 'what needs one says so')
+  t.equal((await ask('DELETE', `/admin/users/${nobody}`, root, '{')).statusCode, 400, 'one that is there is read')
+})
+
 t.test('a right is what is held now', async (t) => {
   const latchkey = await openTestLatchkey(t, yaml)
   const id = await latchkey.addUser({ email: 'ann@example.com', password })

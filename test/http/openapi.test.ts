@@ -27,6 +27,20 @@ t.test('openapi.yaml is what the routes say', async (t) => {
   t.match(page.headers['content-type'], /^text\/html/)
 })
 
+t.test('the page has all its parts below the issuer, and none from elsewhere', async (t) => {
+  const { app } = await openTestLatchkey(t, `issuer: http://localhost:8000/auth/v2\n${yaml}`)
+  const { body, headers } = await app.inject('/auth/v2/docs')
+  const parts = Array.from(body.matchAll(/(?:src|href)="([^"]+)"/g), ([, url = '']) => url)
+  t.ok(parts.length > 5, `${parts.length} parts`)
+  for (const url of parts) {
+    t.match(url, /^\/auth\/v2\/docs\/static\//)
+    t.equal((await app.inject(url)).statusCode, 200, url)
+  }
+  const policy = String(headers['content-security-policy'])
+  t.match(policy, /default-src 'self'/)
+  t.notMatch(policy, /https:|upgrade-insecure-requests|unsafe|[a-z]\.[a-z]/, policy)
+})
+
 t.test('it passes the linter', async (t) => {
   const { status, stdout, stderr } = run('redocly', ['lint', '--config', join(root, 'redocly.yaml'), committed])
   t.equal(status, 0, stdout + stderr)

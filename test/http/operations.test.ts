@@ -1,6 +1,12 @@
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { openTestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
+import { serve } from '../serve.ts'
+import { answerJson, startFakeService } from '../servers/http-service.ts'
+import { needs } from '../servers/needs.ts'
+import { startSlapd } from '../servers/slapd.ts'
 
 const yaml = `
 issuer: https://auth.example.com/sso
@@ -75,6 +81,46 @@ t.test('probes and figures', async (t) => {
   t.equal((await app.inject('/livez')).headers.connection, 'close')
 })
 
+t.test('a backend that died is seen though nobody logs in', { skip: needs('slapd') }, async (t) => {
+  const slapd = await startSlapd(t)
+  let code = 404
+  const service = await startFakeService(t, (_question, response) => answerJson(response, code, {}))
+  const { app, token } = await openTestLatchkey(
+    t,
+    `
+publicClient: true
+backends:
+  - { id: corp, type: ldap, servers: ["${slapd.url}"], insecure: true, bind: ${JSON.stringify(slapd.bind)},
+      users: [{ base: "dc=example,dc=com", filter: "(uid={username})" }] }
+  - { id: accounts, type: http, url: "${service.url}" }
+  - { id: local, type: local }
+`
+  )
+  const status = async () => (await app.inject('/status')).json()
+  const rows = async () => (await status()).backends.map(({ answers }: { answers: boolean }) => answers)
+  t.match(await status(), { status: 'ok', backends: [{ id: 'corp', answers: true }, { id: 'accounts' }, {}] })
+  await Promise.all([status(), status(), status()])
+  t.equal(service.questions.length, 1, 'asked once a second at most')
+
+  await slapd.kill()
+  await nextRound()
+  t.match(await status(), { status: 'degraded', database: 'ok' })
+  t.same(await rows(), [false, true, true])
+  t.equal((await app.inject('/readyz')).statusCode, 200, 'which is no reason to leave the rotation')
+
+  await slapd.start()
+  code = 500
+  await nextRound()
+  t.same(await rows(), [true, false, true])
+  t.match((await status()).backends[1], { state: 'closed', last_error: String }, 'one failure does not yet shut it out')
+  code = 404
+  await nextRound()
+  t.match(await status(), { status: 'ok' })
+  t.equal((await token({ grant_type: 'password', username: 'x', password: 'y' })).statusCode, 400)
+})
+
+const nextRound = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 1100))
+
 t.test('who may read them', async (t) => {
   const { app } = await openTestLatchkey(t, yaml)
   const from = (remoteAddress: string, headers = {}) => ({ remoteAddress, headers })
@@ -113,4 +159,46 @@ t.test('headers', async (t) => {
     'referrer-policy': 'no-referrer',
     'strict-transport-security': String
   })
+})
+
+t.test('a path that can’t be read is refused like all else', async (t) => {
+  const { app, log } = await openTestLatchkey(t, yaml)
+  const id = 'abc-12345678'
+  const ask = (url: string) => app.inject({ url, headers: { 'x-request-id': id } })
+  for (const url of ['/%zz', '/userinfo%ff', '/administration/%zz']) {
+    const answer = await ask(url)
+    t.match(answer, { statusCode: 400, headers: { 'x-request-id': id, 'cache-control': 'no-store' } }, url)
+    t.same(answer.json(), { error: 'invalid_request', error_description: 'The request is malformed' }, url)
+  }
+  t.match(log(), /"reqId":"abc-12345678".*"status":400/, 'and the log has it')
+  t.notMatch(log(), '%zz', 'without the path')
+  for (const url of ['/admin/users/%zz', `/admin/users/${'x'.repeat(400)}`, '/account/%ff']) {
+    const answer = await ask(url)
+    t.match(answer.headers, { 'x-request-id': id, 'content-type': /^application\/problem\+json/ }, url)
+    t.match(answer.json(), { type: 'urn:latchkey:problem:invalid-request', status: 400 }, url)
+  }
+})
+
+t.test('who sends slowly is cut off, whatever trickles in', async (t) => {
+  const { url } = await serve(t, 'publicClient: true\nbackends: [{ id: local, type: local }]')
+  const began = performance.now()
+  const send = async (beginning: string, trickle: string) => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1')
+    socket.write(beginning)
+    const trickling = setInterval(() => socket.write(trickle), 1000)
+    t.teardown(() => clearInterval(trickling))
+    socket.on('error', () => clearInterval(trickling)).on('close', () => clearInterval(trickling))
+    return [await text(socket), (performance.now() - began) / 1000] as const
+  }
+  const form = 'content-type: application/x-www-form-urlencoded\r\ncontent-length: 1000\r\n\r\n'
+  const [[headers, headersAfter], [body, bodyAfter], [nothing]] = await Promise.all([
+    send('POST /token HTTP/1.1\r\nhost: x\r\n', 'x: y\r\n'),
+    send(`POST /token HTTP/1.1\r\nhost: x\r\n${form}`, 'a'),
+    send('', '')
+  ])
+  t.match(headers, /^HTTP\/1\.1 408 /)
+  t.match(body, /^HTTP\/1\.1 408 [\s\S]*"error":"invalid_request"/)
+  t.equal(nothing, '', 'a connection that is held ready ends without an answer')
+  t.ok(headersAfter < 8 + 5, `headers within 8 s: ${headersAfter}`)
+  t.ok(bodyAfter < 10 + 5, `a request within 10 s: ${bodyAfter}`)
 })

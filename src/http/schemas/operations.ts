@@ -16,6 +16,7 @@ export const StatusAnswer = Type.Object(
       Type.Object({
         id: Type.String(),
         type: Type.String(),
+        answers: Type.Boolean({ description: 'Whether it answers at this moment' }),
         state: Type.Enum(['closed', 'open', 'half-open']),
         last_error: Type.Union([Type.String(), Type.Null()]),
         since: Type.Union([Type.String({ format: 'date-time' }), Type.Null()])
