@@ -15,6 +15,7 @@ const executables = [
   { name: 'psql', packageName: 'postgresql', tests: 'PostgreSQL' },
   { name: 'openssl', packageName: 'openssl', tests: 'TLS' },
   { name: 'mkpasswd', packageName: 'whois', tests: 'crypt' },
+  { name: 'argon2', packageName: 'argon2', tests: 'static hash' },
   { name: 'htpasswd', packageName: 'apache2-utils', tests: 'Apache hash' },
   { name: 'nginx', packageName: 'nginx-light', tests: 'gateway' },
   { name: 'python3', packageName: 'python3', tests: 'Python' },
