@@ -1,6 +1,6 @@
-import type { Audit, AuditEvent, AuditMetrics, AuditStore, EndedAct } from '../auth/audit.ts'
+import type { Along, Audit, AuditEvent, AuditMetrics, AuditStore, EndedAct } from '../auth/audit.ts'
 import type { Log } from '../auth/ports.ts'
-import { TemporarilyUnavailable } from '../errors.ts'
+import { InvalidGrant, TemporarilyUnavailable } from '../errors.ts'
 import { createAllowance } from './allowance.ts'
 import { eventOf } from './event.ts'
 
@@ -35,12 +35,29 @@ export function createAudit({ store, metrics, refusalsPerMinute }: AuditTools): 
     return true
   }
 
-  const write = async (event: AuditEvent, log: Log): Promise<void> => {
+  /** Writes the event with what goes along with it; without that part of it which is refused and may be. */
+  const append = async (event: AuditEvent, along: readonly Along[]): Promise<void> => {
+    const answer = await store.append(
+      [event],
+      along.map(({ write }) => write)
+    )
+    if (answer === undefined) return
+    const refused = along[answer.refused]
+    if (refused === undefined) throw new Error('an event is there already')
+    await refused.refused()
+    await append(
+      event,
+      along.filter((other) => other !== refused)
+    )
+  }
+
+  const write = async (event: AuditEvent, log: Log, along: readonly Along[]): Promise<void> => {
     try {
-      await store.append([event])
+      await append(event, along)
       metrics.audited(event.kind, event.outcome)
       log.info({ event: 'audit', audit: written(event) }, 'audit')
     } catch (err) {
+      if (err instanceof InvalidGrant) throw err
       metrics.unaudited('unavailable')
       log.error({ event: 'audit_unwritten', audit: written(event), err }, 'an event could not be written')
       throw new TemporarilyUnavailable(err)
@@ -48,9 +65,9 @@ export function createAudit({ store, metrics, refusalsPerMinute }: AuditTools): 
   }
 
   return {
-    async record(act, log) {
+    async record(act, log, along = []) {
       if (isFlood(act, log)) return
-      const writing = write(eventOf(act), log)
+      const writing = write(eventOf(act), log, along)
       if (act.outcome === 'success') return writing
       await patiently(writing.catch(() => {}))
     },

@@ -112,10 +112,28 @@ export interface AuditPage {
   readonly next: string | null
 }
 
+/** A write that the store has put together and not done yet; nobody else can read it. */
+export interface PendingWrite {
+  readonly isPending: true
+}
+
+/** Something that is written with the event of its act, in one commit: the act has done both or nothing. */
+export interface Along {
+  readonly write: PendingWrite
+  /** What it is about is gone or has changed. Throws what the caller is told; where it returns, the event is written alone. */
+  refused(): Promise<void>
+}
+
 /** The events in the database. Throws `TemporarilyUnavailable`. */
 export interface AuditStore {
-  /** All of them or none. */
-  append(events: readonly AuditEvent[]): Promise<void>
+  /**
+   * Writes events and what goes along with them, all of it or nothing: `refused` is the place of the write that could not
+   * be done. @throws {Error} an event is there already
+   */
+  append(
+    events: readonly AuditEvent[],
+    along?: readonly PendingWrite[]
+  ): Promise<{ readonly refused: number } | undefined>
   find(filter: AuditFilter): Promise<AuditPage>
   /** Removes up to `limit` events from before a time, the oldest first; answers how many went. */
   removeBefore(at: number, limit: number): Promise<number>
@@ -126,9 +144,10 @@ export interface Audit {
   /**
    * Writes an act into table and log; whoever waits for the answer to it waits for this. Refusals in a flood are counted
    * only.
-   * @throws {TemporarilyUnavailable} a success could not be written: it must not be answered as one
+   * @param along what a success writes
+   * @throws {TemporarilyUnavailable} a success could not be written: it must not be answered as one; and what `along` throws
    */
-  record(act: EndedAct, log: Log): Promise<void>
+  record(act: EndedAct, log: Log, along?: readonly Along[]): Promise<void>
   /** Counts a refusal by a rate limit, which is no row. */
   limited(): void
 }

@@ -123,5 +123,5 @@ export function userToolsOf(
   const privileged = async (user: User): Promise<boolean> =>
     isSuperuser(chain, user) ||
     (await permissionsOf(chain, { ...user, isActive: true }, request, permissions)).names.some(isOwnPermission)
-  return { store, chain, checked, privileged, log: request.log }
+  return { store, chain, checked, privileged, log: request.log, ...(request.along && { along: request.along }) }
 }

@@ -1,5 +1,5 @@
 import { BackendUnavailable } from '../errors.ts'
-import type { Trail } from './audit.ts'
+import type { Along, Trail } from './audit.ts'
 import type { BackendContext, TraceStep } from './backend.ts'
 import type { Link } from './link.ts'
 import type { Log } from './ports.ts'
@@ -19,6 +19,8 @@ export interface RequestContext extends Traced {
   readonly trace?: (backend: string, step: TraceStep) => void
   /** Takes down what becomes known on the way, for the audit. */
   readonly trail?: Trail
+  /** Takes what is written with the event of a success; absent: each is written when its time has come. */
+  readonly along?: Along[]
   /** Writes a refusal down. It is called before the failure floor is waited for, so that its time tells nothing. */
   readonly refused?: (error: unknown) => Promise<void>
 }

@@ -1,3 +1,4 @@
+import type { PendingWrite } from './audit.ts'
 import type { Attributes, Grant, PermissionObject } from './backend.ts'
 
 /** One of a user's identities as it was last seen. */
@@ -152,6 +153,8 @@ export interface UserStore {
   link(userId: string, identity: UserIdentity): Promise<'linked' | 'taken'>
   /** Writes down a login; `taken`, with nothing written, where the new e-mail belongs to somebody else. */
   recordLogin(record: LoginRecord): Promise<'recorded' | 'taken'>
+  /** The same, to be written with an event; where the e-mail stays as it is, which nobody else can have then. */
+  loginWrite(record: LoginRecord): PendingWrite
   /**
    * Gives the user a password and login names, and remembers that the account has moved; logs nobody out. `has-password`,
    * with nothing written, where there is a password: its own, or that of the same move a moment before.

@@ -1,5 +1,6 @@
 import { InvalidGrant, TemporarilyUnavailable } from '../errors.ts'
 import { mergeAttributes, ownsEmail } from './attributes.ts'
+import type { Along } from './audit.ts'
 import type { Identity } from './backend.ts'
 import type { VouchedEmail } from './email.ts'
 import { joinRefusal } from './joining.ts'
@@ -24,6 +25,8 @@ export interface UserTools {
   readonly store: UserStore
   readonly chain: Chain
   readonly log: Log
+  /** See `RequestContext.along`. */
+  readonly along?: Along[]
   /** Whether a user is a superuser or holds a permission `latchkey.*`, over all backends. */
   privileged(user: User): Promise<boolean>
   /** Removes values that the configuration of `users.attributes` does not allow, and says so in the log. */
@@ -120,12 +123,24 @@ async function update(user: User, login: Login, tools: UserTools): Promise<User>
   refuseInactive(user, login.backend)
   const record = recordOf(user, login, tools.chain)
   if (saysNothingNew(user, record)) return user
-  const recorded = await tools.store.recordLogin(record)
+  const recorded = await written(record, tools)
   if (recorded === 'recorded') return after(user, record)
   logConflict(tools.log, login, user.id, 'email-taken')
   const withoutEmail = recordWithoutEmail(record, user)
-  await tools.store.recordLogin(withoutEmail)
+  await written(withoutEmail, tools)
   return after(user, withoutEmail)
+}
+
+/** A new e-mail may be somebody else's, which has to be known before the login goes on; all else can't be refused. */
+async function written(record: LoginRecord, { store, along }: UserTools): Promise<'recorded' | 'taken'> {
+  if (record.email || !along) return store.recordLogin(record)
+  along.push({
+    write: store.loginWrite(record),
+    async refused() {
+      throw new Error('a login without a new e-mail was refused')
+    }
+  })
+  return 'recorded'
 }
 
 function recordOf(user: User, login: Login, chain: Chain): LoginRecord {

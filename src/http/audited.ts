@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { AuditKind, AuditOutcome, EndedAct, Trail } from '../auth/audit.ts'
+import type { Along, AuditKind, AuditOutcome, EndedAct, Trail } from '../auth/audit.ts'
 import { traced } from '../auth/tracing.ts'
 import { InvalidGrant, Refusal, SlowDown, TemporarilyUnavailable } from '../errors.ts'
 import { addressOf } from './address.ts'
@@ -8,6 +8,8 @@ import type { AppParts } from './parts.ts'
 /** What goes along with an act for its event. */
 export interface Audited {
   readonly trail: Trail
+  /** What is written with the event of a success. */
+  readonly along: Along[]
   /** Writes a refusal down, once; see `RequestContext.refused`. */
   readonly refused: (error: unknown) => Promise<void>
 }
@@ -28,6 +30,7 @@ export async function audited<Answer>(
   isQuiet: (answer: Answer) => boolean = () => false
 ): Promise<Answer> {
   const trail: Trail = { kind, request: request.id, ip: addressOf(request) }
+  const along: Along[] = []
   let answer: Answer
   const written = new WeakSet<object>()
   const refused = async (error: unknown): Promise<void> => {
@@ -38,13 +41,19 @@ export async function audited<Answer>(
     await recordRefusal(trail, error, request, parts)
   }
   try {
-    answer = await act({ trail, refused })
+    answer = await act({ trail, along, refused })
     if (issuing.includes(kind) && trail.jti === undefined) throw new Error(`a token of ${kind} left no trail`)
   } catch (error) {
     await refused(error)
     throw error
   }
-  if (!isQuiet(answer)) await record({ ...trail, outcome: 'success' }, request, parts)
+  if (isQuiet(answer) && along.length === 0) return answer
+  try {
+    await record({ ...trail, outcome: 'success' }, request, parts, along)
+  } catch (error) {
+    if (error instanceof InvalidGrant) await refused(error)
+    throw error
+  }
   return answer
 }
 
@@ -55,8 +64,12 @@ async function recordRefusal(trail: Trail, error: Error, request: FastifyRequest
   await record({ ...trail, ...found, outcome: outcomeOf(error), reason: reasonOf(error) }, request, parts)
 }
 
-const record = (act: EndedAct, { span, log }: FastifyRequest, { audit }: AppParts): Promise<void> =>
-  traced({ span }, 'audit.record', () => audit.record(act, log))
+const record = (
+  act: EndedAct,
+  { span, log }: FastifyRequest,
+  { audit }: AppParts,
+  along: readonly Along[] = []
+): Promise<void> => traced({ span }, 'audit.record', () => audit.record(act, log, along))
 
 const reasonOf = (error: Error): string => {
   if (error instanceof InvalidGrant && error.reason !== undefined) return error.reason

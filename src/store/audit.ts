@@ -1,43 +1,22 @@
 import type { AuditEvent, AuditStore } from '../auth/audit.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
+import { pending, writeTogether } from './pending.ts'
+import { insertInto } from './statement.ts'
 
-const { and, asc, desc, eq, gte, inArray, lt, sql } = orm
+const { and, asc, desc, eq, gte, inArray, lt } = orm
 
 /** The events in the database. Ids are UUIDv7, so that times are ranges of ids, and every index ends in one. */
-export const createAuditStore = ({ queries, tables: { audit } }: Database): AuditStore => {
-  const given = (name: keyof AuditEvent) => sql`${sql.placeholder(name)}`
-  const insertion = queries
-    .insert(audit)
-    .values({
-      id: given('id'),
-      at: given('at'),
-      kind: given('kind'),
-      outcome: given('outcome'),
-      reason: given('reason'),
-      actor: given('actor'),
-      user: given('user'),
-      username: given('username'),
-      backend: given('backend'),
-      subject: given('subject'),
-      client: given('client'),
-      ip: given('ip'),
-      audience: given('audience'),
-      session: given('session'),
-      jti: given('jti'),
-      request: given('request'),
-      action: given('action'),
-      target: given('target'),
-      details: given('details')
-    })
-    .prepare()
+export const createAuditStore = (db: Database): AuditStore => {
+  const {
+    queries,
+    tables: { audit }
+  } = db
+  const insertion = insertInto(audit)
 
   return {
-    async append(events) {
-      const [event] = events
-      if (events.length > 1) await queries.insert(audit).values(events.map((each) => ({ ...each })))
-      else if (event) await insertion.execute({ ...event, details: event.details && JSON.stringify(event.details) })
-    },
+    append: async (events, along = []) =>
+      writeTogether(db, [...along, ...events.map((event) => pending([insertion(event)]))]),
     async find({ user, client, kind, outcome, since, until, cursor, limit }) {
       const wanted = [
         user === undefined ? undefined : eq(audit.user, user),

@@ -1,7 +1,8 @@
 import type { LoginRecord } from '../auth/user-store.ts'
 import type { Dialect, Queries } from './kit.ts'
-import type { Statement } from './record-login.ts'
+import type { Statement } from './statement.ts'
 import type { Tables } from './tables.ts'
+import type { Outcome, Write } from './write-group.ts'
 
 /** An open database of either dialect. Every failure that is no programming error comes as `TemporarilyUnavailable`. */
 export interface Database {
@@ -10,11 +11,10 @@ export interface Database {
   readonly queries: Queries
   readonly alias: Dialect['kit']['alias']
   readonly insertMissing: Dialect['insertMissing']
-  /**
-   * Writes a login down at the user and at the identity, at both or none. @throws {DuplicateKey} the e-mail is taken
-   * @param event what it is told by, written with it
-   */
-  recordLogin(record: LoginRecord, event?: Statement): Promise<void>
+  /** How a login is written down at the user and at the identity. */
+  loginStatements(record: LoginRecord): readonly Statement[]
+  /** All statements or none, in one commit with what others write at the same moment. */
+  write(write: Write): Promise<Outcome>
   /** All or nothing. May run `work` again after a deadlock, so it does nothing but queries. */
   transaction<T>(work: (queries: Queries) => Promise<T>): Promise<T>
   ping(): Promise<void>

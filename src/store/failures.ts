@@ -6,14 +6,20 @@ export const causeOf = (error: unknown): unknown =>
 
 /** The same port, which throws what the driver threw, without the statement and its parameters. */
 export const withoutStatements = <Port extends object>(port: Port): Port => {
+  const rethrow = (error: unknown): never => {
+    throw causeOf(error)
+  }
   const wrap =
-    (method: (...args: unknown[]) => Promise<unknown>) =>
-    (...args: unknown[]) =>
-      method(...args).catch((error) => {
-        throw causeOf(error)
-      })
+    (method: (...args: unknown[]) => unknown) =>
+    (...args: unknown[]) => {
+      const answer = method(...args)
+      return isPromise(answer) ? answer.catch(rethrow) : answer
+    }
   return Object.fromEntries(Object.entries(port).map(([name, method]) => [name, wrap(method)])) as Port
 }
+
+const isPromise = (answer: unknown): answer is Promise<unknown> =>
+  typeof answer === 'object' && answer !== null && 'catch' in answer
 
 /** The insert or update met a unique key. */
 export class DuplicateKey extends Error {
@@ -30,6 +36,18 @@ export class MissingReference extends Error {
     this.name = 'MissingReference'
   }
 }
+
+/** The row is not as it was taken for: a statement that must change it changed nothing. */
+export class NothingChanged extends Error {
+  constructor() {
+    super('a row is not as it was')
+    this.name = 'NothingChanged'
+  }
+}
+
+/** Whether a failure says something of one statement and its rows, and nothing of the database. */
+export const isOfRows = (error: unknown): boolean =>
+  [DuplicateKey, MissingReference, NothingChanged].some((kind) => error instanceof kind)
 
 /** What the work answers, or `taken` where it met a unique key. */
 export const orTaken = async <T>(work: () => Promise<T>): Promise<T | 'taken'> => {

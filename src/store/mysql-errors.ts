@@ -1,5 +1,5 @@
 import { TemporarilyUnavailable } from '../errors.ts'
-import { DuplicateKey, MissingReference } from './failures.ts'
+import { DuplicateKey, isOfRows, MissingReference } from './failures.ts'
 
 interface MysqlError extends Error {
   /** The server's number (dev.mysql.com/doc/mysql-errors); absent where the server said nothing. */
@@ -26,6 +26,7 @@ const isMistake = ({ errno = 0, sqlState = '' }: MysqlError): boolean =>
 export const translated = (thrown: unknown): unknown => {
   const error = asMysqlError(thrown)
   if (error === undefined || error instanceof TypeError || error instanceof TemporarilyUnavailable) return thrown
+  if (isOfRows(error)) return error
   if (error.errno === 1062 || error.errno === 1586) return new DuplicateKey(error)
   if (error.errno === 1452) return new MissingReference(error)
   return error.sqlState !== undefined && isMistake(error) ? error : new TemporarilyUnavailable(error)
@@ -47,4 +48,10 @@ export const isLost = (error: unknown): boolean => {
 export const isSpent = (error: unknown): boolean => {
   const { fatal, errno = 0 } = asMysqlError(error) ?? {}
   return fatal === true || [1290, 1836, 1792].includes(errno)
+}
+
+/** Somebody else holds a row for longer than a statement waits. */
+export const isLockWait = (thrown: unknown): boolean => {
+  const error = asMysqlError(thrown)
+  return error?.errno === 1205 || (error?.cause !== undefined && isLockWait(error.cause))
 }

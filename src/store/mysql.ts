@@ -8,10 +8,12 @@ import { causeOf } from './failures.ts'
 import type { Queries, Run } from './kit.ts'
 import { migrate, pendingSteps } from './migrate.ts'
 import { isLost, isNoTable, translated, wantsRetry } from './mysql-errors.ts'
+import { createGroupCommit } from './mysql-group.ts'
 import { mysqlDialect } from './mysql-kit.ts'
 import { execute, openPool, optionsOf } from './mysql-pool.ts'
 import { loginStatement } from './record-login.ts'
 import { createTables } from './tables.ts'
+import { createWriteGroup } from './write-group.ts'
 
 const attempts = 6
 /** How long a start waits for another's migration, and how long one may take. */
@@ -112,15 +114,11 @@ export const openMysql = async (options: {
     queries: mysqlDialect.queries(run),
     alias: mysqlDialect.kit.alias,
     insertMissing: mysqlDialect.insertMissing,
-    async recordLogin(record, event) {
-      if (!event) return void (await run(...loginStatement(record), true))
-      await persistently(() =>
-        transact(async (connection) => {
-          await execute(connection, ...loginStatement(record))
-          await execute(connection, ...event)
-        })
-      )
-    },
+    loginStatements: (record) => [loginStatement(record)],
+    write: createWriteGroup(createGroupCommit({ run, transact: (work) => persistently(() => transact(work)) }), {
+      groups: 2,
+      most: 64
+    }),
     transaction: (work) => persistently(() => transact((connection) => work(queriesOf(connection)))),
     async ping() {
       await run('select 1', [], false)

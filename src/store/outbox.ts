@@ -3,7 +3,7 @@ import type { DomainEvent, EventType, EventUser, Outbox, Subscriber } from '../a
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import type { Queries } from './kit.ts'
-import type { Statement } from './record-login.ts'
+import type { Statement } from './statement.ts'
 import type { Tables } from './tables.ts'
 
 const { inArray } = orm

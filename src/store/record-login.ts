@@ -1,7 +1,5 @@
 import type { LoginRecord } from '../auth/user-store.ts'
-
-/** A statement with its values. */
-export type Statement = readonly [sql: string, values: unknown[]]
+import type { Statement } from './statement.ts'
 
 type Assignment = readonly [column: string, value: unknown]
 

@@ -1,31 +1,26 @@
-import type { Session, SessionStore } from '../tokens/session-store.ts'
+import type { SessionStore } from '../tokens/session-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
-import { causeOf, MissingReference } from './failures.ts'
 import type { Queries } from './kit.ts'
 import type { StoreOutbox } from './outbox.ts'
+import { pending } from './pending.ts'
+import { insertInto } from './statement.ts'
 
 const { and, asc, desc, eq, gt, inArray, lte, sql } = orm
+
+/** A statement that Drizzle would build each time. */
+const rotation =
+  'update latchkey_sessions set counter = counter + 1, rotated_at = ?, idle_expires_at = ? where id = ? and counter = ?'
 
 /** The sessions in the database, and the tokens that are dead before their time. */
 export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionStore => {
   const { sessions, revokedTokens } = db.tables
   const { queries } = db
   const value = sql.placeholder
-  const given = (name: keyof Session) => sql`${value(name)}`
   const byId = queries
     .select()
     .from(sessions)
     .where(eq(sessions.id, value('id')))
-    .prepare()
-  const rotation = queries
-    .update(sessions)
-    .set({
-      counter: sql`${sessions.counter} + 1`,
-      rotatedAt: sql`${value('at')}`,
-      idleExpiresAt: sql`${value('idleExpiresAt')}`
-    })
-    .where(and(eq(sessions.id, value('id')), eq(sessions.counter, value('counter'))))
     .prepare()
   const revoked = queries
     .select({ id: revokedTokens.id })
@@ -33,25 +28,7 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
     .where(sql`${revokedTokens.id} in (${value('jti')}, ${value('sid')})`)
     .prepare()
 
-  const insertion = queries
-    .insert(sessions)
-    .values({
-      id: given('id'),
-      userId: given('userId'),
-      backend: given('backend'),
-      subject: given('subject'),
-      clientId: given('clientId'),
-      audience: given('audience'),
-      scope: given('scope'),
-      amr: given('amr'),
-      counter: given('counter'),
-      rotatedAt: given('rotatedAt'),
-      authenticatedAt: given('authenticatedAt'),
-      createdAt: given('createdAt'),
-      expiresAt: given('expiresAt'),
-      idleExpiresAt: given('idleExpiresAt')
-    })
-    .prepare()
+  const insertion = insertInto(sessions)
 
   const tellOfEnd = async (tx: Queries, ids: readonly string[]): Promise<void> => {
     if (!outbox.wants('session.ended')) return
@@ -67,15 +44,7 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
   }
 
   return {
-    async create(session) {
-      try {
-        await insertion.execute({ ...session, amr: JSON.stringify(session.amr) })
-        return true
-      } catch (error) {
-        if (causeOf(error) instanceof MissingReference) return false
-        throw error
-      }
-    },
+    creation: (session) => pending([insertion(session)]),
     async byId(id) {
       const [session] = await byId.execute({ id })
       return session?.id === id ? session : undefined
@@ -96,10 +65,8 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
         )
         .orderBy(asc(sessions.id))
         .limit(limit),
-    async rotate(id, counter, times) {
-      const [{ affectedRows }] = await rotation.execute({ id, counter, ...times })
-      return affectedRows === 1
-    },
+    rotation: (id, counter, { at, idleExpiresAt }) =>
+      pending([[rotation, [at, idleExpiresAt, id, counter], { rows: 1 }]]),
     async end(ids, deadUntil) {
       if (ids.length === 0) return
       await db.transaction(async (tx) => {

@@ -1,7 +1,8 @@
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { TemporarilyUnavailable } from '../errors.ts'
-import { causeOf, DuplicateKey, MissingReference } from './failures.ts'
+import { causeOf, DuplicateKey, isOfRows, MissingReference, NothingChanged } from './failures.ts'
+import type { Statement } from './statement.ts'
 import { plainValue } from './values.ts'
 import type { Outcome, Write } from './write-group.ts'
 
@@ -60,7 +61,7 @@ export const connect = (path: string) => {
     statements.set(sql, statement)
     return statement
   }
-  const change = (sql: string, params: readonly unknown[]): number =>
+  const change = (sql: string, params: readonly unknown[] = []): number =>
     Number(prepared(sql).run(...params.map(inputOf)).changes)
   const run = (sql: string, params: unknown[] = [], writes = false): unknown[] =>
     writes ? [{ affectedRows: change(sql, params) }] : prepared(sql).all(...params.map(inputOf))
@@ -82,33 +83,72 @@ export const locked = async <T>({ db, exec }: ReturnType<typeof connect>, work: 
 type Connection = ReturnType<typeof connect>
 
 /** A statement that fails leaves the transaction as it was before; several are undone by a savepoint. */
-const attempt = ({ db, exec, change }: Connection, write: Write): Outcome => {
+const attempt = (connection: Connection, write: Write): Outcome => {
+  const { db, change } = connection
   const isOne = write.length === 1
+  let at = 0
   try {
-    if (!isOne) exec('savepoint one')
-    const affectedRows = write.map(([sql, values]) => change(sql, values))
-    if (!isOne) exec('release one')
+    if (!isOne) change('savepoint one')
+    const affectedRows: number[] = []
+    for (; at < write.length; at++) affectedRows.push(changed(connection, write[at]))
+    if (!isOne) change('release one')
     return { affectedRows }
   } catch (error) {
     // what ended the transaction, such as a full disk, is everybody's failure
     if (!db.isTransaction) throw error
-    if (!isOne) exec('rollback to one; release one')
-    return { error: translated(error) }
+    if (!isOne) {
+      change('rollback to one')
+      change('release one')
+    }
+    return { error: translated(error), at }
   }
 }
 
-/** Writes that are known beforehand, in one transaction: nothing else has its turn in between. */
+/** A statement is its own transaction; one that changed too little changed nothing. */
+const alone = (connection: Connection, statement: Statement): Outcome => {
+  try {
+    return { affectedRows: [changed(connection, statement)] }
+  } catch (thrown) {
+    const error = translated(thrown)
+    if (!isOfRows(error)) throw thrown
+    return { error, at: 0 }
+  }
+}
+
+/** @throws {NothingChanged} fewer rows than it must change */
+const changed = ({ change }: Connection, statement: Statement | undefined): number => {
+  if (statement === undefined) return 0
+  const [sql, values, { rows } = {}] = statement
+  const affectedRows = change(sql, values)
+  if (rows !== undefined && affectedRows !== rows) throw new NothingChanged()
+  return affectedRows
+}
+
+const inTransaction = <T>({ db, change }: Connection, work: () => T): T => {
+  change('begin immediate')
+  try {
+    const result = work()
+    change('commit')
+    return result
+  } finally {
+    if (db.isTransaction) change('rollback')
+  }
+}
+
+/**
+ * Writes that are known beforehand, in one transaction: nothing else has its turn in between. Hardly ever does one fail;
+ * then all of them are done again, each so that it can be undone alone.
+ */
 export const lockedAtOnce = (connection: Connection, writes: readonly Write[]): readonly Outcome[] => {
-  const { db, exec, change } = connection
   const [first] = writes
   const [statement, second] = first ?? []
-  if (writes.length === 1 && statement && !second) return [{ affectedRows: [change(...statement)] }]
-  exec('begin immediate')
+  if (writes.length === 1 && statement && !second) return [alone(connection, statement)]
   try {
-    const outcomes = writes.map((write) => attempt(connection, write))
-    exec('commit')
-    return outcomes
-  } finally {
-    if (db.isTransaction) exec('rollback')
+    return inTransaction(connection, () =>
+      writes.map((write) => ({ affectedRows: write.map((each) => changed(connection, each)) }))
+    )
+  } catch (error) {
+    if (isBusy(error)) throw error
+    return inTransaction(connection, () => writes.map((write) => attempt(connection, write)))
   }
 }

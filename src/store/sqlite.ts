@@ -77,14 +77,14 @@ export const openSqlite = async (options: { url: string; migrate: boolean }): Pr
     tables,
     queries: sqliteDialect.queries(async (sql, params, writes) => {
       if (!writes) return read(sql, params, false)
-      const [affectedRows] = await write([[sql, params]])
-      return [{ affectedRows }]
+      const outcome = await write([[sql, params]])
+      if ('error' in outcome) throw outcome.error
+      return [{ affectedRows: outcome.affectedRows[0] }]
     }),
     alias: sqliteDialect.kit.alias,
     insertMissing: sqliteDialect.insertMissing,
-    async recordLogin(record, event) {
-      await write([...loginStatements(record), ...(event ? [event] : [])])
-    },
+    loginStatements,
+    write,
     transaction,
     async ping() {
       await read('select 1', [], false)

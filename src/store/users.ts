@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { v7 as uuidv7 } from 'uuid'
-import type { UserIdentity, UserStore } from '../auth/user-store.ts'
+import type { LoginRecord, UserIdentity, UserStore } from '../auth/user-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { MissingReference, orTaken } from './failures.ts'
 import type { Queries } from './kit.ts'
 import { createMoveIn } from './moved.ts'
 import { gather, type StoreOutbox, type Told } from './outbox.ts'
+import { pending } from './pending.ts'
+import type { Statement } from './statement.ts'
 import { createUserGroups } from './user-groups.ts'
 import { createUserList } from './user-list.ts'
 import { createUserQueries } from './user-queries.ts'
@@ -63,6 +65,13 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
     const untilThen = tokensValidFrom - Date.now()
     if (found && untilThen > 0) await sleep(Math.min(untilThen, 1000))
     return found
+  }
+
+  const statementsOfLogin = (record: LoginRecord): readonly Statement[] => {
+    const { userId: id, changed } = record
+    const data = changed && { user: { id, email: changed.email }, changed: [...changed.fields].sort() }
+    const told = data && outbox.statement({ type: 'user.changed', data })
+    return [...db.loginStatements(record), ...(told ? [told] : [])]
   }
 
   const linkAndTell = async (tx: Queries, row: ReturnType<typeof identityRow>): Promise<void> => {
@@ -124,11 +133,12 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
 
     recordLogin: (record) =>
       orTaken(async () => {
-        const { userId: id, changed } = record
-        const data = changed && { user: { id, email: changed.email }, changed: [...changed.fields].sort() }
-        await db.recordLogin(record, data && outbox.statement({ type: 'user.changed', data }))
+        const outcome = await db.write(statementsOfLogin(record))
+        if ('error' in outcome) throw outcome.error
         return 'recorded' as const
       }),
+
+    loginWrite: (record) => pending(statementsOfLogin(record)),
 
     moveIn: createMoveIn(db),
 

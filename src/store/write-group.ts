@@ -1,15 +1,25 @@
-import type { Statement } from './record-login.ts'
+import type { Statement } from './statement.ts'
 
 /** What belongs together: all of it is written or nothing. */
 export type Write = readonly Statement[]
 
-/** How many rows each statement changed, or why nothing of the write was done. */
-export type Outcome = { readonly affectedRows: readonly number[] } | { readonly error: unknown }
+/** How many rows each statement changed, or which of them failed and why: nothing of the write was done then. */
+export type Outcome =
+  | { readonly affectedRows: readonly number[] }
+  | { readonly error: unknown /** Its place in the write. */; readonly at: number }
 
 interface Waiting {
   readonly write: Write
-  resolve(affectedRows: readonly number[]): void
+  resolve(outcome: Outcome): void
   reject(error: unknown): void
+}
+
+/** How much is written at once. */
+export interface GroupOptions {
+  /** Groups under way at a time; whatever comes meanwhile waits for the next one. */
+  readonly groups?: number
+  /** Writes in one group. */
+  readonly most?: number
 }
 
 /**
@@ -18,26 +28,36 @@ interface Waiting {
  * @param commit runs writes in one transaction, and answers for each how it went
  */
 export const createWriteGroup = (
-  commit: (writes: readonly Write[]) => Promise<readonly Outcome[]>
-): ((write: Write) => Promise<readonly number[]>) => {
-  let group: Waiting[] = []
+  commit: (writes: readonly Write[]) => Promise<readonly Outcome[]>,
+  { groups = Number.POSITIVE_INFINITY, most = Number.POSITIVE_INFINITY }: GroupOptions = {}
+): ((write: Write) => Promise<Outcome>) => {
+  const waiting: Waiting[] = []
+  let running = 0
+  let isPlanned = false
 
   const flush = async (): Promise<void> => {
-    const waiting = group
-    group = []
+    isPlanned = false
+    const group = waiting.splice(0, most)
+    running++
+    plan()
     try {
-      const outcomes = await commit(waiting.map(({ write }) => write))
-      for (const [at, outcome] of outcomes.entries()) {
-        if ('error' in outcome) waiting[at]?.reject(outcome.error)
-        else waiting[at]?.resolve(outcome.affectedRows)
-      }
+      const outcomes = await commit(group.map(({ write }) => write))
+      for (const [at, outcome] of outcomes.entries()) group[at]?.resolve(outcome)
     } catch (error) {
-      for (const { reject } of waiting) reject(error)
+      for (const { reject } of group) reject(error)
     }
+    running--
+    plan()
+  }
+  const plan = (): void => {
+    if (isPlanned || waiting.length === 0 || running >= groups) return
+    isPlanned = true
+    setImmediate(flush)
   }
 
   return (write) =>
     new Promise((resolve, reject) => {
-      if (group.push({ write, resolve, reject }) === 1) setImmediate(flush)
+      waiting.push({ write, resolve, reject })
+      plan()
     })
 }

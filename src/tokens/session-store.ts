@@ -1,3 +1,5 @@
+import type { PendingWrite } from '../auth/audit.ts'
+
 /** One login that can be refreshed. Times are epoch milliseconds. */
 export interface Session {
   /** UUIDv7, lower case: the claim `sid` of its access tokens. */
@@ -46,15 +48,15 @@ const iso = (at: number): string => new Date(at).toISOString()
 
 /** The sessions in the database, and the tokens that are dead before their time. Throws `TemporarilyUnavailable`. */
 export interface SessionStore {
-  /** Answers false where the user is gone. */
-  create(session: Session): Promise<boolean>
+  /** Begins a session; refused where the user is gone. */
+  creation(session: Session): PendingWrite
   byId(id: string): Promise<Session | undefined>
   /** Newest first. */
   ofUser(userId: string): Promise<readonly Session[]>
   /** By id, so that one that begins meanwhile comes last. */
   list(options: SessionQuery): Promise<readonly Session[]>
-  /** Moves the counter from `counter` to the next; false where somebody else did, or the session is gone. */
-  rotate(id: string, counter: number, times: { at: number; idleExpiresAt: number }): Promise<boolean>
+  /** Moves the counter from `counter` to the next; refused where somebody else did, or the session is gone. */
+  rotation(id: string, counter: number, times: { at: number; idleExpiresAt: number }): PendingWrite
   /** Ends sessions: their rows go, and until `deadUntil` their access tokens are dead. */
   end(ids: readonly string[], deadUntil: number): Promise<void>
   /** Remembers an access token by its `jti` as dead until it has expired. */

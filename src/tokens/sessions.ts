@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid'
-import type { Trail } from '../auth/audit.ts'
+import type { Along, Trail } from '../auth/audit.ts'
 import type { LoggedIn } from '../auth/login.ts'
 import type { Log } from '../auth/ports.ts'
 import { InvalidGrant } from '../errors.ts'
@@ -20,8 +20,11 @@ export interface NewSession {
 /** The sessions as the grants see them. */
 export interface Sessions {
   readonly store: SessionStore
-  /** Begins a session. @throws {InvalidGrant} the user was deleted meanwhile */
-  begin(session: NewSession): Promise<Session>
+  /**
+   * Begins a session, which is written with the event of the login.
+   * @param along takes its writing; refused as `InvalidGrant` where the user was deleted meanwhile
+   */
+  begin(session: NewSession, along: Along[]): Session
   /** The refresh token of a session as it stands. */
   tokenOf(session: Session): string
   /**
@@ -30,8 +33,12 @@ export interface Sessions {
    * @throws {InvalidGrant} for all others; a token that was used before ends its session, unless its reply may have been lost
    */
   find(token: string, clientId: string, log: Log, trail?: Trail): Promise<Session>
-  /** Gives the session its next refresh token: one for all who present the same within the grace. @throws {InvalidGrant} */
-  rotate(session: Session, log: Log): Promise<Session>
+  /**
+   * Gives the session its next refresh token, one for all who present the same within the grace; it is written with the
+   * event of the refresh.
+   * @param along takes its writing; refused as `InvalidGrant` where the session ended meanwhile
+   */
+  rotate(session: Session, along: Along[], log: Log): Session
   /** Ends a session and its access tokens. */
   end(session: Session, reason: string, log: Log): Promise<void>
   /** The session of a refresh token for its owner alone, live or not; for revocation and introspection. */
@@ -72,7 +79,7 @@ export function createSessions({ store, refreshTokens, ...options }: SessionOpti
 
   return {
     store,
-    async begin({ loggedIn, clientId, audience, scope, amr, refreshTtlMs = options.refreshTtlMs }) {
+    begin({ loggedIn, clientId, audience, scope, amr, refreshTtlMs = options.refreshTtlMs }, along) {
       const now = options.now()
       const proofEnds = loggedIn.proof?.until ?? Number.POSITIVE_INFINITY
       const expiresAt = Math.min(now + refreshTtlMs, proofEnds)
@@ -85,7 +92,12 @@ export function createSessions({ store, refreshTokens, ...options }: SessionOpti
         authenticatedAt: loggedIn.at,
         idleExpiresAt: idleEnd(now, expiresAt)
       }
-      if (!(await store.create(session))) throw new InvalidGrant('the user is gone', { reason: 'user-gone' })
+      along.push({
+        write: store.creation(session),
+        async refused() {
+          throw new InvalidGrant('the user is gone', { reason: 'user-gone' })
+        }
+      })
       return session
     },
     tokenOf: ({ id, counter }) => refreshTokens.issue({ session: id, counter }),
@@ -100,17 +112,21 @@ export function createSessions({ store, refreshTokens, ...options }: SessionOpti
       await end(session, 'a refresh token was used again', log)
       throw new InvalidGrant('the refresh token was used before', { reason: 'token-reused' })
     },
-    async rotate(session, log) {
+    rotate(session, along, log) {
       const { id, counter, expiresAt } = session
       const at = options.now()
       const idleExpiresAt = idleEnd(at, expiresAt)
-      if (await store.rotate(id, counter, { at, idleExpiresAt })) {
-        return { ...session, counter: counter + 1, rotatedAt: at, idleExpiresAt }
-      }
-      const now = await store.byId(id)
-      if (now && isRepeated(now, counter)) return now
-      if (now) await end(now, 'a refresh token was used again', log)
-      throw new InvalidGrant('the session ended meanwhile', { reason: 'no-session' })
+      along.push({
+        write: store.rotation(id, counter, { at, idleExpiresAt }),
+        // whoever presented the same token a moment before has got the same successor
+        async refused() {
+          const now = await store.byId(id)
+          if (now && isRepeated(now, counter)) return
+          if (now) await end(now, 'a refresh token was used again', log)
+          throw new InvalidGrant('the session ended meanwhile', { reason: 'no-session' })
+        }
+      })
+      return { ...session, counter: counter + 1, rotatedAt: at, idleExpiresAt }
     },
     end,
     owned: async (token, clientId) => (await opened(token, clientId))?.[0]

@@ -6,7 +6,7 @@ import { grantOnObject } from '../../src/admin/object-grants.ts'
 import { ownPermissions } from '../../src/admin/own-permissions.ts'
 import { setPassword } from '../../src/admin/passwords.ts'
 import { changePermissions, createUser, deleteUser, logOutUser, patchUser } from '../../src/admin/users.ts'
-import { identity } from '../store/world.ts'
+import { identity, written } from '../store/world.ts'
 import { actorOf, openWorld, superuserOf, toolsOver } from './world.ts'
 
 const all = Object.keys(ownPermissions)
@@ -290,7 +290,7 @@ t.test(
     }
     const ends = async (work: () => Promise<unknown>): Promise<boolean> => {
       await store.sessions.end([session.id], 9e15)
-      await store.sessions.create(session)
+      await written(store, store.sessions.creation(session))
       const before = (await store.users.byId(user.id))?.tokensValidFrom ?? 0
       await work()
       const after = (await store.users.byId(user.id))?.tokensValidFrom ?? 0

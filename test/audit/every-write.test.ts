@@ -18,6 +18,7 @@ import { createReloader } from '../../src/reload.ts'
 import { call, type Method } from '../http/admin-calls.ts'
 import { openTestLatchkey, type TestLatchkey, temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
+import { written } from '../store/world.ts'
 
 const password = 'correct horse battery'
 const company = `
@@ -165,11 +166,12 @@ const calls: Readonly<Record<string, (world: World) => Row | Promise<Row>>> = {
 /** A login that can be refreshed. */
 const session = ({ store, user }: Pick<World, 'store'> & { user: string }) => {
   const [at, soon] = [Date.now(), Date.now() + 3_600_000]
-  return store.sessions.create({
+  const begun = store.sessions.creation({
     ...{ id: crypto.randomUUID(), userId: user, backend: 'local', subject: user, clientId: 'public' },
     ...{ audience: 'http://localhost:8000', scope: null, amr: ['pwd'], counter: 0, rotatedAt: at },
     ...{ authenticatedAt: at, createdAt: at, expiresAt: soon, idleExpiresAt: soon }
   })
+  return written(store, begun)
 }
 
 t.test('every request that writes leaves one event', async (t) => {

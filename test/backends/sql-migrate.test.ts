@@ -140,14 +140,12 @@ async function races(t: Test, url: string): Promise<void> {
   const servers = ports.map((port) => start(t, ['serve'], folder, { LATCHKEY_PORT: String(port) }))
   await Promise.all(servers.map((server) => server.says(/listening|curl|ready/i)))
   const body = new URLSearchParams({ grant_type: 'password', username: 'alice', password: old })
-  const log = async (port = 0) =>
-    claimsOf(
-      (
-        (await (await fetch(`http://127.0.0.1:${port}/token`, { method: 'POST', body })).json()) as {
-          access_token: string
-        }
-      ).access_token
-    )
+  const log = async (port = 0) => {
+    const answer = await fetch(`http://127.0.0.1:${port}/token`, { method: 'POST', body })
+    const { access_token: token, ...refused } = (await answer.json()) as { access_token?: string }
+    if (token === undefined) throw new Error(`${answer.status} ${JSON.stringify(refused)}`)
+    return claimsOf(token)
+  }
   const claims = await Promise.all([...ports, ...ports, ...ports, ...ports].map(log))
   t.equal(new Set(claims.map(({ sub }) => sub)).size, 1)
   t.ok(claims.every(({ backend }) => backend === 'shop' || backend === 'local'))

@@ -4,7 +4,7 @@ import type { User } from '../../src/auth/user-store.ts'
 import type { Session } from '../../src/tokens/session-store.ts'
 import { matchLists } from '../match.ts'
 import { webhookConformance } from './webhook-conformance.ts'
-import { at, identity, newUser, open, startProcess, type World } from './world.ts'
+import { at, identity, newUser, open, startProcess, type World, written } from './world.ts'
 
 /** Everything that a dialect has to do alike. `world` makes an empty database. */
 export const conformance = (t: Test, world: (t: Test) => Promise<World>): void => {
@@ -112,19 +112,22 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     ...other
   })
 
-  test('a session is kept, rotated once and ended', async (t, { store: { users, sessions } }) => {
+  test('a session is kept, rotated once and ended', async (t, { store }) => {
+    const { users, sessions } = store
     const user = await created(users.create(newUser('ann@example.com')))
     const session = sessionOf(user.id, { scope: 'blog.ü' })
-    t.equal(await sessions.create(sessionOf('nobody')), false, 'the user is gone')
-    t.equal(await sessions.create(session), true)
+    t.equal(await written(store, sessions.creation(sessionOf('nobody'))), false, 'the user is gone')
+    t.equal(await written(store, sessions.creation(session)), true)
     t.same(await sessions.byId(session.id), session)
     t.equal(await sessions.byId(session.id.toUpperCase()), undefined)
     const times = { at: at + 10, idleExpiresAt: at + 6000 }
-    const rotations = await Promise.all(Array.from({ length: 20 }, () => sessions.rotate(session.id, 0, times)))
+    const rotations = await Promise.all(
+      Array.from({ length: 20 }, () => written(store, sessions.rotation(session.id, 0, times)))
+    )
     t.equal(rotations.filter(Boolean).length, 1, 'one of twenty wins')
     t.match(await sessions.byId(session.id), { counter: 1, rotatedAt: at + 10, idleExpiresAt: at + 6000 })
     const other = sessionOf(user.id, { id: '019a9c5e-7d1c-7c3a-9a51-5f6f4f1f0b12', createdAt: at + 1 })
-    await sessions.create(other)
+    await written(store, sessions.creation(other))
     t.same(
       (await sessions.ofUser(user.id)).map(({ id }) => id),
       [other.id, session.id]
@@ -133,15 +136,16 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     await sessions.end([session.id], at + 100)
     await sessions.end([session.id], at + 200)
     t.equal(await sessions.byId(session.id), undefined)
-    t.equal(await sessions.rotate(session.id, 1, times), false)
+    t.equal(await written(store, sessions.rotation(session.id, 1, times)), false)
     t.equal(await sessions.isRevoked({ jti: 'j', sid: session.id }), true)
     t.equal(await sessions.isRevoked({ jti: 'j', sid: other.id }), false)
   })
 
-  test('a revoked token is remembered until it expires', async (t, { store: { users, sessions } }) => {
+  test('a revoked token is remembered until it expires', async (t, { store }) => {
+    const { users, sessions } = store
     const user = await created(users.create(newUser('ann@example.com')))
     await Promise.all([sessions.revoke('jti', at + 5), sessions.revoke('jti', at + 5)])
-    await sessions.create(sessionOf(user.id))
+    await written(store, sessions.creation(sessionOf(user.id)))
     t.equal(await sessions.isRevoked({ jti: 'jti', sid: 's' }), true)
     t.equal(await sessions.isRevoked({ jti: 'JTI', sid: 's' }), false)
     t.equal(await sessions.removeExpired(at + 4, 10), 0)
@@ -161,8 +165,8 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     for (const [n, end] of ends.entries()) {
       const user = await created(users.create(newUser(`ann${n}@example.com`)))
       const kept = await created(users.create(newUser(`bob${n}@example.com`)))
-      await sessions.create(sessionOf(user.id, { id: `a${n}` }))
-      await sessions.create(sessionOf(kept.id, { id: `b${n}` }))
+      await written(store, sessions.creation(sessionOf(user.id, { id: `a${n}` })))
+      await written(store, sessions.creation(sessionOf(kept.id, { id: `b${n}` })))
       t.equal(await end(user.id), true)
       t.same(await sessions.ofUser(user.id), [])
       t.equal((await sessions.ofUser(kept.id)).length, 1)
@@ -214,18 +218,19 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.same(await users.byId(user.id), user)
   })
 
-  test('of writes at once, those that fail fail alone', async (t, { store: { users, sessions } }) => {
+  test('of writes at once, those that fail fail alone', async (t, { store }) => {
+    const { users, sessions } = store
     await created(users.create(newUser('taken@example.com')))
     const user = await created(users.create(newUser('ann@example.com'), identity('corp', '1')))
     const seen = identity('corp', '1', { username: 'other', lastSeenAt: at + 1 })
     const email = { value: 'taken@example.com', vouched: true }
     const idOf = (n: number) => `019a9c5e-7d1c-7c3a-9a51-5f6f4f1f0c${String(n).padStart(2, '0')}`
     const outcomes = await Promise.all([
-      sessions.create(sessionOf(user.id, { id: idOf(1) })),
+      written(store, sessions.creation(sessionOf(user.id, { id: idOf(1) }))),
       users.recordLogin({ userId: user.id, identity: seen, email, at: at + 1 }),
-      sessions.create(sessionOf('nobody', { id: idOf(2) })),
+      written(store, sessions.creation(sessionOf('nobody', { id: idOf(2) }))),
       users.recordLogin({ userId: user.id, identity: identity('corp', '1'), at: at + 2 }),
-      sessions.create(sessionOf(user.id, { id: idOf(3) }))
+      written(store, sessions.creation(sessionOf(user.id, { id: idOf(3) })))
     ])
     t.same(outcomes, [true, 'taken', false, 'recorded', true])
     t.match(await users.byId(user.id), { email: 'ann@example.com', lastLoginAt: at + 2 })
@@ -752,7 +757,32 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.same(await of({ until: first - 1 }), [])
     t.same(await of({ since: last + 1 }), [])
     t.same(await of({ since: -1, until: Number.MAX_SAFE_INTEGER }), newestFirst)
-    await t.rejects(audit.append(events.slice(0, 1)), 'an event is written once')
+    t.same(await audit.append(events.slice(0, 1)), { refused: 0 }, 'an event is written once')
+  })
+
+  test('what goes along with an event is written with it, or neither', async (t, { store }) => {
+    const { users, sessions, audit } = store
+    const user = await created(users.create(newUser('ann@example.com'), identity('corp', '1')))
+    const begin = (userId: string, id: string) => sessions.creation(sessionOf(userId, { id }))
+    const login = (time: number) =>
+      users.loginWrite({ userId: user.id, identity: identity('corp', '1', { lastSeenAt: time }), at: time })
+    const event = () => eventOf({ kind: 'login', outcome: 'success', user: user.id })
+    const times = { at: at + 10, idleExpiresAt: at + 6000 }
+    const all = await Promise.all([
+      audit.append([event()], [login(at + 1), begin(user.id, 'a')]),
+      audit.append([event()], [login(at + 2), begin('nobody', 'b')]),
+      audit.append([event(), event()], [begin(user.id, 'c')]),
+      audit.append([event()], [sessions.rotation('z', 0, times), login(at + 3)])
+    ])
+    t.same(all, [undefined, { refused: 1 }, undefined, { refused: 0 }])
+    t.equal((await users.byId(user.id))?.lastLoginAt, at + 1)
+    t.same((await sessions.ofUser(user.id)).map(({ id }) => id).sort(), ['a', 'c'])
+    t.equal((await audit.find({ limit: 9 })).items.length, 3)
+    const rotations = Array.from({ length: 3 }, () => audit.append([event()], [sessions.rotation('a', 0, times)]))
+    t.same((await Promise.all(rotations)).filter((answer) => answer === undefined).length, 1)
+    t.match(await sessions.byId('a'), { counter: 1 })
+    t.equal((await audit.find({ limit: 9 })).items.length, 4)
+    await t.rejects(audit.append([], [{ isPending: true }]), TypeError)
   })
 
   test('old events go in small batches, the oldest first', async (t, { store: { audit } }) => {

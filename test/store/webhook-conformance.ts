@@ -5,7 +5,7 @@ import { createUser, deleteUser, patchUser } from '../../src/admin/users.ts'
 import type { EventType } from '../../src/auth/events.ts'
 import type { Store } from '../../src/store/index.ts'
 import type { Delivery } from '../../src/webhooks/delivery-store.ts'
-import { at, identity, newUser, open, type World } from './world.ts'
+import { at, identity, newUser, open, type World, written } from './world.ts'
 
 const all = { id: 'crm', wants: () => true }
 const limit = 100
@@ -104,7 +104,7 @@ export const webhookConformance = (t: Test, world: (t: Test) => Promise<World>):
     outbox.subscribe([all])
     const times = { rotatedAt: at, authenticatedAt: at, createdAt: at, expiresAt: at * 2, idleExpiresAt: at * 2 }
     const who = { userId: user.id, backend: 'corp', subject: '1', clientId: 'blog', audience: 'a', scope: null }
-    await sessions.create({ id: 'S1', ...who, amr: ['pwd'], counter: 0, ...times })
+    await written(store, sessions.creation({ id: 'S1', ...who, amr: ['pwd'], counter: 0, ...times }))
     await sessions.end(['S1', 'S2'], at)
     await sessions.end(['S1'], at)
     const key = {

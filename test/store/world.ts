@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import type { PendingWrite } from '../../src/auth/audit.ts'
 import type { NewUser, UserIdentity } from '../../src/auth/user-store.ts'
 import { openStore, type Store } from '../../src/store/index.ts'
 
@@ -20,6 +21,10 @@ export const open = (url: string): Promise<Store> => openStore({ url, log: silen
 
 /** 2026-01-01. */
 export const at = 1_767_225_600_000
+
+/** Does what was put together to be written with an event; whether it could be. */
+export const written = async ({ audit }: Store, write: PendingWrite): Promise<boolean> =>
+  (await audit.append([], [write])) === undefined
 
 /** A user to be created, of whom only the e-mail matters. */
 export const newUser = (email: string, other: Partial<NewUser> = {}): NewUser => ({

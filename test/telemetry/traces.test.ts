@@ -94,7 +94,6 @@ clients: [{ id: blog, secret: "${secret}", grants: [password, refresh_token] }]`
         'user.record',
         ['permissions', 'permissions.stored']
       ],
-      'session.begin',
       'token.sign',
       'audit.record'
     ]
@@ -189,7 +188,6 @@ t.test('a refresh and an exchange are traced, and so is whatever else gathers pe
       'client.authenticate',
       'session.find',
       ['login.again', 'backend.identity', 'user.record', permissions],
-      'session.rotate',
       'token.sign',
       'audit.record'
     ],

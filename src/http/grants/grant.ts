@@ -15,7 +15,7 @@ export interface GrantRequest {
   /** What its event is made of. */
   readonly trail: Trail
   /** For the questions to the backends, without the deadline. */
-  readonly context: Omit<RequestContext, 'deadline'>
+  readonly context: Omit<RequestContext, 'deadline'> & Pick<Audited, 'along'>
 }
 
 interface Target {

@@ -1,5 +1,4 @@
 import type { LoggedIn } from '../../auth/login.ts'
-import { traced } from '../../auth/tracing.ts'
 import { type IssuedToken, issueAccessToken } from '../../tokens/access-token.ts'
 import { type Audience, chooseAudience, grantedScope, parseScope, permissionsFor } from '../../tokens/audience.ts'
 import { type GrantRequest, ttlOf } from './grant.ts'
@@ -40,7 +39,7 @@ export async function issueForLogin(
     ...{ loggedIn, clientId: client.id, audience: audience.id, scope: granted ?? null, amr: manner.amr },
     ...(client.refreshTtlSeconds === undefined ? {} : { refreshTtlMs: client.refreshTtlSeconds * 1000 })
   }
-  const session = await traced(context, 'session.begin', () => parts.sessions.begin(wanted))
+  const session = parts.sessions.begin(wanted, context.along)
   const answer = await issueAccessToken({ ...issue, sid: session.id, notAfter: session.expiresAt }, parts.tokens)
   return { ...answer, refresh_token: parts.sessions.tokenOf(session) }
 }

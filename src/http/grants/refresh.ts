@@ -23,7 +23,7 @@ export async function refresh(body: Static<typeof RefreshGrant>, asked: GrantReq
   const audience = audienceOf(session, asked)
   const scope = scopeOf(session, body.scope)
   const loggedIn = await traced(context, 'login.again', (within) => again(session, { ...asked, context: within }))
-  const rotated = await traced(context, 'session.rotate', () => sessions.rotate(session, context.log))
+  const rotated = sessions.rotate(session, context.along, context.log)
   const answer = await issueAccessToken(
     {
       ...{ loggedIn, clientId: client.id, audience, scope, amr: session.amr, log: context.log, sid: session.id },

@@ -1,0 +1,99 @@
+import type { PoolConnection } from 'mysql2'
+import { isOfRows, NothingChanged } from './failures.ts'
+import type { Run } from './kit.ts'
+import { isLockWait, translated } from './mysql-errors.ts'
+import { execute } from './mysql-pool.ts'
+import type { Statement } from './statement.ts'
+import type { Outcome, Write } from './write-group.ts'
+
+interface GroupTools {
+  /** Runs a statement in a transaction of its own. */
+  readonly run: Run
+  readonly transact: <T>(work: (connection: PoolConnection) => Promise<T>) => Promise<T>
+}
+
+/**
+ * Commits what several write in one transaction. Inserts into the same table become one statement: the way to the server
+ * and back costs more than the row. Where one of the writes fails, each is done alone.
+ */
+export const createGroupCommit =
+  ({ run, transact }: GroupTools) =>
+  async (writes: readonly Write[]): Promise<readonly Outcome[]> => {
+    const alone = async (write: Write): Promise<Outcome> => {
+      const progress = { at: 0 }
+      try {
+        const [first, second] = write
+        if (first && !second)
+          return { affectedRows: [await affectedBy(first, (sql, values) => run(sql, values, true))] }
+        return { affectedRows: await transact((connection) => inOrder(connection, write, progress)) }
+      } catch (error) {
+        if (!isOfOne(error)) throw error
+        return { error: translated(error), at: progress.at }
+      }
+    }
+    const [only] = writes
+    if (writes.length === 1 && only) return [await alone(only)]
+    try {
+      return await transact((connection) => together(connection, writes))
+    } catch (error) {
+      if (!isOfOne(error)) throw error
+      const outcomes: Outcome[] = []
+      for (const write of writes) outcomes.push(await alone(write))
+      return outcomes
+    }
+  }
+
+/** Whether a failure is that of one write alone. */
+const isOfOne = (error: unknown): boolean => isLockWait(error) || isOfRows(translated(error))
+
+const affectedBy = async (
+  [sql, values, { rows } = {}]: Statement,
+  run: (sql: string, values: unknown[]) => Promise<unknown[]>
+): Promise<number> => {
+  const [result] = await run(sql, [...values])
+  const { affectedRows } = Object(result) as { readonly affectedRows: number }
+  if (rows !== undefined && affectedRows !== rows) throw new NothingChanged()
+  return affectedRows
+}
+
+const on = (connection: PoolConnection) => (sql: string, values: unknown[]) => execute(connection, sql, values)
+
+async function inOrder(connection: PoolConnection, write: Write, progress: { at: number }): Promise<number[]> {
+  const affectedRows: number[] = []
+  for (progress.at = 0; progress.at < write.length; progress.at++) {
+    const statement = write[progress.at]
+    if (statement) affectedRows.push(await affectedBy(statement, on(connection)))
+  }
+  return affectedRows
+}
+
+/** Statements of different writes don't depend on each other: first what is done one by one, then inserts by their table. */
+async function together(connection: PoolConnection, writes: readonly Write[]): Promise<Outcome[]> {
+  const outcomes = writes.map((write) => ({ affectedRows: write.map(() => 1) }))
+  const inserts = new Map<string, Array<readonly unknown[]>>()
+  for (const [index, write] of writes.entries()) {
+    for (const [place, statement] of write.entries()) {
+      const [, values, { insert } = {}] = statement
+      if (insert) inserts.set(insert.head, [...(inserts.get(insert.head) ?? []), values])
+      else (outcomes[index]?.affectedRows ?? [])[place] = await affectedBy(statement, on(connection))
+    }
+  }
+  for (const [head, rows] of inserts) {
+    for (const part of parts(rows)) {
+      const marks = part.map((values) => `(${values.map(() => '?').join(', ')})`).join(', ')
+      await execute(connection, head + marks, part.flat())
+    }
+  }
+  return outcomes
+}
+
+/** By powers of two, so that a connection prepares six statements at most for a table. */
+function parts<T>(rows: readonly T[]): T[][] {
+  const result: T[][] = []
+  for (let from = 0; from < rows.length; ) {
+    const size = Math.min(32, 2 ** Math.floor(Math.log2(rows.length - from)))
+    result.push(rows.slice(from, from + size))
+    from += size
+  }
+  return result
+}

@@ -1,0 +1,45 @@
+import type { PendingWrite } from '../auth/audit.ts'
+import type { Database } from './database.ts'
+import { isOfRows } from './failures.ts'
+import type { Statement } from './statement.ts'
+
+const contents: unique symbol = Symbol('statements')
+
+interface Pending extends PendingWrite {
+  readonly [contents]: readonly Statement[]
+}
+
+/** Statements that belong together, to be written later with others. */
+export const pending = (statements: readonly Statement[]): PendingWrite => {
+  const write: Pending = { isPending: true, [contents]: statements }
+  return write
+}
+
+const isOurs = (write: PendingWrite): write is Pending => contents in write
+
+const statementsOf = (write: PendingWrite): readonly Statement[] => {
+  if (!isOurs(write)) throw new TypeError('no write of this store')
+  return write[contents]
+}
+
+/** Does all writes, or none: answers which one was refused, by a key that is taken, a row that is gone or has changed. */
+export const writeTogether = async (
+  db: Database,
+  writes: readonly PendingWrite[]
+): Promise<{ readonly refused: number } | undefined> => {
+  if (writes.length === 0) return undefined
+  const each = writes.map(statementsOf)
+  const outcome = await db.write(each.flat())
+  if (!('error' in outcome)) return undefined
+  if (!isOfRows(outcome.error)) throw outcome.error
+  return { refused: indexAt(each, outcome.at) }
+}
+
+/** To which of the lists a place in all of them belongs. */
+const indexAt = (lists: ReadonlyArray<readonly unknown[]>, place: number): number => {
+  let end = 0
+  return lists.findIndex(({ length }) => {
+    end += length
+    return place < end
+  })
+}
