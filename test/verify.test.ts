@@ -1,35 +1,34 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { decodeProtectedHeader } from 'jose'
 import t, { type Test } from 'tap'
+import { claimsOf, temporaryFolder } from './latchkey.ts'
+import { codeOf, recipes } from './recipes.ts'
 import { serveIssuer } from './serve.ts'
 import { startApache } from './servers/apache.ts'
-import { hasApache, needs, needsPython, python } from './servers/needs.ts'
+import { issuerKey, signed } from './servers/issuer.ts'
+import { hasApache, needs } from './servers/needs.ts'
 import { startNginx } from './servers/nginx.ts'
 
-const root = new URL('..', import.meta.url).pathname
 const run = promisify(execFile)
 
-/** The code of a page, as it stands there. */
-function codeOf(page: string, language: string, holds: string): string {
-  const text = readFileSync(`${root}docs/${page}`, 'utf8')
-  const blocks = Array.from(text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm), ([, name, code = '']) => ({ name, code }))
-  const found = blocks.find(({ name, code }) => name === language && code.includes(holds))
-  if (!found) throw new Error(`${page} has no ${language} that holds ${holds}`)
-  return found.code
-}
-
 const blog = 'https://blog.example.com'
+const shop = 'https://shop.example.com'
+const spring = 'https://spring.example.com'
+const brief = 'https://brief.example.com'
 const yaml = `
 publicClient: true
 clients: [{ id: apache, secret: "${'apache '.repeat(8)}", audiences: ["${blog}"], grants: [password] }]
 backends: [{ id: local, type: local }]
 audiences:
   - { id: "${blog}", permissions: ["blog.*"] }
-  - { id: "https://spring.example.com", permissions: ["*"], typ: JWT }
+  - { id: "${shop}", permissions: ["shop.*"] }
+  - { id: "${spring}", permissions: ["*"], typ: JWT }
+  - { id: "${brief}", permissions: ["*"], accessTtl: 1s }
 `
 const ann = 'ann@example.com'
 const password = 'correct horse battery'
@@ -47,64 +46,49 @@ function changed(token: string): string {
   return `${head}.${body}.${signature.startsWith('A') ? 'B' : 'A'}${signature.slice(1)}`
 }
 
-/** Programs around the recipes that print `email backend permissions` of the token in their environment. */
-const javascript = (recipe: string) => `const { ISSUER: issuer, AUDIENCE: audience, TOKEN: token } = process.env
-${recipe}
-const claims = await claimsOf(token)
-console.log(claims.email, claims.backend, claims.permissions.join())`
-const pythonic = (recipe: string) => `import os
-issuer, audience, token = os.environ["ISSUER"], os.environ["AUDIENCE"], os.environ["TOKEN"]
-${recipe}
-claims = claims_of(token)
-print(claims["email"], claims["backend"], ",".join(claims["permissions"]))`
-
-const recipes = [
-  {
-    name: 'Node.js with jose',
-    skip: false as const,
-    command: [process.execPath, '--input-type=module', '--eval', javascript(codeOf('verify.md', 'js', 'jwtVerify'))],
-    complaints: { signature: /signature verification failed/, audience: /"aud"/, typ: /"typ"/ }
-  },
-  {
-    name: 'Python with PyJWT',
-    skip: needsPython('jwt', 'cryptography'),
-    command: [python, '-c', pythonic(codeOf('verify.md', 'python', 'PyJWKClient'))],
-    complaints: { signature: /InvalidSignatureError/, audience: /InvalidAudienceError/, typ: /not an access token/ }
-  },
-  {
-    name: 'Python with Authlib',
-    skip: needsPython('authlib', 'requests', 'cryptography'),
-    command: [python, '-c', pythonic(codeOf('verify.md', 'python', 'authlib'))],
-    complaints: {
-      signature: /BadSignatureError/,
-      audience: /InvalidClaimError: .*"?aud/,
-      typ: /InvalidClaimError: .*"?typ/
-    }
-  }
-]
-
 interface Failure {
   readonly stdout: string
   readonly stderr: string
 }
 
-for (const { name, skip, command, complaints } of recipes) {
-  t.test(`the recipe for ${name}, over HTTP`, { skip }, async (t) => {
-    const { issuer, token, tokenFor } = await open(t)
-    /** What the program says, on either stream. */
-    const verify = async (given: string, audience = blog): Promise<string> => {
-      const [file = '', ...args] = command
-      const env = { ...process.env, ISSUER: issuer, AUDIENCE: audience, TOKEN: given }
-      const { stdout, stderr } = await run(file, args, { cwd: root, env }).catch((error: Failure) => error)
-      return stdout + stderr
-    }
-    t.equal(await verify(token), 'ann@example.com local blog.add_post\n')
-    t.match(await verify(changed(token)), complaints.signature)
-    t.match(await verify(token, issuer), complaints.audience)
-    const spring = 'https://spring.example.com'
-    t.match(await verify(await tokenFor(spring), spring), complaints.typ)
-  })
+/** Tokens for the blog, and for others, each wrong in one way. */
+async function wrongTokens(token: string, tokenFor: (audience: string) => Promise<string>) {
+  const header = decodeProtectedHeader(token)
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  return {
+    changed: changed(token),
+    'signed with another key': await signed(await issuerKey(String(header.kid)), claimsOf(token), header),
+    'not signed': `${part({ ...header, alg: 'none' })}.${token.split('.')[1]}.`,
+    'for another audience': await tokenFor(shop),
+    'of another type': await tokenFor(spring),
+    expired: await tokenFor(brief)
+  }
 }
+
+t.test('the recipes of verify.md, over HTTP', async (t) => {
+  const { issuer, token, tokenFor } = await open(t)
+  const wrong = await wrongTokens(token, tokenFor)
+  const expired = delay(2100)
+  for (const { name, skip, make, complaints } of recipes) {
+    await t.test(name, { skip }, async (t) => {
+      const [file, ...args] = await make(await temporaryFolder(t))
+      /** What the program says, on either stream. */
+      const verify = async (given: string, audience = blog): Promise<string> => {
+        const env = { ...process.env, ISSUER: issuer, AUDIENCE: audience, TOKEN: given }
+        const { stdout, stderr } = await run(file, args, { env }).catch((error: Failure) => error)
+        return stdout + stderr
+      }
+      t.equal(await verify(token), 'ann@example.com local blog.add_post\n')
+      t.match(await verify(wrong.changed), complaints.signature)
+      t.match(await verify(wrong['signed with another key']), complaints.signature)
+      t.match(await verify(wrong['not signed']), complaints.algorithm)
+      t.match(await verify(wrong['for another audience']), complaints.audience)
+      t.match(await verify(wrong['of another type'], spring), complaints.typ)
+      await expired
+      t.match(await verify(wrong.expired, brief), complaints.expired)
+    })
+  }
+})
 
 /** A service behind the gateway that answers with what it was sent. */
 async function startBlog(t: Test): Promise<{ port: number; asked: () => number }> {
@@ -188,6 +172,6 @@ t.test(
     t.equal(await ask('/index.html'), 401)
     t.equal(await ask('/index.html', changed(token)), 401)
     t.equal(await ask('/edit/index.html', token), 401, 'a permission that is not held')
-    t.equal(await ask('/index.html', await tokenFor('https://spring.example.com')), 401, 'a token for another audience')
+    t.equal(await ask('/index.html', await tokenFor(spring)), 401, 'a token for another audience')
   }
 )

@@ -60,9 +60,14 @@ async function inTime<Value>(work: Promise<Value>): Promise<Value> {
   return Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
+/** `npm init` writes "type": "commonjs", which makes CommonJS of `.ts` and `.js`; Node.js tells the way out on stderr only. */
+const inCommonJs = /^SyntaxError: (Cannot use import statement outside a module|Unexpected token 'export')/
+const wayOut = ': the package.json above it must have "type": "module", or its name end with .mts or .mjs'
+
 /** What went wrong, and at which line where that can be told. */
 function loadingText(error: unknown, file: string): string {
-  const text = thrownText(error)
+  const said = thrownText(error)
+  const text = inCommonJs.test(said) ? `${said}${wayOut}` : said
   if (!(error instanceof Error)) return `can't be loaded: ${text}`
   const [, place = file, line] =
     /^\s*(?:at .*?\(?file:\/\/|file:\/\/)?(\/[^\n?:]+)(?:\?[^\n:]*)?:(\d+)/m.exec(error.stack ?? '') ?? []

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { hash } from '@node-rs/argon2'
 import t from 'tap'
 import type { AuthenticateContext, Backend } from '../../src/auth/backend.ts'
@@ -6,6 +8,7 @@ import type { Log } from '../../src/auth/ports.ts'
 import { staticBackend } from '../../src/backends/static.ts'
 import { SlowDown, TemporarilyUnavailable } from '../../src/errors.ts'
 import { openPasswords } from '../../src/passwords/argon2.ts'
+import { needs } from '../servers/needs.ts'
 
 const log: Log = { debug() {}, info() {}, warn() {}, error() {} }
 const passwords = await openPasswords()
@@ -69,6 +72,18 @@ t.test('a hash and a plain password open the account, anything else does not', a
     t.same(await logIn(backend, name, 'secret'), { outcome: 'unknown' }, name)
   }
   t.same(await backend.authenticate({ kind: 'token', token: 'x', tokenType: 'y' }, context()), { outcome: 'unknown' })
+})
+
+t.test('a hash as docs/backends/static.md makes one', { skip: needs('argon2', 'bash', 'openssl') }, async (t) => {
+  const page = readFileSync(new URL('../../docs/backends/static.md', import.meta.url), 'utf8')
+  const [, command = ''] = /`(bash -c .*)`/.exec(page) ?? []
+  const typed = ' a pass phrase with \\ and spaces '
+  const input = `${typed}\n`
+  const passwordHash = execFileSync('sh', ['-c', command], { input, encoding: 'utf8' }).trim()
+  const backend = open([user({ passwordHash })])
+  t.equal((await logIn(backend, 'ann', typed)).outcome, 'accepted')
+  t.equal((await logIn(backend, 'ann', `${typed}\n`)).outcome, 'rejected')
+  t.notOk(passwords.needsRehash(passwordHash), 'with the parameters of the service')
 })
 
 t.test('names are compared by case, after NFKC; the subject is the name', async (t) => {

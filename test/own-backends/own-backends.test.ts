@@ -146,6 +146,28 @@ const broken: ReadonlyArray<readonly [name: string, source: string, says: RegExp
   ]
 ]
 
+t.test('a module where npm init wrote "commonjs": the mistake names the way out', async (t) => {
+  const source = moduleOf('return accepted')
+  const folder = await folderWith(t, source)
+  /** Without what tap puts into each process of Node.js: with its hooks everything is a module. */
+  const said = async (): Promise<string> => {
+    const args = ['-u', 'NODE_OPTIONS', process.execPath, join(root, 'src/main.ts'), 'check']
+    const ended = promisify(execFile)('env', args, { cwd: folder })
+    const { stdout, stderr } = await ended.catch((error: { stdout: string; stderr: string }) => error)
+    return stdout + stderr
+  }
+  await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }')
+  const wayOut = ': the package.json above it must have "type": "module", or its name end with .mts or .mjs'
+  const asImport = "can't be loaded (line 2): SyntaxError: Cannot use import statement outside a module"
+  t.match(await said(), `./company.ts: ${asImport}${wayOut}`)
+  await writeFile(join(folder, 'company.ts'), 'export default 1')
+  t.match(await said(), `SyntaxError: Unexpected token 'export'${wayOut}`)
+
+  await writeFile(join(folder, 'company.mts'), source)
+  await writeFile(join(folder, 'latchkey.yaml'), yamlOf('', 'company.mts'))
+  t.match(await said(), 'ok   backend company (./company.mts)')
+})
+
 t.test('a mistake in a module is one of the configuration, with the file', async (t) => {
   for (const [name, source, says] of broken) {
     const text = await mistakesIn(await folderWith(t, source))

@@ -35,14 +35,21 @@ export interface TestIssuer {
   close(): Promise<void>
 }
 
-/** Starts an issuer on a port of its own; over TLS where there are certificates. */
-export async function startIssuer(t: Test, key: IssuerKey, certificates?: Certificates): Promise<TestIssuer> {
+/** Starts an issuer on a port of its own; over TLS where there are certificates, below a path where it has one. */
+export async function startIssuer(
+  t: Test,
+  key: IssuerKey,
+  certificates?: Certificates,
+  path = ''
+): Promise<TestIssuer> {
+  const pages = path.replace(/\/$/, '')
   let fetched = 0
   const listener: RequestListener = (request, response) => {
-    const isKeys = request.url === '/keys'
+    const isKeys = request.url === `${pages}/keys`
     if (isKeys) fetched++
     if (issuer.instead) return issuer.instead(request, response)
-    const discovery = { issuer: issuer.url, jwks_uri: `${issuer.url}/keys`, ...issuer.metadata }
+    if (!isKeys && request.url !== `${pages}/.well-known/openid-configuration`) response.statusCode = 404
+    const discovery = { issuer: issuer.url, jwks_uri: `${origin}${pages}/keys`, ...issuer.metadata }
     response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify(isKeys ? { keys: issuer.published } : discovery))
   }
@@ -57,8 +64,9 @@ export async function startIssuer(t: Test, key: IssuerKey, certificates?: Certif
     })
   t.teardown(close)
   const { port } = server.address() as AddressInfo
+  const origin = `${certificates ? 'https' : 'http'}://localhost:${port}`
   const issuer: TestIssuer = {
-    url: `${certificates ? 'https' : 'http'}://localhost:${port}`,
+    url: `${origin}${path}`,
     published: [key.jwk],
     instead: undefined,
     metadata: { id_token_signing_alg_values_supported: ['HS256', 'none', 'ES256', 'RS256', 'EdDSA'] },

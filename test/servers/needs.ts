@@ -46,3 +46,22 @@ export const needsPython = (...names: string[]): string | false => {
 /** Debian's Apache httpd with mod_auth_openidc. */
 export const hasApache = (): boolean =>
   pathOf('apache2') !== undefined && existsSync('/usr/lib/apache2/modules/mod_auth_openidc.so')
+
+/** Libraries of Debian's packages that are files rather than executables. */
+export const libraries = {
+  phpseclib: '/usr/share/php/phpseclib3/autoload.php',
+  jackson: '/usr/share/java/jackson-databind.jar'
+} as const
+
+/** For a test's `skip`, as `needs`. */
+export const needsLibrary = (name: keyof typeof libraries): string | false =>
+  !existsSync(libraries[name]) && `needs ${name}, which this machine does not have`
+
+/**
+ * A GOPATH of Debian's sources that are unpacked here rather than installed: their packages depend on libsystemd's, which
+ * would bring a newer systemd along.
+ */
+export const goPath = new URL('../../node_modules/.cache/debian/usr/share/gocode', import.meta.url).pathname
+
+/** Whether Go finds go-oidc there. */
+export const hasGoOidc = (): boolean => existsSync(join(goPath, 'src/github.com/coreos/go-oidc'))

@@ -20,12 +20,12 @@ export function identityOf(claims: JsonObject, names: ClaimNames = {}): Identity
   const username = claimAt(claims, names.username ?? 'preferred_username')
   const emails = emailsAt(claims, names.email ?? 'email')
   if ((username !== undefined && !isName(username)) || emails === undefined) return undefined
-  const verified = claimAt(claims, names.emailVerified ?? 'email_verified')
+  const verified = verifiedAt(claims, names.emailVerified)
   return {
     subject,
     username: username ?? subject,
     emails,
-    ...(typeof verified === 'boolean' && { emailVerified: verified }),
+    ...(verified !== undefined && { emailVerified: verified }),
     attributes: attributesOf(claims, names),
     source: Object.fromEntries(textsIn(claims))
   }
@@ -44,6 +44,13 @@ export function claimAt(claims: JsonObject, path: string, depth = 0): unknown {
     if (found !== undefined) return found
   }
   return undefined
+}
+
+/** `undefined` where nothing is said of the address. */
+function verifiedAt(claims: JsonObject, option: ClaimNames['emailVerified'] = 'email_verified'): boolean | undefined {
+  const { claim, values } = typeof option === 'string' ? { claim: option, values: [true] } : option
+  const said = claimAt(claims, claim)
+  return said === undefined ? undefined : values.some((value) => value === said)
 }
 
 /** `undefined` where they are no texts. */

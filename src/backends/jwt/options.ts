@@ -13,6 +13,29 @@ export const algorithms = [
 
 const claim = (description: string) => Type.Optional(text({ maxLength: 255, description }))
 
+/** Whether the address is verified: a claim that is true, or one with a value that the issuer writes in its place. */
+const emailVerified = Type.Optional(
+  Type.Union(
+    [
+      text({ maxLength: 255 }),
+      Type.Object(
+        {
+          claim: text({ maxLength: 255, description: 'The claim.' }),
+          values: Type.Array(Type.Union([Type.Boolean(), Type.String(), Type.Number()]), {
+            minItems: 1,
+            description: 'What it holds where the address is verified, to the letter: `[true, "1"]`.'
+          })
+        },
+        strict
+      )
+    ],
+    {
+      description:
+        'Whether the address is verified: true alone says so, unless values are named. Default: email_verified.'
+    }
+  )
+)
+
 /** A claim with names in it: an array of them, or one text with spaces between. */
 const names = (what: string) =>
   Type.Optional(
@@ -43,7 +66,7 @@ const Claims = Type.Object(
     subject: claim("The issuer's immutable id for the account. Default: sub."),
     username: claim('The login name. Default: preferred_username, or else the subject.'),
     email: claim('The e-mail address. Default: email.'),
-    emailVerified: claim('Whether the address is verified: true alone says so. Default: email_verified.'),
+    emailVerified,
     firstName: claim('Default: given_name.'),
     lastName: claim('Default: family_name.'),
     displayName: claim('Default: name.'),
