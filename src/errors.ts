@@ -175,7 +175,7 @@ export class InvalidToken extends Refusal {
     super('invalid_token', {
       description: options.none ? 'A bearer token is needed' : 'The access token is not valid',
       statusCode: 401,
-      challenge: options.none ? 'Bearer realm="latchkey"' : 'Bearer realm="latchkey", error="invalid_token"',
+      challenge: options.none ? 'Bearer realm="latchkey"' : 'Bearer error="invalid_token", realm="latchkey"',
       cause
     })
   }
@@ -235,7 +235,7 @@ export class InsufficientScope extends Refusal {
     super('insufficient_scope', {
       description: 'The access token does not carry the permission that is needed',
       statusCode: 403,
-      challenge: 'Bearer realm="latchkey", error="insufficient_scope"'
+      challenge: 'Bearer error="insufficient_scope", realm="latchkey"'
     })
   }
 }

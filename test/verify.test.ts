@@ -125,7 +125,7 @@ t.test('nginx with auth_request, as the pages configure it', { skip: needs('ngin
 
   for (const [path, bearer, status, challenge] of [
     ['/blog/', undefined, 401, 'Bearer realm="latchkey"'],
-    ['/blog/', changed(token), 401, 'Bearer realm="latchkey", error="invalid_token"'],
+    ['/blog/', changed(token), 401, 'Bearer error="invalid_token", realm="latchkey"'],
     ['/blog/edit/', token, 403, null],
     ['/latchkey', token, 404, null]
   ] as const) {

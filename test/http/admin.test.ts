@@ -131,12 +131,12 @@ t.test('every route asks for the right before anything else', async (t) => {
     t.equal(nobody.headers['www-authenticate'], 'Bearer realm="latchkey"')
     for (const [who, token] of Object.entries(dead)) {
       const { headers } = await answers(401, who, token)
-      t.equal(headers['www-authenticate'], 'Bearer realm="latchkey", error="invalid_token"')
+      t.equal(headers['www-authenticate'], 'Bearer error="invalid_token", realm="latchkey"')
     }
     if (operation.path.startsWith('/account')) continue
     t.ok(operation.needs, `${name} says what it needs`)
     const { headers } = await answers(403, 'a user', user.token)
-    t.equal(headers['www-authenticate'], 'Bearer realm="latchkey", error="insufficient_scope"')
+    t.equal(headers['www-authenticate'], 'Bearer error="insufficient_scope", realm="latchkey"')
     await answers(403, 'an administrator whose token says blog.*', narrowed)
     const administrators = tokens.get(operation.needs ?? '')
     await answers(403, 'who holds every other right', administrators?.without)

@@ -159,7 +159,7 @@ t.test('every bad token is 401 invalid_token', async (t) => {
     const answer = await latchkey.userinfo(token)
     const { 'www-authenticate': challenge } = answer.headers
     t.equal(answer.statusCode, 401, `${name}: ${answer.body}`)
-    t.equal(challenge, 'Bearer realm="latchkey", error="invalid_token"', name)
+    t.equal(challenge, 'Bearer error="invalid_token", realm="latchkey"', name)
     t.same(answer.json(), { error: 'invalid_token', error_description: 'The access token is not valid' }, name)
   }
   for (const authorization of [undefined, '', 'Basic YTpi', 'Digest x', good]) {
