@@ -21,10 +21,12 @@ import { addWebhooks } from './webhooks.ts'
 /** The exit codes of every command. */
 export const exitCodes = { done: 0, refused: 1, usage: 2 } as const
 
-/** Runs one command line (without node and script), and answers the exit code. */
-export async function run(args: readonly string[]): Promise<number> {
+/** Runs one command line (without node and script), and answers the exit code. @param prepare sees all commands before */
+export async function run(args: readonly string[], prepare: (program: Command) => void = () => {}): Promise<number> {
   try {
-    await createProgram().parseAsync([...args], { from: 'user' })
+    const program = createProgram()
+    prepare(program)
+    await program.parseAsync([...args], { from: 'user' })
     return exitCodes.done
   } catch (error) {
     return explain(error)
