@@ -9,11 +9,11 @@ import { addClients } from './clients.ts'
 import type { ExplainOptions } from './explain.ts'
 import { addGroups } from './groups.ts'
 import { addImport } from './import.ts'
-import { addKeys } from './keys.ts'
+import { addKeys, withDashedKeys } from './keys.ts'
 import type { SyncOptions } from './ldap.ts'
 import { percentage } from './percentage.ts'
 import { addPermissions } from './permissions.ts'
-import { Refused } from './refused.ts'
+import { Misused, Refused } from './refused.ts'
 import { addSessions } from './sessions.ts'
 import { addUsers } from './users.ts'
 import { addWebhooks } from './webhooks.ts'
@@ -26,12 +26,14 @@ export async function run(args: readonly string[], prepare: (program: Command) =
   try {
     const program = createProgram()
     prepare(program)
-    await program.parseAsync([...args], { from: 'user' })
+    await program.parseAsync(withDashedKeys(args), { from: 'user' })
     return exitCodes.done
   } catch (error) {
     return explain(error)
   }
 }
+
+const moreHelp = '(latchkey --help tells more)'
 
 /** All commands, of which none has run. */
 export function createProgram(): Command {
@@ -39,7 +41,7 @@ export function createProgram(): Command {
     .description('An ordered chain of backends behind one token endpoint')
     .version(version)
     .option('--config <file>', 'the configuration (default: LATCHKEY_CONFIG, else latchkey.yaml, else none)')
-    .showHelpAfterError('(latchkey --help tells more)')
+    .showHelpAfterError(moreHelp)
     .exitOverride()
   addCommands(program)
   return program
@@ -111,14 +113,15 @@ function addLdap(program: Command): void {
 
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+  if (error instanceof Misused) return refuse(`error: ${error.message}\n${moreHelp}`, exitCodes.usage)
   if (error instanceof ConfigError || error instanceof Refused) return refuse(error.message)
   if (error instanceof Refusal) return refuse(`${error.description}${causeOf(error)}`)
   return refuse(error instanceof Error ? `${error.name}: ${error.message}${causeOf(error)}` : String(error))
 }
 
-function refuse(message: string): number {
+function refuse(message: string, code: number = exitCodes.refused): number {
   process.stderr.write(`${message}\n`)
-  return exitCodes.refused
+  return code
 }
 
 function causeOf({ cause }: Error): string {
