@@ -69,13 +69,15 @@ function headersFrom(
   return { kind: 'header', headers: [...onCommandLine, ...lines.map((line) => headerIn(line, ':'))], peer: ip }
 }
 
-/** As node:http has it: the name in lower case, the bytes of the value as Latin-1. @throws {Misused} it is none */
+/** As node:http has it: the name in lower case, the bytes of the value as Latin-1. @throws {Refused} it is none */
 function headerIn(line: string, separator: ':' | '='): Header {
   const at = line.indexOf(separator)
   const name = line.slice(0, Math.max(0, at)).trim()
   const value = line.slice(at + 1).trim()
   if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name) || /[\r\n\0]/.test(value))
-    throw new Misused(separator === '=' ? '--header takes NAME=VALUE' : '--headers-stdin takes lines of NAME: VALUE')
+    throw separator === '='
+      ? new Misused('--header takes NAME=VALUE')
+      : new Refused('--headers-stdin takes lines of NAME: VALUE')
   return [name.toLowerCase(), Buffer.from(value).toString('latin1')]
 }
 

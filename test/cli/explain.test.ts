@@ -369,6 +369,7 @@ t.test('headers of a proxy: from where, under which names, and what would follow
     const { code, stderr } = await command(t, ['explain', ...args], place)
     return [code, stderr.split('\n')[0]]
   }
+  t.match(await usage('--header', 'Remote-User'), [2, 'error: --header takes NAME=VALUE'])
   t.match(await usage('--header', 'X-Proxy-Secret=x'), [1, /x-proxy-secret holds a secret: give it by --headers-stdin/])
   t.match(await usage(), [2, /one of the three/])
   t.match(await usage('alice', '--header', 'a=b'), [2, /one of the three/])
