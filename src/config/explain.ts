@@ -85,10 +85,19 @@ function objectParts(schema: TObject, values: Map<string, unknown>, path: Path, 
 
 /** The known name that was probably meant. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
-  const distances = known.map((candidate) => distance(name.toLowerCase(), candidate.toLowerCase()))
+  const distances = known.map((candidate) => slips(name.toLowerCase(), candidate.toLowerCase()))
   const least = Math.min(...distances)
   const nearest = known[distances.indexOf(least)]
   return nearest !== undefined && least <= Math.max(1, Math.floor(nearest.length / 3)) ? nearest : undefined
+}
+
+/** How many slips of the pen lie between two words; two letters that changed places are one. */
+function slips(word: string, other: string): number {
+  const swapped = Array.from(
+    word,
+    (_, at) => `${word.slice(0, at)}${word[at + 1] ?? ''}${word[at]}${word.slice(at + 2)}`
+  )
+  return swapped.includes(other) ? 1 : distance(word, other)
 }
 
 function unknownKey(key: string, names: readonly string[]): string {
