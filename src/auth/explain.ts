@@ -1,4 +1,5 @@
 import { InvalidGrant, Refusal } from '../errors.ts'
+import { mergeAttributes } from './attributes.ts'
 import type { Credentials, PermissionObject, TraceStep } from './backend.ts'
 import { emailOf, type VouchedEmail } from './email.ts'
 import { askChain, causes, type Found, type NameAlone, type Rehearsal } from './explain-chain.ts'
@@ -117,8 +118,16 @@ async function explainUser(found: Found, email: VouchedEmail, rehearsal: Rehears
     ? [known ? `is the user ${holder.email}` : `joins the user ${holder.email}`, holder]
     : [`becomes a new user ${email.value}`, newUser(email)]
   rehearsal.tell(null, { step: 'user', outcome: 'ok', text: words })
-  const others = user.identities.filter((seen) => !isOf(found, seen))
-  return { ...user, identities: [...others, seenNow(found, rehearsal)] }
+  return afterLogin(user, found, rehearsal)
+}
+
+/** The user with the fields that the login would bring along. */
+function afterLogin(user: User, found: Found, rehearsal: Rehearsal): User {
+  const before = user.identities.find((seen) => isOf(found, seen))
+  const now = seenNow(found, rehearsal)
+  const seen = found.link.updateAttributes === 'create' && before ? { ...now, attributes: before.attributes } : now
+  const identities = [...user.identities.filter((other) => other !== before), seen]
+  return { ...user, identities, attributes: mergeAttributes(rehearsal.tools.chain, identities, user.ownAttributes) }
 }
 
 /** Why the account may not join whoever has its address; undefined where it may, or did before. */
