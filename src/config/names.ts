@@ -36,6 +36,16 @@ export const BackendId = Type.String({
 export const identifier = (expected: string, description: string) =>
   Type.String({ pattern: '^[!#-\\[\\]-~]+$', maxLength: 255, expected, description })
 
+/** What users' fields are called elsewhere: by the name of a field one name, or several in their order. */
+export const fieldNames = (description: string, options: { readonly default?: Record<string, never> } = {}) =>
+  Type.Record(
+    Type.String({ pattern: '^[a-z][A-Za-z0-9_]{0,62}$' }),
+    Type.Union([text({ maxLength: 255 }), Type.Array(text({ maxLength: 255 }), { minItems: 1 })], {
+      expected: 'a name, or a list of names'
+    }),
+    { keys: 'the name of a field', description, ...options }
+  )
+
 /** The key of permission names in a mapping. */
 export const permissionKeys = { keys: 'a permission such as blog.change_post' }
 

@@ -44,6 +44,7 @@ async function mistakesOf(t: Test, yaml: string, env: Record<string, string> = {
 const whsec = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const client = (rest: string) => `clients: [{ id: c, secret: ${secret}, ${rest} }]`
 const backend = (rest: string) => `backends: [{ id: a, type: local, ${rest} }]`
+const http = (rest: string) => `backends: [{ id: h, type: http, url: "http://127.0.0.1", ${rest} }]`
 const users = (...list: string[]) => `backends: [{ id: s, type: static, users: [${list.join(', ')}] }]`
 const otlp = (endpoint: string, more = 'traces: true') => `telemetry: { otlp: { endpoint: "${endpoint}", ${more} } }`
 const resetUrl = 'passwords: { resetUrl: "https://x/#{token}" }\n'
@@ -96,6 +97,25 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ['backends: [local]', 'backends[0]: expected a mapping with id and type'],
   ['backends: [{ id: a }]', `backends[0].type: is missing: expected ${types}`],
   ['backends: [{ id: a, type: locale }]', 'backends[0].type: unknown type: did you mean local?'],
+  ['backends: [{ id: a, type: ldpa }]', 'backends[0].type: unknown type: did you mean ldap?'],
+  ['ops: { form: [] }', 'ops.form: unknown key: did you mean from?'],
+  [
+    backend('attributes: { firstName: given }'),
+    'backends[0].attributes: is for sources that call a field otherwise: these are our own'
+  ],
+  [
+    `users: { attributes: { department: { type: string } } }\n${http('attributes: { department: a, foo: b, frstName: c }')}`,
+    'backends[0].attributes.frstName: users have no field of this name: did you mean firstName?'
+  ],
+  [
+    http('attributes: { mail: a }'),
+    'backends[0].attributes.mail: users have no field of this name: did you mean email?'
+  ],
+  [http('attributes: { Department: a }'), 'backends[0].attributes.Department: expected the name of a field as key'],
+  [
+    users(`{ ${user}, password: x }`).replace('type: static', 'type: static, attributes: { email: [] }'),
+    'backends[0].attributes.email: expected a name, or a list of names'
+  ],
   ['backends: [{ id: a, type: kerberos }]', `backends[0].type: unknown type: expected ${types}`],
   ['backends: [{ id: a, type: constructor }]', `backends[0].type: unknown type: expected ${types}`],
   [
