@@ -2,7 +2,7 @@ import { distance } from 'fastest-levenshtein'
 import type { TObject, TRecord, TSchema, TUnion } from 'typebox'
 import { check, type Definitions } from '../schema/check.ts'
 import Type from '../schema/type.ts'
-import type { Finding, Path } from './config-error.ts'
+import { type Finding, isPlainKey, type Path } from './config-error.ts'
 import { expected } from './expected.ts'
 
 /** The definitions in force below a schema. */
@@ -27,8 +27,17 @@ export function explain(schema: TSchema, value: unknown, path: Path = [], outer:
   if (findings.length > 0 || check(schema, value, definitions)) return findings
   if (value === undefined) return [{ path, message: `is missing: expected ${expected(schema)}` }]
   if (value === null) return [{ path, message: `has no value: expected ${expected(schema)}` }]
-  return [{ path, message: `expected ${expected(schema)}` }]
+  return [
+    {
+      path,
+      message: `expected ${expected(schema)}${isMeantAsText(schema, value, definitions) ? ': put it in quotes' : ''}`
+    }
+  ]
 }
+
+/** YAML reads a text of digits, and the word true, as something else. */
+const isMeantAsText = (schema: TSchema, value: unknown, definitions: Definitions): boolean =>
+  (typeof value === 'number' || typeof value === 'boolean') && check(schema, String(value), definitions)
 
 /** The variant of a union that a value fits or, where it fits none, was most probably meant for. */
 export function variantFor(union: TUnion, value: unknown, definitions: Definitions): TSchema | undefined {
@@ -75,7 +84,7 @@ function objectParts(schema: TObject, values: Map<string, unknown>, path: Path, 
   return [
     ...surplus.map((key) => ({
       ...{ path: [...path, key], message: unknownKey(key, names), surplus: true },
-      isUnshown: values.get(key) === null || !/^[A-Za-z][A-Za-z0-9_-]{0,31}$/.test(key)
+      isUnshown: values.get(key) === null || !isPlainKey(key)
     })),
     ...Object.entries(schema.properties).flatMap(([key, inner]) =>
       values.has(key) || !Type.IsOptional(inner) ? within(inner, values.get(key), key) : []

@@ -474,7 +474,7 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ],
   [
     'permissions: { declare: { blog.x: 1 } }',
-    'permissions.declare["blog.x"]: expected text that is not empty, at most 255 characters, in the form that the documentation tells'
+    'permissions.declare["blog.x"]: expected text that is not empty, at most 255 characters, in the form that the documentation tells: put it in quotes'
   ],
   ['permissions: { declare: { a.b: one, two } }', 'permissions.declare[…]: has no value'],
   [
@@ -522,7 +522,16 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ],
   ['secret: ${NOPE}', 'secret: the environment variable NOPE is not set'],
   ['issuer: ${file:nope}', "issuer: the file nope can't be read: there is no such file"],
-  ['a: 1\na: 2', ': this key stands here twice'],
+  ['publicClient: true\npublicClient: false', 'publicClient: this key stands here twice'],
+  ['permissions: { declare: { shop.a: x, shop.a: y } }', 'permissions.declare[…]: this key stands here twice'],
+  [
+    users('{ username: a, email: a@example.com, password: 123456 }'),
+    'backends[0].users[0].password: expected text that is not empty, at most 1024 characters: put it in quotes'
+  ],
+  [
+    `secret: ${'1'.repeat(40)}`,
+    'secret: expected a random text of at least 32 bytes, or a list of them, the new one first: put it in quotes'
+  ],
   ['listen: { port: ${PORT} }', ': unexpected here; within { } and [ ] a text that holds ${…} must stand in quotes'],
   ['listen: *there', ': no anchor of this name stands above'],
   ['listen: !env PORT', ': custom tags are not taken'],
@@ -613,6 +622,15 @@ clients:
       '  line 12, column 5: clients[0].colour'
     ]
   )
+})
+
+t.test('a doubled key hides no other mistake', async (t) => {
+  const yaml = 'backends:\n  - { id: a, type: local, id: b }\npublicClient: true\npublicClient: false\nisuer: x'
+  t.same(await mistakesOf(t, yaml), [
+    'backends[0].id: this key stands here twice',
+    'publicClient: this key stands here twice',
+    'isuer: unknown key: did you mean issuer?'
+  ])
 })
 
 t.test('no error ever holds a secret', async (t) => {
