@@ -1,9 +1,9 @@
-import { InvalidGrant, Refusal } from '../errors.ts'
+import { Refusal } from '../errors.ts'
 import { mergeAttributes } from './attributes.ts'
 import type { Credentials, PermissionObject, TraceStep } from './backend.ts'
-import { emailOf, type VouchedEmail } from './email.ts'
+import type { VouchedEmail } from './email.ts'
+import { explainAttributes, explainEmail } from './explain-account.ts'
 import { askChain, causes, type Found, type NameAlone, type Rehearsal } from './explain-chain.ts'
-import { emailRemedy } from './explain-words.ts'
 import { joinRefusal } from './joining.ts'
 import type { Link } from './link.ts'
 import type { LoginTools } from './login.ts'
@@ -52,6 +52,7 @@ export async function explainLogin(request: ExplainRequest, tools: LoginTools): 
   const found = await askChain(request.presented, request.backend, rehearsal)
   if (typeof found === 'string') return { outcome: found, steps }
   try {
+    explainAttributes(found, rehearsal)
     const email = explainEmail(found, rehearsal)
     const user = email && (await explainUser(found, email, rehearsal))
     if (!user) return { outcome: 'refused', steps }
@@ -78,21 +79,6 @@ function rehearsalOf({ log, ip = '127.0.0.1' }: ExplainRequest, tools: LoginTool
       ...{ log, ip, clientId: 'explain', trace: tell },
       deadline: performance.now() + tools.timeoutMs
     })
-  }
-}
-
-function explainEmail({ link, identity }: Found, { tell }: Rehearsal): VouchedEmail | undefined {
-  try {
-    const email = emailOf(identity, link)
-    const vouched = email.vouched ? 'vouched for' : 'not vouched for: it joins nobody who has it already'
-    tell(link.id, { step: 'email', outcome: 'ok', text: `${email.value}, ${vouched}` })
-    return email
-  } catch (error) {
-    if (!(error instanceof InvalidGrant)) throw error
-    const given = identity.emails.length === 0 ? 'it gave none' : `it gave ${identity.emails.join(', ')}`
-    const text = `${String(error.cause)}: ${given}`
-    tell(link.id, { step: 'email', outcome: 'failed', text, remedy: emailRemedy(identity, link) })
-    return undefined
   }
 }
 

@@ -241,6 +241,8 @@ t.test('latchkey explain: the whole way, and the token as it would be', async (t
   const then = [
     '(uid=alice) below',
     'entry',
+    'attributes',
+    'lastName ',
     'alice@example.com',
     'new user',
     'blog.change_post (corp: group cn=editors'
