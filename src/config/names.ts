@@ -20,9 +20,9 @@ export const PermissionPattern = Type.String({
   expected: 'a permission or a pattern such as blog.*'
 })
 
-/** An address or a range of them; what the pattern lets through is checked by node:net. */
+/** An address or a range of them, never a bare number; what the pattern lets through is checked by node:net. */
 export const Cidr = Type.String({
-  pattern: '^[0-9a-fA-F.:]+(/[0-9]{1,3})?$',
+  pattern: '^(?=[^/]*[.:])[0-9a-fA-F.:]+(/[0-9]{1,3})?$',
   expected: 'an address or CIDR such as 10.0.0.0/8'
 })
 

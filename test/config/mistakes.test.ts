@@ -169,6 +169,7 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
     'listen: { trustedProxies: true }',
     'listen.trustedProxies: expected a list of addresses and CIDRs such as [10.0.0.0/8]'
   ],
+  ['listen: { trustedProxies: [1] }', 'listen.trustedProxies[0]: expected an address or CIDR such as 10.0.0.0/8'],
   [
     'listen: { trustedProxies: [loopback] }',
     'listen.trustedProxies[0]: expected an address or CIDR such as 10.0.0.0/8'
