@@ -12,8 +12,11 @@ import type { AppParts } from './http/parts.ts'
 import type { Lasting } from './lasting.ts'
 import { createInProcessLimits } from './limits/in-process.ts'
 import { openMailer } from './mail/open-mailer.ts'
+import type { Metrics } from './metrics.ts'
+import type { HashQueue } from './passwords/argon2.ts'
 import { createResets, resetToolsOf } from './resets.ts'
 import { openSigningKeys } from './signing-keys.ts'
+import type { Store } from './store/index.ts'
 import { sweepStore } from './sweep.ts'
 import type { Telemetry } from './telemetry/open.ts'
 import { telemetryOf } from './telemetry.ts'
@@ -75,10 +78,18 @@ export async function openGeneration(config: Config, lasting: Lasting, before?: 
   }
 }
 
-function openChainOf(config: Config, { log, store, metrics, singleUse, passwords }: Lasting): Chain {
+/** What backends need of all that lasts. */
+export interface ChainTools extends Pick<Lasting, 'log' | 'singleUse'> {
+  readonly metrics?: Metrics
+  readonly store: Pick<Store, 'accounts' | 'moved'>
+  readonly passwords: Pick<HashQueue, 'hash' | 'needsRehash'>
+}
+
+/** Opens the configured backends; none is asked anything yet. */
+export function openChainOf(config: Config, { log, store, metrics, singleUse, passwords }: ChainTools): Chain {
   return openChain(config.backends, {
     log,
-    metrics,
+    ...(metrics && { metrics }),
     accounts: store.accounts,
     moved: store.moved,
     singleUse,

@@ -8,5 +8,5 @@ process.env.UV_THREADPOOL_SIZE ??= String(availableParallelism() + 4)
 // A second start neither strips types nor compiles again. Beside the packages, since whoever writes there runs code anyway.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/latchkey', import.meta.url)))
 
-const { run } = await import('./cli/index.ts')
-process.exitCode = await run(process.argv.slice(2))
+const [{ run }, { bearClosedPipes }] = await Promise.all([import('./cli/index.ts'), import('./cli/closed-pipe.ts')])
+process.exitCode = await run(process.argv.slice(2), bearClosedPipes)

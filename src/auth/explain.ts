@@ -1,8 +1,9 @@
-import { InvalidGrant, Refusal } from '../errors.ts'
+import { Refusal } from '../errors.ts'
+import { mergeAttributes } from './attributes.ts'
 import type { Credentials, PermissionObject, TraceStep } from './backend.ts'
-import { emailOf, type VouchedEmail } from './email.ts'
+import type { VouchedEmail } from './email.ts'
+import { explainAttributes, explainEmail } from './explain-account.ts'
 import { askChain, causes, type Found, type NameAlone, type Rehearsal } from './explain-chain.ts'
-import { emailRemedy } from './explain-words.ts'
 import { joinRefusal } from './joining.ts'
 import type { Link } from './link.ts'
 import type { LoginTools } from './login.ts'
@@ -51,6 +52,7 @@ export async function explainLogin(request: ExplainRequest, tools: LoginTools): 
   const found = await askChain(request.presented, request.backend, rehearsal)
   if (typeof found === 'string') return { outcome: found, steps }
   try {
+    explainAttributes(found, rehearsal)
     const email = explainEmail(found, rehearsal)
     const user = email && (await explainUser(found, email, rehearsal))
     if (!user) return { outcome: 'refused', steps }
@@ -80,21 +82,6 @@ function rehearsalOf({ log, ip = '127.0.0.1' }: ExplainRequest, tools: LoginTool
   }
 }
 
-function explainEmail({ link, identity }: Found, { tell }: Rehearsal): VouchedEmail | undefined {
-  try {
-    const email = emailOf(identity, link)
-    const vouched = email.vouched ? 'vouched for' : 'not vouched for: it joins nobody who has it already'
-    tell(link.id, { step: 'email', outcome: 'ok', text: `${email.value}, ${vouched}` })
-    return email
-  } catch (error) {
-    if (!(error instanceof InvalidGrant)) throw error
-    const given = identity.emails.length === 0 ? 'it gave none' : `it gave ${identity.emails.join(', ')}`
-    const text = `${String(error.cause)}: ${given}`
-    tell(link.id, { step: 'email', outcome: 'failed', text, remedy: emailRemedy(identity, link) })
-    return undefined
-  }
-}
-
 async function explainUser(found: Found, email: VouchedEmail, rehearsal: Rehearsal): Promise<User | undefined> {
   const { link, identity } = found
   const { store } = rehearsal.tools
@@ -117,8 +104,16 @@ async function explainUser(found: Found, email: VouchedEmail, rehearsal: Rehears
     ? [known ? `is the user ${holder.email}` : `joins the user ${holder.email}`, holder]
     : [`becomes a new user ${email.value}`, newUser(email)]
   rehearsal.tell(null, { step: 'user', outcome: 'ok', text: words })
-  const others = user.identities.filter((seen) => !isOf(found, seen))
-  return { ...user, identities: [...others, seenNow(found, rehearsal)] }
+  return afterLogin(user, found, rehearsal)
+}
+
+/** The user with the fields that the login would bring along. */
+function afterLogin(user: User, found: Found, rehearsal: Rehearsal): User {
+  const before = user.identities.find((seen) => isOf(found, seen))
+  const now = seenNow(found, rehearsal)
+  const seen = found.link.updateAttributes === 'create' && before ? { ...now, attributes: before.attributes } : now
+  const identities = [...user.identities.filter((other) => other !== before), seen]
+  return { ...user, identities, attributes: mergeAttributes(rehearsal.tools.chain, identities, user.ownAttributes) }
 }
 
 /** Why the account may not join whoever has its address; undefined where it may, or did before. */

@@ -1,5 +1,6 @@
 import type { Backend } from './backend.ts'
 import type { Breaker } from './breaker.ts'
+import type { FieldNames } from './field-names.ts'
 
 /** What the configuration says of a backend, whatever its type. */
 export interface LinkPolicy {
@@ -12,6 +13,8 @@ export interface LinkPolicy {
   /** Whether a first login may create a user. */
   readonly create: boolean
   readonly updateAttributes: 'always' | 'create'
+  /** What fields are called there, for types that have no names of their own. */
+  readonly attributes?: FieldNames
   readonly email: {
     /** Canonical domains; an address outside is refused. Absent: any may come in, unvouched. */
     readonly domains?: readonly string[]

@@ -1,5 +1,6 @@
 import { createBreaker, passThrough } from './breaker.ts'
 import type { BackendDefinition, BackendTools } from './define-backend.ts'
+import { withFieldNames } from './field-names.ts'
 import type { Chain, Link, LinkPolicy } from './link.ts'
 
 /** A backend as it is configured. */
@@ -14,7 +15,8 @@ export function openChain(entries: readonly ChainEntry[], tools: BackendTools): 
   const chain: Link[] = []
   try {
     for (const { policy, definition, options } of entries) {
-      const backend = definition.open(policy.id, options, tools)
+      const opened = definition.open(policy.id, options, tools)
+      const backend = withFieldNames(opened, policy.attributes ?? {}, tools.userFields)
       const { availability } = backend
       chain.push({ ...policy, backend, breaker: availability ? passThrough(availability) : createBreaker() })
     }

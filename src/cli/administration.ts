@@ -9,7 +9,7 @@ import type { User } from '../auth/user-store.ts'
 import type { Config } from '../config/config.ts'
 import type { Store } from '../store/index.ts'
 import { withStore } from './configuration.ts'
-import { Refused } from './refused.ts'
+import { Misused, Refused } from './refused.ts'
 
 /** Works by the rules of administration on the database alone; hashing is loaded when somebody sets a password. */
 export function withAdministration<Result>(
@@ -43,12 +43,12 @@ export async function findGroup(name: string, { groups }: Pick<Store, 'groups'>)
   return group
 }
 
-/** Fields from `name=value`; an empty value is null, which takes the field away. @throws {Refused} */
+/** Fields from `name=value`; an empty value is null, which takes the field away. @throws {Misused} */
 export function attributesOf(pairs: readonly string[]): Record<string, AttributeValue | null> {
   return Object.fromEntries(
     pairs.map((pair) => {
       const at = pair.indexOf('=')
-      if (at < 1) throw new Refused(`--attribute ${JSON.stringify(pair)}: expected name=value`)
+      if (at < 1) throw new Misused(`--attribute ${JSON.stringify(pair)}: expected name=value`)
       const value = pair.slice(at + 1)
       return [pair.slice(0, at), value === '' ? null : value]
     })

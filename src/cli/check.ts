@@ -1,28 +1,12 @@
 import type { Command } from 'commander'
-import type { TraceStep } from '../auth/backend.ts'
 import type { BackendDefinition } from '../auth/define-backend.ts'
-import { causes, lastSteps } from '../auth/explain-chain.ts'
-import type { Chain, Link } from '../auth/link.ts'
-import { ask } from '../auth/question.ts'
 import { backendDefinitions as definitions } from '../backends/index.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { loadAll } from '../config/module-types.ts'
-import { BackendUnavailable } from '../errors.ts'
-import { openLatchkey } from '../latchkey.ts'
-import { openLog } from '../log.ts'
+import { type Answer, answersOf, type BackendAnswer } from './answers.ts'
 import { configOf } from './configuration.ts'
 import { Refused } from './refused.ts'
 import { coloured, printable, stepLines } from './steps.ts'
-
-interface Answer {
-  readonly backend: string
-  readonly type: string
-  readonly answers: boolean
-  /** What went wrong, in a word and in the words of its causes. */
-  readonly error?: string
-  /** How the backend was reached, as far as it tells. */
-  readonly steps: readonly TraceStep[]
-}
 
 /** What `latchkey check` may be told. */
 export interface CheckOptions {
@@ -54,50 +38,28 @@ async function ownDefinitions(command: Command): Promise<Readonly<Record<string,
 
 async function checkAll(command: Command, json: boolean): Promise<void> {
   const config = await configOf(command)
-  const latchkey = await openLatchkey({ ...config, telemetry: undefined }, await openLog('silent'))
-  try {
-    const answers = await probeAll(latchkey.login.chain)
-    if (json) print({ configuration: config.file ?? null, backends: answers })
-    else process.stdout.write(describe(config.file, answers))
-    const silent = answers.filter(({ answers: does }) => !does)
-    if (silent.length > 0) throw new Refused(`no answer from: ${silent.map(({ backend }) => backend).join(', ')}`)
-  } finally {
-    await latchkey.close()
-  }
+  const { database, backends } = await answersOf(config)
+  if (json) print({ configuration: config.file ?? null, database, backends })
+  else process.stdout.write(describe(config.file, database, backends))
+  const silent = [
+    ...(database.answers ? [] : ['the database']),
+    ...backends.filter(({ answers }) => !answers).map(({ backend }) => backend)
+  ]
+  if (silent.length > 0) throw new Refused(`no answer from: ${silent.join(', ')}`)
 }
 
-const probeAll = (chain: Chain): Promise<Answer[]> => Promise.all(chain.map(probe))
-
-async function probe(link: Link): Promise<Answer> {
-  const steps: TraceStep[] = []
-  const answer = { backend: link.id, type: link.type, steps }
-  const log = await openLog('silent')
-  const deadline = performance.now() + link.timeoutMs
-  const trace = (_backend: string, step: TraceStep): void => void steps.push(step)
-  const request = { log, clientId: 'check', ip: '127.0.0.1', deadline, trace }
-  try {
-    await ask(
-      link,
-      request,
-      (context) => context,
-      async (context) => link.backend.probe?.(context)
-    )
-    return { ...answer, answers: true }
-  } catch (error) {
-    if (!(error instanceof BackendUnavailable)) throw error
-    await lastSteps()
-    return { ...answer, answers: false, error: [error.reason, ...causes(error.cause)].join(': ') }
-  }
-}
-
-function describe(file: string | undefined, answers: readonly Answer[]): string {
-  const lines = answers.map(({ backend, type, answers: does, error, steps }) => {
-    const mark = does ? coloured('green', 'ok  ') : coloured('red', 'FAIL')
-    const text = `${mark} backend ${backend} (${type})${error === undefined ? '' : `: ${printable(error)}`}\n`
-    return `${text}${steps.map(stepLines).join('')}`
-  })
+function describe(file: string | undefined, database: Answer, backends: readonly BackendAnswer[]): string {
   const ok = coloured('green', 'ok  ')
-  return [`${ok} configuration ${file ?? '(none: defaults)'}\n`, `${ok} database\n`, ...lines].join('')
+  const line = ({ answers, error }: Answer, what: string): string =>
+    `${answers ? ok : coloured('red', 'FAIL')} ${what}${error === undefined ? '' : `: ${printable(error)}`}\n`
+  return [
+    `${ok} configuration ${file ?? '(none: defaults)'}\n`,
+    line(database, 'database'),
+    ...backends.flatMap((answer) => [
+      line(answer, `backend ${answer.backend} (${answer.type})`),
+      ...answer.steps.map(stepLines)
+    ])
+  ].join('')
 }
 
 const print = (value: unknown): void => {

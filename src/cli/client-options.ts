@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
-import { Refused } from './refused.ts'
+import { Misused, Refused } from './refused.ts'
 
 /** What `clients create` and `clients change` may be told of a client. */
 export interface DefinitionOptions {
@@ -91,6 +91,6 @@ const inputText = async (): Promise<string> => (await import('node:stream/consum
 
 function rateOf(text: string): { max: number; window?: string } {
   const [, max, window] = /^(\d{1,9})(?:\/(\w+))?$/.exec(text) ?? []
-  if (max === undefined) throw new Refused('--limit: expected requests within a time, such as 600/1m')
+  if (max === undefined) throw new Misused('--limit: expected requests within a time, such as 600/1m')
   return { max: Number(max), ...(window === undefined ? {} : { window }) }
 }

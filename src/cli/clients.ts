@@ -3,10 +3,11 @@ import type { ClientAdministration, ClientDone, ClientRefusal } from '../clients
 import { clientAdministrationOf } from '../config/clients.ts'
 import type { Config } from '../config/config.ts'
 import { milliseconds } from '../config/units.ts'
+import { asLine, write } from './administration.ts'
 import { addDefinition, type DefinitionOptions, definitionOf } from './client-options.ts'
 import { clientAsJson, clientLine, configuredAsJson, configuredLine } from './client-text.ts'
 import { withStore } from './configuration.ts'
-import { Refused } from './refused.ts'
+import { Misused, Refused } from './refused.ts'
 
 interface CreateOptions extends DefinitionOptions {
   readonly json?: boolean
@@ -51,11 +52,12 @@ export function addClients(program: Command): void {
   clients
     .command('delete <id>')
     .description('delete a client; it is known nowhere within five seconds')
-    .action((id: string, _options: object, command: Command) =>
+    .option('--json', 'print JSON')
+    .action((id: string, { json }: { json?: boolean }, command: Command) =>
       withStore(command, async ({ clients: store }, config) => {
         const deleted = await clientAdministrationOf(config, store).delete(id, operator)
         if (deleted.outcome !== 'done') throw refusedBy(deleted, id)
-        write(`deleted ${id}\n`)
+        write(json ? asLine({ id }) : `deleted ${id}\n`)
       })
     )
 }
@@ -68,7 +70,7 @@ async function create(id: string, options: CreateOptions, command: Command): Pro
 
 async function change(id: string, options: CreateOptions, command: Command): Promise<void> {
   const definition = await definitionOf(options)
-  if (Object.keys(definition).length === 0) throw new Refused('name what is to be changed')
+  if (Object.keys(definition).length === 0) throw new Misused('name what is to be changed')
   const { client } = await withClients(command, (clients) => clients.change(id, definition, operator), id)
   if (client.stored) write(options.json ? asLine(clientAsJson(client.stored)) : `changed ${clientLine(client.stored)}`)
 }
@@ -139,10 +141,4 @@ function keepMs(text: string): number {
   } catch {
     throw new InvalidArgumentError('expected a duration such as 24h, or 0')
   }
-}
-
-const asLine = (value: unknown): string => `${JSON.stringify(value)}\n`
-
-const write = (text: string): void => {
-  process.stdout.write(text)
 }

@@ -9,11 +9,11 @@ import { addClients } from './clients.ts'
 import type { ExplainOptions } from './explain.ts'
 import { addGroups } from './groups.ts'
 import { addImport } from './import.ts'
-import { addKeys } from './keys.ts'
+import { addKeys, withDashedKeys } from './keys.ts'
 import type { SyncOptions } from './ldap.ts'
 import { percentage } from './percentage.ts'
 import { addPermissions } from './permissions.ts'
-import { Refused } from './refused.ts'
+import { Misused, Refused } from './refused.ts'
 import { addSessions } from './sessions.ts'
 import { addUsers } from './users.ts'
 import { addWebhooks } from './webhooks.ts'
@@ -21,15 +21,19 @@ import { addWebhooks } from './webhooks.ts'
 /** The exit codes of every command. */
 export const exitCodes = { done: 0, refused: 1, usage: 2 } as const
 
-/** Runs one command line (without node and script), and answers the exit code. */
-export async function run(args: readonly string[]): Promise<number> {
+/** Runs one command line (without node and script), and answers the exit code. @param prepare sees all commands before */
+export async function run(args: readonly string[], prepare: (program: Command) => void = () => {}): Promise<number> {
   try {
-    await createProgram().parseAsync([...args], { from: 'user' })
+    const program = createProgram()
+    prepare(program)
+    await program.parseAsync(withDashedKeys(args), { from: 'user' })
     return exitCodes.done
   } catch (error) {
     return explain(error)
   }
 }
+
+const moreHelp = '(latchkey --help tells more)'
 
 /** All commands, of which none has run. */
 export function createProgram(): Command {
@@ -37,7 +41,7 @@ export function createProgram(): Command {
     .description('An ordered chain of backends behind one token endpoint')
     .version(version)
     .option('--config <file>', 'the configuration (default: LATCHKEY_CONFIG, else latchkey.yaml, else none)')
-    .showHelpAfterError('(latchkey --help tells more)')
+    .showHelpAfterError(moreHelp)
     .exitOverride()
   addCommands(program)
   return program
@@ -109,14 +113,15 @@ function addLdap(program: Command): void {
 
 function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
+  if (error instanceof Misused) return refuse(`error: ${error.message}\n${moreHelp}`, exitCodes.usage)
   if (error instanceof ConfigError || error instanceof Refused) return refuse(error.message)
   if (error instanceof Refusal) return refuse(`${error.description}${causeOf(error)}`)
   return refuse(error instanceof Error ? `${error.name}: ${error.message}${causeOf(error)}` : String(error))
 }
 
-function refuse(message: string): number {
+function refuse(message: string, code: number = exitCodes.refused): number {
   process.stderr.write(`${message}\n`)
-  return exitCodes.refused
+  return code
 }
 
 function causeOf({ cause }: Error): string {

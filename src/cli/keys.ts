@@ -6,10 +6,15 @@ import { checkSecret } from '../tokens/key-ring.ts'
 import type { Algorithm, StoredKey } from '../tokens/key-store.ts'
 import { isOwn } from '../tokens/new-key.ts'
 import { type RotationTools, usualLeadMs } from '../tokens/rotation.ts'
+import { asLine, write } from './administration.ts'
 import { withStore } from './configuration.ts'
 import { Refused } from './refused.ts'
 
-interface RotateOptions {
+interface Json {
+  readonly json?: boolean
+}
+
+interface RotateOptions extends Json {
   readonly algorithm?: Algorithm
   readonly now?: boolean
 }
@@ -21,9 +26,9 @@ export function addKeys(program: Command): void {
     .command('list')
     .description('list the keys, oldest first')
     .option('--json', 'print JSON lines')
-    .action(({ json }: { json?: boolean }, command: Command) =>
+    .action(({ json }: Json, command: Command) =>
       withStore(command, async ({ keys: store }) => {
-        for (const key of await store.all()) write(json ? `${JSON.stringify(keyAsJson(key))}\n` : keyLine(key))
+        for (const key of await store.all()) write(json ? asLine(keyAsJson(key)) : keyLine(key))
       })
     )
   keys
@@ -33,15 +38,27 @@ export function addKeys(program: Command): void {
       new Option('--algorithm <name>', 'this algorithm only').choices(['ES256', 'RS256', 'EdDSA'] satisfies Algorithm[])
     )
     .option('--now', 'sign with it at once: whoever caches the key set refuses its tokens until the cache is renewed')
+    .option('--json', 'print JSON lines')
     .action((options: RotateOptions, command: Command) =>
       withTools(command, (tools, stored) => rotate(tools, stored, options))
     )
   keys
     .command('revoke <kid>')
     .description('take a key out of the key set for good, and its tokens with it; another one signs at once')
-    .action((kid: string, _options: object, command: Command) =>
-      withTools(command, (tools, stored) => revoke(kid, tools, stored))
+    .option('--json', 'print JSON')
+    .action((kid: string, options: Json, command: Command) =>
+      withTools(command, (tools, stored) => revoke(kid, tools, stored, options))
     )
+}
+
+/**
+ * A key's id is a thumbprint in base64url (RFC 7638), and one of 64 begins with a dash: then it would be taken for an option.
+ * Nothing else on a command line looks like one.
+ */
+export function withDashedKeys(args: readonly string[]): string[] {
+  const isKey = (arg: string): boolean => /^-[\w-]{42}$/.test(arg)
+  if (!args.includes('keys') || args.includes('--') || !args.some(isKey)) return [...args]
+  return [...args.filter((arg) => !isKey(arg)), '--', ...args.filter(isKey)]
 }
 
 async function withTools(
@@ -59,9 +76,14 @@ async function withTools(
 async function rotate(tools: RotationTools, stored: readonly StoredKey[], options: RotateOptions): Promise<void> {
   const rotated = await rotateKeys(stored, options, tools)
   if (typeof rotated === 'string') throw new Refused(refusals(options)[rotated])
+  const now = options.json ? await tools.store.all() : []
   for (const next of rotated) {
     const when = options.now ? 'signs now' : `signs from ${iso(next.createdAt + usualLeadMs)} on`
-    write(`${next.kid}  ${next.algorithm}  ${when}\n`)
+    write(
+      options.json
+        ? asLine(keyAsJson(now.find(({ kid }) => kid === next.kid) ?? next))
+        : `${next.kid}  ${next.algorithm}  ${when}\n`
+    )
   }
 }
 
@@ -72,13 +94,14 @@ const refusals = ({ algorithm }: RotateOptions): Record<RotationRefusal, string>
   lost: 'somebody else is changing the keys: look at keys list'
 })
 
-async function revoke(kid: string, tools: RotationTools, stored: readonly StoredKey[]): Promise<void> {
+async function revoke(kid: string, tools: RotationTools, stored: readonly StoredKey[], { json }: Json): Promise<void> {
   const revoked = await revokeKeyById(kid, stored, tools)
   if (revoked.outcome === 'not-found') throw new Refused(`there is no key ${JSON.stringify(kid)}`)
   if (revoked.outcome === 'already') throw new Refused('the key is revoked already')
   if (revoked.outcome !== 'revoked')
     throw new Refused('somebody else is changing the keys: look at keys list, and try again')
   const { successor } = revoked
+  if (json) return write(asLine({ revoked: kid, successor: successor ? keyAsJson(successor) : null }))
   write(`revoked ${kid}\n${successor === undefined ? '' : `${successor.kid}  ${successor.algorithm}  signs now\n`}`)
 }
 
@@ -89,7 +112,3 @@ const keyLine = (key: StoredKey): string => {
 }
 
 const iso = (epochMs: number): string => new Date(epochMs).toISOString()
-
-const write = (text: string): void => {
-  process.stdout.write(text)
-}

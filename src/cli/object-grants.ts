@@ -4,7 +4,7 @@ import { grantOnObject, revokeOnObject } from '../admin/object-grants.ts'
 import type { PermissionObject } from '../auth/backend.ts'
 import type { GrantFilter, GrantHolder, ObjectGrant } from '../auth/object-grant-store.ts'
 import { asLine, find, findGroup, withAdministration, write } from './administration.ts'
-import { Refused } from './refused.ts'
+import { Misused } from './refused.ts'
 
 interface Json {
   readonly json?: boolean
@@ -19,10 +19,10 @@ export interface GrantsOptions extends Json {
   readonly object?: string
 }
 
-/** An object from `TYPE:ID`; the type ends at the first colon. @throws {Refused} there is none, or a part is empty */
+/** An object from `TYPE:ID`; the type ends at the first colon. @throws {Misused} there is none, or a part is empty */
 export function objectIn(text: string): PermissionObject {
   const colon = text.indexOf(':')
-  if (colon < 1 || colon === text.length - 1) throw new Refused('--object takes TYPE:ID')
+  if (colon < 1 || colon === text.length - 1) throw new Misused('--object takes TYPE:ID')
   return { type: text.slice(0, colon), id: text.slice(colon + 1) }
 }
 
@@ -53,7 +53,7 @@ export async function changeOnObject(
 export async function listGrants({ json, ...options }: GrantsOptions, command: Command): Promise<void> {
   await withAdministration(command, async (_tools, store) => {
     const { user, group, permission, object } = options
-    if (user !== undefined && group !== undefined) throw new Refused('--user and --group: a grant has one of them')
+    if (user !== undefined && group !== undefined) throw new Misused('--user and --group: a grant has one of them')
     const holder: GrantHolder | undefined =
       user !== undefined
         ? { user: (await find(user, store)).id }

@@ -6,7 +6,7 @@ import type { ExplainRequest } from '../auth/explain.ts'
 import type { Config } from '../config/config.ts'
 import { readUnverified } from '../unverified-jwt.ts'
 import { readPassword } from './passwords.ts'
-import { Refused } from './refused.ts'
+import { Misused, Refused } from './refused.ts'
 
 /** How credentials come to `latchkey explain`; whatever is secret by standard input only. */
 export interface PresentedOptions {
@@ -75,7 +75,9 @@ function headerIn(line: string, separator: ':' | '='): Header {
   const name = line.slice(0, Math.max(0, at)).trim()
   const value = line.slice(at + 1).trim()
   if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name) || /[\r\n\0]/.test(value))
-    throw new Refused(separator === '=' ? '--header takes NAME=VALUE' : '--headers-stdin takes lines of NAME: VALUE')
+    throw separator === '='
+      ? new Misused('--header takes NAME=VALUE')
+      : new Refused('--headers-stdin takes lines of NAME: VALUE')
   return [name.toLowerCase(), Buffer.from(value).toString('latin1')]
 }
 

@@ -5,3 +5,11 @@ export class Refused extends Error {
     this.name = 'Refused'
   }
 }
+
+/** A command line that says too little, too much or nothing that can be meant: exit code 2. */
+export class Misused extends Refused {
+  constructor(message: string) {
+    super(message)
+    this.name = 'Misused'
+  }
+}

@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { type Session, sessionAsJson } from '../tokens/session-store.ts'
-import { find } from './administration.ts'
+import { asLine, find, write } from './administration.ts'
 import { withStore } from './configuration.ts'
-import { Refused } from './refused.ts'
+import { Misused, Refused } from './refused.ts'
 
 /** No access token lives longer. */
 const dayMs = 24 * 3_600_000
@@ -20,7 +20,8 @@ export function addSessions(program: Command): void {
     .command('revoke [session]')
     .description('end a session by its id, or with --user all of a user, and their access tokens')
     .option('--user <user>', 'all sessions of this user, by e-mail or id')
-    .action((id: string | undefined, { user }: { user?: string }, command: Command) => revoke(id, user, command))
+    .option('--json', 'print JSON')
+    .action((id: string | undefined, options: ListOptions, command: Command) => revoke(id, options, command))
 }
 
 interface ListOptions {
@@ -33,8 +34,7 @@ async function list({ user, json }: ListOptions, command: Command): Promise<void
     const now = Date.now()
     const print = (found: readonly Session[]): void => {
       const live = found.filter((session) => session.idleExpiresAt > now)
-      for (const session of live)
-        process.stdout.write(json ? `${JSON.stringify(sessionAsJson(session))}\n` : line(session))
+      for (const session of live) write(json ? asLine(sessionAsJson(session)) : line(session))
     }
     if (user !== undefined) return print(await sessions.ofUser((await find(user, { users, accounts })).id))
     let cursor: string | undefined
@@ -46,20 +46,21 @@ async function list({ user, json }: ListOptions, command: Command): Promise<void
   })
 }
 
-async function revoke(id: string | undefined, user: string | undefined, command: Command): Promise<void> {
-  if ((id === undefined) === (user === undefined)) throw new Refused('name one session, or a user with --user')
+async function revoke(id: string | undefined, { user, json }: ListOptions, command: Command): Promise<void> {
+  if ((id === undefined) === (user === undefined)) throw new Misused('name one session, or a user with --user')
   await withStore(command, async ({ sessions, users, accounts }) => {
     if (user !== undefined) {
       const { id, email } = await find(user, { users, accounts })
       const { length } = await sessions.ofUser(id)
       await users.logOut(id, Date.now())
-      process.stdout.write(`ended ${length} sessions of ${email}, and all access tokens\n`)
-      return
+      return write(
+        json ? asLine({ user: id, ended: length }) : `ended ${length} sessions of ${email}, and all access tokens\n`
+      )
     }
     const session = await sessions.byId(String(id).toLowerCase())
     if (!session) throw new Refused(`there is no session ${JSON.stringify(id)}`)
     await sessions.end([session.id], Date.now() + dayMs)
-    process.stdout.write(`ended ${session.id}\n`)
+    write(json ? asLine({ session: session.id, ended: 1 }) : `ended ${session.id}\n`)
   })
 }
 

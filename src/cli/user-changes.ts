@@ -6,7 +6,7 @@ import { changePermissions, deleteUser, patchUser } from '../admin/users.ts'
 import { attributesOf } from './administration.ts'
 import { change, type Json, takes } from './one-user.ts'
 import { readPassword } from './passwords.ts'
-import { Refused } from './refused.ts'
+import { Misused, Refused } from './refused.ts'
 
 interface OnObject extends Json {
   readonly object?: string
@@ -53,6 +53,7 @@ export function addChanges(users: Command): void {
     .option('--unset', 'take it away: nobody logs in locally any more')
     .option(...takes.json)
     .action(async (name: string, options: PasswordOptions, command: Command) => {
+      if (options.unset && options.passwordStdin) throw new Misused('--unset and --password-stdin: one of them')
       const done = options.unset ? 'password taken from' : 'password set for'
       await change(name, options, command, done, async (user, tools) => {
         const demand = (typed: string) => tools.passwordPolicy.demand(typed, user)

@@ -3,7 +3,7 @@ import { type EndpointView, endpointViews } from '../webhooks/administration.ts'
 import { type Delivery, type DeliveryList, deliveryAsJson } from '../webhooks/delivery-store.ts'
 import { asLine, write } from './administration.ts'
 import { withStore } from './configuration.ts'
-import { Refused } from './refused.ts'
+import { Misused, Refused } from './refused.ts'
 
 /** `latchkey webhooks …`: who is told of what happens, and what could not be delivered. */
 export function addWebhooks(program: Command): void {
@@ -72,8 +72,8 @@ async function change(
   done: string,
   work: (deliveries: DeliveryList, ids: readonly string[]) => Promise<number>
 ): Promise<void> {
-  if (all === ids.length > 0) throw new Refused('name deliveries by their ids, or all that were given up with --all')
-  if (webhook !== undefined && !all) throw new Refused('--webhook goes with --all')
+  if (all === ids.length > 0) throw new Misused('name deliveries by their ids, or all that were given up with --all')
+  if (webhook !== undefined && !all) throw new Misused('--webhook goes with --all')
   const count = await withStore(command, async ({ deliveries }) => {
     if (!all) return work(deliveries, ids)
     let sum = 0

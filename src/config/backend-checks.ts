@@ -3,6 +3,8 @@ import { canonicalDomain } from '../auth/email.ts'
 import { type CommonOptions, commonOptions } from './backend-schema.ts'
 import { type Check, when } from './checks.ts'
 import type { Finding, Path } from './config-error.ts'
+import { nearestName } from './explain.ts'
+import { mappedFields } from './reserved.ts'
 import { milliseconds } from './units.ts'
 
 /** What is wrong among the backends, whatever their types. */
@@ -20,6 +22,13 @@ export const backendChecks: readonly Check[] = [
         ...emailFindings(email, [...path, 'email'])
       ]
     })
+  },
+
+  (file) => {
+    const known = ['email', ...mappedFields, ...Object.keys(file.users.attributes)]
+    return commonOptions(file).flatMap((backend, index) =>
+      fieldFindings(backend, known, ['backends', index, 'attributes'])
+    )
   },
 
   (file) => {
@@ -64,6 +73,18 @@ export const backendChecks: readonly Check[] = [
       )
     )
 ]
+
+/** Of fields that nobody has, only slips of the pen: others may be there for `email.fallback`, or for their backend. */
+function fieldFindings({ type, attributes }: CommonOptions, known: readonly string[], path: Path): Finding[] {
+  const fields = Object.keys(attributes ?? {})
+  if (type === localType)
+    return when(fields.length > 0, path, 'is for sources that call a field otherwise: these are our own')
+  return fields.flatMap((field) => {
+    const nearest = known.includes(field) ? undefined : nearestName(field, known)
+    const message = `users have no field of this name: did you mean ${nearest}?`
+    return when(nearest !== undefined, [...path, field], message, [['users', 'attributes']])
+  })
+}
 
 function emailFindings({ domains, prefer, fallback }: CommonOptions['email'], path: Path): Finding[] {
   const canonical = domains?.map(canonicalDomain)

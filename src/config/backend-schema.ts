@@ -1,7 +1,7 @@
 import type { Static, TObject } from 'typebox'
 import type { BackendDefinition } from '../auth/define-backend.ts'
 import Type from '../schema/type.ts'
-import { BackendId, PermissionName, PermissionPattern, text } from './names.ts'
+import { BackendId, fieldNames, PermissionName, PermissionPattern, text } from './names.ts'
 import { duration } from './units.ts'
 
 const Email = Type.Object(
@@ -45,6 +45,9 @@ const common = {
     default: 'always',
     description: 'When its attributes are taken over.'
   }),
+  attributes: fieldNames('What fields are called there, where otherwise: of several names, the first with a value.', {
+    default: {}
+  }),
   email: Email,
   grants: Type.Array(PermissionName, { default: [], description: 'Permissions for everyone whom it knows.' }),
   veto: Type.Array(PermissionPattern, { default: [], description: 'Permissions that nobody whom it knows may have.' }),
@@ -57,8 +60,8 @@ const common = {
 /** The options that all backends have in common, beside others. */
 export const Common = Type.Object(common, { additionalProperties: true })
 
-/** The names of these options. */
-export const commonNames: readonly string[] = Object.keys(common)
+/** The names of these options, which no type may call one of its own by; but for `attributes`, which it may. */
+export const commonNames: readonly string[] = Object.keys(common).filter((name) => name !== 'attributes')
 
 /** What all backends have in common, as it is written. */
 export type CommonOptions = Static<typeof Common>
@@ -76,15 +79,22 @@ export const backendList = Type.Array(Type.Unknown(), {
 
 /** The schema of one backend in the file: what all have in common, and its type's own options. */
 export function backendSchema(definition: BackendDefinition): TObject {
-  const { properties } = ownSchema(definition)
-  return Type.Object({ ...common, ...properties, ...common }, { additionalProperties: false })
+  const shared = sharedWith(definition)
+  return Type.Object({ ...shared, ...ownSchema(definition).properties, ...shared }, { additionalProperties: false })
+}
+
+/** What a type has in common with all others: it may have names of fields that are its own. */
+export function sharedWith(definition: BackendDefinition): Partial<typeof common> {
+  const { attributes, ...rest } = common
+  return Object.hasOwn(ownSchema(definition).properties, 'attributes') ? rest : { ...rest, attributes }
 }
 
 /** The options of one backend without those that all have in common. */
 export function ownOptions(definition: BackendDefinition, options: object): Record<string, unknown> {
   const names = Object.keys(ownSchema(definition).properties)
+  const shared = sharedWith(definition)
   return Object.fromEntries(
-    Object.entries(options).filter(([name]) => names.includes(name) && !Object.hasOwn(common, name))
+    Object.entries(options).filter(([name]) => names.includes(name) && !Object.hasOwn(shared, name))
   )
 }
 

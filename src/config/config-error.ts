@@ -53,6 +53,9 @@ export function pathText(path: Path): string {
 export const mistakeOf = ({ path, message, isUnshown }: Finding): Mistake =>
   isUnshown ? { path: `${pathText(path.slice(0, -1))}[…]`, message } : { path: pathText(path), message }
 
+/** Whether a key is surely one: anything else may be a slip of the pen in a secret, and is not shown. */
+export const isPlainKey = (key: string): boolean => /^[A-Za-z][A-Za-z0-9_-]{0,31}$/.test(key)
+
 /** The parts of a JSON pointer (RFC 6901). An index stays text, since only the value tells it from a key. */
 export function pointerParts(pointer: string): string[] {
   return pointer

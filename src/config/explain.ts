@@ -2,7 +2,7 @@ import { distance } from 'fastest-levenshtein'
 import type { TObject, TRecord, TSchema, TUnion } from 'typebox'
 import { check, type Definitions } from '../schema/check.ts'
 import Type from '../schema/type.ts'
-import type { Finding, Path } from './config-error.ts'
+import { type Finding, isPlainKey, type Path } from './config-error.ts'
 import { expected } from './expected.ts'
 
 /** The definitions in force below a schema. */
@@ -27,8 +27,17 @@ export function explain(schema: TSchema, value: unknown, path: Path = [], outer:
   if (findings.length > 0 || check(schema, value, definitions)) return findings
   if (value === undefined) return [{ path, message: `is missing: expected ${expected(schema)}` }]
   if (value === null) return [{ path, message: `has no value: expected ${expected(schema)}` }]
-  return [{ path, message: `expected ${expected(schema)}` }]
+  return [
+    {
+      path,
+      message: `expected ${expected(schema)}${isMeantAsText(schema, value, definitions) ? ': put it in quotes' : ''}`
+    }
+  ]
 }
+
+/** YAML reads a text of digits, and the word true, as something else. */
+const isMeantAsText = (schema: TSchema, value: unknown, definitions: Definitions): boolean =>
+  (typeof value === 'number' || typeof value === 'boolean') && check(schema, String(value), definitions)
 
 /** The variant of a union that a value fits or, where it fits none, was most probably meant for. */
 export function variantFor(union: TUnion, value: unknown, definitions: Definitions): TSchema | undefined {
@@ -75,7 +84,7 @@ function objectParts(schema: TObject, values: Map<string, unknown>, path: Path, 
   return [
     ...surplus.map((key) => ({
       ...{ path: [...path, key], message: unknownKey(key, names), surplus: true },
-      isUnshown: values.get(key) === null || !/^[A-Za-z][A-Za-z0-9_-]{0,31}$/.test(key)
+      isUnshown: values.get(key) === null || !isPlainKey(key)
     })),
     ...Object.entries(schema.properties).flatMap(([key, inner]) =>
       values.has(key) || !Type.IsOptional(inner) ? within(inner, values.get(key), key) : []
@@ -85,10 +94,19 @@ function objectParts(schema: TObject, values: Map<string, unknown>, path: Path, 
 
 /** The known name that was probably meant. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
-  const distances = known.map((candidate) => distance(name.toLowerCase(), candidate.toLowerCase()))
+  const distances = known.map((candidate) => slips(name.toLowerCase(), candidate.toLowerCase()))
   const least = Math.min(...distances)
   const nearest = known[distances.indexOf(least)]
   return nearest !== undefined && least <= Math.max(1, Math.floor(nearest.length / 3)) ? nearest : undefined
+}
+
+/** How many slips of the pen lie between two words; two letters that changed places are one. */
+function slips(word: string, other: string): number {
+  const swapped = Array.from(
+    word,
+    (_, at) => `${word.slice(0, at)}${word[at + 1] ?? ''}${word[at]}${word.slice(at + 2)}`
+  )
+  return swapped.includes(other) ? 1 : distance(word, other)
 }
 
 function unknownKey(key: string, names: readonly string[]): string {

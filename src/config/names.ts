@@ -20,9 +20,9 @@ export const PermissionPattern = Type.String({
   expected: 'a permission or a pattern such as blog.*'
 })
 
-/** An address or a range of them; what the pattern lets through is checked by node:net. */
+/** An address or a range of them, never a bare number; what the pattern lets through is checked by node:net. */
 export const Cidr = Type.String({
-  pattern: '^[0-9a-fA-F.:]+(/[0-9]{1,3})?$',
+  pattern: '^(?=[^/]*[.:])[0-9a-fA-F.:]+(/[0-9]{1,3})?$',
   expected: 'an address or CIDR such as 10.0.0.0/8'
 })
 
@@ -35,6 +35,16 @@ export const BackendId = Type.String({
 /** The id of a client or an audience: printable ASCII (RFC 6749 appendix A.1), without space, quotes and backslash. */
 export const identifier = (expected: string, description: string) =>
   Type.String({ pattern: '^[!#-\\[\\]-~]+$', maxLength: 255, expected, description })
+
+/** What users' fields are called elsewhere: by the name of a field one name, or several in their order. */
+export const fieldNames = (description: string, options: { readonly default?: Record<string, never> } = {}) =>
+  Type.Record(
+    Type.String({ pattern: '^[a-z][A-Za-z0-9_]{0,62}$' }),
+    Type.Union([text({ maxLength: 255 }), Type.Array(text({ maxLength: 255 }), { minItems: 1 })], {
+      expected: 'a name, or a list of names'
+    }),
+    { keys: 'the name of a field', description, ...options }
+  )
 
 /** The key of permission names in a mapping. */
 export const permissionKeys = { keys: 'a permission such as blog.change_post' }

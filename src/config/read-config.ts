@@ -9,6 +9,7 @@ import { type BackendLoaders, backendTypesOf } from './module-types.ts'
 import { resolveConfig } from './resolve.ts'
 import { telemetryFileFindings, telemetryVariables } from './telemetry.ts'
 import { validate } from './validate.ts'
+import type { ParsedYaml } from './yaml.ts'
 
 /** Where the configuration is, and what there is to configure. */
 export interface ReadOptions {
@@ -21,7 +22,11 @@ export interface ReadOptions {
 }
 
 /** What there is where no file is: for the first look, on loopback only. */
-const withoutFile = { publicClient: true, backends: [{ id: 'local', type: 'local' }] }
+const withoutFile: ParsedYaml = {
+  tree: { publicClient: true, backends: [{ id: 'local', type: 'local' }] },
+  doubled: [],
+  locate: mistakeOf
+}
 
 /**
  * Reads the file, fills in the environment and secret files, checks everything against everything and answers what the
@@ -31,7 +36,7 @@ const withoutFile = { publicClient: true, backends: [{ id: 'local', type: 'local
 export async function readConfig({ path, env, definitions, cwd = process.cwd() }: ReadOptions): Promise<Config> {
   const file = fileOf(path, env, cwd)
   const baseFolder = file === undefined ? cwd : dirname(file)
-  const { tree, locate } = file === undefined ? { tree: withoutFile, locate: mistakeOf } : await load(file)
+  const { tree, doubled, locate } = file === undefined ? withoutFile : await load(file)
   const overrides = overridesIn(env)
   const written = interpolate(withoutOverridden(tree, overrides), { env, baseFolder })
   const substituted = new Set([...written.substituted, ...overrides.map((override) => placeOf(override.path))])
@@ -42,10 +47,10 @@ export async function readConfig({ path, env, definitions, cwd = process.cwd() }
   const inFiles = [...keyFindings(checked.file, baseFolder), ...telemetryFileFindings(checked.file, baseFolder)]
   const findings = [...found, ...inFiles.filter(isNotAmong(found))]
   const variables = found.length > 0 ? [] : telemetryVariables(checked.file, env)
-  if (findings.length + variables.length > 0) {
+  if (doubled.length + findings.length + variables.length > 0) {
     const secrets = [...written.secrets, ...overrides.map(({ value }) => value)]
     const mistakes = findings.map((finding) => withoutSecrets(describe(finding, overrides, locate), secrets))
-    throw new ConfigError(file ?? 'configuration', [...mistakes, ...variables.map(mistakeOf)])
+    throw new ConfigError(file ?? 'configuration', [...doubled, ...mistakes, ...variables.map(mistakeOf)])
   }
   const isWritten = file !== undefined && writesDatabase(tree) && !overrides.some(({ path }) => path[0] === 'database')
   const databaseFolder = isWritten ? baseFolder : cwd
@@ -96,7 +101,7 @@ function fileOf(path: string | undefined, env: ReadOptions['env'], cwd: string):
 /** A link that leads nowhere is there too: it must not end in the defaults. */
 const isThere = (file: string): boolean => lstatSync(file, { throwIfNoEntry: false }) !== undefined
 
-async function load(file: string): Promise<{ tree: unknown; locate: (finding: Finding) => Mistake }> {
+async function load(file: string): Promise<ParsedYaml> {
   const { parseYaml } = await import('./yaml.ts')
   const parsed = parseYaml(textOf(file))
   if (!('locate' in parsed)) throw new ConfigError(file, parsed)

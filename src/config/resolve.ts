@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { BackendDefinition } from '../auth/define-backend.ts'
 import { canonicalDomain } from '../auth/email.ts'
 import type { LinkPolicy } from '../auth/link.ts'
-import { type CommonOptions, ownOptions } from './backend-schema.ts'
+import { type CommonOptions, ownOptions, sharedWith } from './backend-schema.ts'
 import { fullCidr } from './cidr.ts'
 import { resolveDefinition } from './clients.ts'
 import type { Audience, Config, ConfiguredBackend, UserAttribute } from './config.ts'
@@ -100,6 +100,7 @@ function backendOf(options: CommonOptions, loginTimeout: string, { definitions }
       veto,
       permissionsOnUnavailable
     },
+    ...('attributes' in sharedWith(definition) && { attributes: options.attributes }),
     email: emailOf(options.email),
     vouches: definition.vouches ?? 'by-domain'
   }

@@ -1,6 +1,6 @@
 import type { BackendDefinition } from '../auth/define-backend.ts'
 import { BackendMistake } from '../own-backends/mistake.ts'
-import { backendSchema, Common, ownOptions } from './backend-schema.ts'
+import { backendSchema, Common, ownOptions, sharedWith } from './backend-schema.ts'
 import { complete, isMapping } from './complete.ts'
 import { type Finding, isWithin, type Path, pointerParts } from './config-error.ts'
 import { contradictions } from './contradictions.ts'
@@ -70,7 +70,7 @@ export function validateBackend(
     return { value: soundPart(Common, value), findings: [finding, ...others] }
   }
   const options = ownOptions(definition, isMapping(value) ? value : {})
-  const isSpoiled = findings.some(({ surplus, path: [, , key = ''] }) => !surplus && !(key in Common.properties))
+  const isSpoiled = findings.some(({ surplus, path: [, , key = ''] }) => !surplus && !(key in sharedWith(definition)))
   const own = isSpoiled ? [] : ownFindings(definition, options, value, path)
   return { value: soundPart(schema, value), findings: [...findings, ...own] }
 }

@@ -4,16 +4,20 @@ import {
   isCollection,
   isNode,
   isPair,
+  isSeq,
   LineCounter,
   parseDocument,
   visit,
   type YAMLError
 } from 'yaml'
-import { type Finding, type Mistake, mistakeOf, type Path } from './config-error.ts'
+import { type Finding, isPlainKey, type Mistake, mistakeOf, type Path } from './config-error.ts'
 
 /** A file's tree, and where each value of it stands. */
 export interface ParsedYaml {
+  /** Of a doubled key, the last value. */
   readonly tree: unknown
+  /** Keys that stand there twice: all else can be looked at. */
+  readonly doubled: readonly Mistake[]
   /** Adds line and column to a finding. */
   readonly locate: (finding: Finding) => Mistake
 }
@@ -22,14 +26,15 @@ export interface ParsedYaml {
 export function parseYaml(source: string): ParsedYaml | readonly Mistake[] {
   const lines = new LineCounter()
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, stringKeys: true, merge: true })
+  const doubled = doubledKeys(document, lines)
   const mistakes = syntaxMistakes(document, lines)
-  if (mistakes.length > 0) return mistakes
+  if (mistakes.length > 0) return [...doubled, ...mistakes]
   const locate = (finding: Finding): Mistake => {
     const { line, col } = lines.linePos(offsetOf(document, finding.path))
     return { ...mistakeOf(finding), line, column: col }
   }
   try {
-    return { tree: document.toJS({ maxAliasCount: 100 }), locate }
+    return { tree: document.toJS({ maxAliasCount: 100 }), doubled, locate }
   } catch (error) {
     if (!(error instanceof ReferenceError)) throw error
     return [{ path: '', message: 'its aliases multiply beyond measure' }]
@@ -38,7 +43,6 @@ export function parseYaml(source: string): ParsedYaml | readonly Mistake[] {
 
 /** The parser's own texts quote the file, and so perhaps a secret; these do not. */
 const texts: Partial<Record<YAMLError['code'], string>> = {
-  DUPLICATE_KEY: 'this key stands here twice',
   NON_STRING_KEY: 'a key must be text: put it in quotes',
   MULTIPLE_DOCS: 'one document is expected, and a second begins here',
   TAG_RESOLVE_FAILED: 'custom tags are not taken',
@@ -51,15 +55,10 @@ const texts: Partial<Record<YAMLError['code'], string>> = {
 }
 
 /** Mistakes after which the parser knows where it is; after any other it stumbles on. */
-const harmless: ReadonlySet<string> = new Set([
-  'DUPLICATE_KEY',
-  'NON_STRING_KEY',
-  'TAG_RESOLVE_FAILED',
-  'BAD_DQ_ESCAPE'
-])
+const harmless: ReadonlySet<string> = new Set(['NON_STRING_KEY', 'TAG_RESOLVE_FAILED', 'BAD_DQ_ESCAPE'])
 
 function syntaxMistakes(document: Document.Parsed, lines: LineCounter): Mistake[] {
-  const problems = [...document.errors, ...document.warnings]
+  const problems = [...document.errors, ...document.warnings].filter(({ code }) => code !== 'DUPLICATE_KEY')
   const stumble = problems.find(({ code }) => !harmless.has(code))
   const shown = problems.filter((problem) => problem === stumble || harmless.has(problem.code))
   const mistakeAt = (offset: number, message: string): Mistake => {
@@ -74,6 +73,31 @@ function syntaxMistakes(document: Document.Parsed, lines: LineCounter): Mistake[
     }
   })
   return mistakes
+}
+
+function doubledKeys(document: Document.Parsed, lines: LineCounter): Mistake[] {
+  const mistakes: Mistake[] = []
+  const offsets = new Set(document.errors.flatMap(({ code, pos }) => (code === 'DUPLICATE_KEY' ? [pos[0]] : [])))
+  visit(document, {
+    Pair(_, { key }, ancestors) {
+      const offset = isNode(key) ? key.range?.[0] : undefined
+      if (offset === undefined || !offsets.has(offset)) return
+      const path = [...pathTo(ancestors), String(key)]
+      const finding = { path, message: 'this key stands here twice', isUnshown: !isPlainKey(String(key)) }
+      const { line, col } = lines.linePos(offset)
+      mistakes.push({ ...mistakeOf(finding), line, column: col })
+    }
+  })
+  return mistakes
+}
+
+/** The path of the innermost of nodes that hold one another. */
+function pathTo(ancestors: readonly unknown[]): Path {
+  return ancestors.flatMap((node, depth): Path => {
+    const inner = ancestors[depth + 1]
+    if (isPair(node)) return [String(node.key)]
+    return isSeq(node) && inner !== undefined ? [node.items.indexOf(inner)] : []
+  })
 }
 
 /** Where the value stands, or what holds it where it is missing. */

@@ -21,6 +21,8 @@ t.test('users, groups and permissions at the command line', async (t) => {
     const { stdout, stderr } = await run([...args, '--json'], input)
     return stdout === '' ? { failed: stderr } : JSON.parse(stdout)
   }
+  const misused = async (args: string[], says: string) =>
+    t.match(await run(args), { code: 2, stdout: '', stderr: `error: ${says}` }, args.join(' '))
   const refused = async (args: string[], says: string | RegExp, input = '') => {
     const { code, stderr } = await run(args, input)
     t.match([code, stderr], [1, says], args.join(' '))
@@ -99,8 +101,12 @@ t.test('users, groups and permissions at the command line', async (t) => {
     '"group":"Redaktion","permission":"docs.add"'
   )
   t.equal(await grants('--permission', 'docs.change', '--object', 'other'), '')
-  await refused(['permissions', 'grants', '--user', ann.id, '--group', 'Redaktion'], 'a grant has one of them')
-  await refused(['users', 'grant', ann.id, 'docs.change', '--object', 'doc'], '--object takes TYPE:ID')
+  await misused(['permissions', 'grants', '--user', ann.id, '--group', 'Redaktion'], '--user and --group')
+  await misused(['users', 'grant', ann.id, 'docs.change', '--object', 'doc'], '--object takes TYPE:ID')
+  await misused(['users', 'change', ann.id, '--attribute', 'level'], '--attribute "level": expected name=value')
+  await misused(['users', 'set-password', ann.id, '--unset', '--password-stdin'], '--unset and --password-stdin')
+  for (const act of ['retry', 'delete']) await misused(['webhooks', act], 'name deliveries by their ids')
+  await misused(['webhooks', 'retry', 'x', '--webhook', 'y'], '--webhook goes with --all')
   t.same(await json(['users', 'revoke', ann.id, 'docs.change', ...onDoc]), granted)
   await refused(['users', 'revoke', ann.id, 'docs.change', ...onDoc], 'There is no such grant')
   t.equal((await run(['groups', 'delete', 'Redaktion'])).code, 0)

@@ -73,7 +73,7 @@ t.test('clients', async (t) => {
     ['fixed', 'Robot', 'robot']
   )
   t.notMatch(listed.stdout, /hash|of thirty-two bytes/, 'no secrets, nor their digests')
-  t.same(await run('delete', 'robot'), { code: 0, stdout: 'deleted robot\n', stderr: '' })
+  t.same(await run('delete', 'robot', '--json'), { code: 0, stdout: '{"id":"robot"}\n', stderr: '' })
   t.notMatch((await run('list')).stdout, /^robot/m)
 })
 
@@ -130,14 +130,14 @@ t.test('everything that a configuration can say of a client, and back to the def
     [['--jwks', 'none.json'], 'holds no JSON'],
     [['--jwks', 'nowhere.json'], "can't be read: ENOENT"],
     [['--allow-private', ''], 'jwksUri: is a private address'],
-    [['--limit', 'many'], '--limit: expected'],
-    [['--access-ttl', '25h'], 'accessTtl: expected 24h at most'],
-    [[], 'name what is to be changed']
+    [['--access-ttl', '25h'], 'accessTtl: expected 24h at most']
   ] as const) {
     const { code, stderr } = await change(...args)
     t.equal(code, 1, why)
     t.match(stderr, why)
   }
+  t.match(await change('--limit', 'many'), { code: 2, stderr: 'error: --limit: expected' }, 'usage')
+  t.match(await change(), { code: 2, stderr: 'error: name what is to be changed' }, 'usage')
   t.match(await run('change', 'nobody', '--access-ttl', '5m'), { code: 1, stderr: 'there is no client' })
 })
 

@@ -241,6 +241,8 @@ t.test('latchkey explain: the whole way, and the token as it would be', async (t
   const then = [
     '(uid=alice) below',
     'entry',
+    'attributes',
+    'lastName ',
     'alice@example.com',
     'new user',
     'blog.change_post (corp: group cn=editors'
@@ -369,6 +371,7 @@ t.test('headers of a proxy: from where, under which names, and what would follow
     const { code, stderr } = await command(t, ['explain', ...args], place)
     return [code, stderr.split('\n')[0]]
   }
+  t.match(await usage('--header', 'Remote-User'), [2, 'error: --header takes NAME=VALUE'])
   t.match(await usage('--header', 'X-Proxy-Secret=x'), [1, /x-proxy-secret holds a secret: give it by --headers-stdin/])
   t.match(await usage(), [2, /one of the three/])
   t.match(await usage('alice', '--header', 'a=b'), [2, /one of the three/])

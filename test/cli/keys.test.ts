@@ -89,6 +89,31 @@ t.test('keys, beside a running server', async (t) => {
   t.notMatch((await run(['list', '--json'])).stdout + server.said(), /PRIVATE|sealed|v1\./)
 })
 
+t.test('a key whose id begins with a dash is revoked as any other', async (t) => {
+  const folder = await temporaryFolder(t)
+  const { calculateJwkThumbprint, exportJWK, generateKeyPair } = await import('jose')
+  const dashed = async (): Promise<string> => {
+    const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
+    const kid = await calculateJwkThumbprint(await exportJWK(publicKey))
+    if (!kid.startsWith('-')) return dashed()
+    await writeFile(join(folder, 'key.jwk'), JSON.stringify(await exportJWK(privateKey)), { mode: 0o600 })
+    return kid
+  }
+  const kid = await dashed()
+  const yaml = 'publicClient: true\nbackends: [{ id: local, type: local }]\ntokens: { keys: [{ file: key.jwk }] }\n'
+  await writeFile(join(folder, 'latchkey.yaml'), yaml)
+  const run = (...args: string[]) => command(t, args, folder)
+  t.equal((await run('check')).code, 0)
+  t.match(JSON.parse((await run('keys', 'list', '--json')).stdout), { kid, state: 'current' })
+  const revoked = await run('keys', 'revoke', kid, '--json')
+  t.match([revoked.code, revoked.stderr], [0, ''])
+  const { successor, ...told } = JSON.parse(revoked.stdout)
+  t.same([told, successor.state], [{ revoked: kid }, 'current'])
+  t.match(await run('keys', 'revoke', '--', kid), { code: 1, stderr: 'the key is revoked already' })
+  const [next] = (await run('keys', 'rotate', '--now', '--json')).stdout.split('\n')
+  t.match(JSON.parse(next ?? ''), { algorithm: 'ES256', state: 'current' })
+})
+
 t.test('keys from files', async (t) => {
   const folder = await temporaryFolder(t)
   const pem = (name: string, ...args: string[]) => openssl('genpkey', ...args, '-out', join(folder, name))

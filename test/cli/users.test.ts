@@ -130,5 +130,26 @@ t.test('check and migrate', async (t) => {
   t.equal(checked.code, 1)
   t.match(checked.stdout, /FAIL backend corp \(ldap\): connect/)
   const asJson = await run(['check', '--json'])
-  matchLists(t, JSON.parse(asJson.stdout), { backends: [{ backend: 'corp', answers: false }] })
+  matchLists(t, JSON.parse(asJson.stdout), {
+    database: { answers: true },
+    backends: [{ backend: 'corp', answers: false }]
+  })
+
+  await writeFile(
+    join(folder, 'latchkey.yaml'),
+    `publicClient: true\nsecret: a secret of thirty-two bytes or more\ndatabase: { url: "mysql://x@127.0.0.1:${await freePort()}/x" }\n` +
+      'backends:\n  - { id: fixed, type: static, users: [{ username: ann, email: ann@example.com, password: pw }] }\n' +
+      `  - { id: corp, type: ldap, servers: ["${dead}"], insecure: true, users: [{ base: "dc=x", filter: "(uid={username})" }] }\n` +
+      '  - { id: local, type: local }\n'
+  )
+  const lines = await run(['check'])
+  t.match(lines.stdout, /^ok {3}configuration .*\nFAIL database: connect ECONNREFUSED .*\nok {3}backend fixed/)
+  t.match(lines.stdout, /FAIL backend corp \(ldap\): connect[\s\S]*FAIL backend local \(local\): database\n/)
+  t.match([lines.code, lines.stderr], [1, 'no answer from: the database, corp, local\n'])
+  const told = await run(['check', '--json'])
+  matchLists(t, JSON.parse(told.stdout), {
+    configuration: join(folder, 'latchkey.yaml'),
+    database: { answers: false, error: /ECONNREFUSED/ },
+    backends: [{ answers: true }, { answers: false }, { backend: 'local', answers: false }]
+  })
 })

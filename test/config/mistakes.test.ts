@@ -44,6 +44,7 @@ async function mistakesOf(t: Test, yaml: string, env: Record<string, string> = {
 const whsec = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const client = (rest: string) => `clients: [{ id: c, secret: ${secret}, ${rest} }]`
 const backend = (rest: string) => `backends: [{ id: a, type: local, ${rest} }]`
+const http = (rest: string) => `backends: [{ id: h, type: http, url: "http://127.0.0.1", ${rest} }]`
 const users = (...list: string[]) => `backends: [{ id: s, type: static, users: [${list.join(', ')}] }]`
 const otlp = (endpoint: string, more = 'traces: true') => `telemetry: { otlp: { endpoint: "${endpoint}", ${more} } }`
 const resetUrl = 'passwords: { resetUrl: "https://x/#{token}" }\n'
@@ -96,6 +97,25 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ['backends: [local]', 'backends[0]: expected a mapping with id and type'],
   ['backends: [{ id: a }]', `backends[0].type: is missing: expected ${types}`],
   ['backends: [{ id: a, type: locale }]', 'backends[0].type: unknown type: did you mean local?'],
+  ['backends: [{ id: a, type: ldpa }]', 'backends[0].type: unknown type: did you mean ldap?'],
+  ['ops: { form: [] }', 'ops.form: unknown key: did you mean from?'],
+  [
+    backend('attributes: { firstName: given }'),
+    'backends[0].attributes: is for sources that call a field otherwise: these are our own'
+  ],
+  [
+    `users: { attributes: { department: { type: string } } }\n${http('attributes: { department: a, foo: b, frstName: c }')}`,
+    'backends[0].attributes.frstName: users have no field of this name: did you mean firstName?'
+  ],
+  [
+    http('attributes: { mail: a }'),
+    'backends[0].attributes.mail: users have no field of this name: did you mean email?'
+  ],
+  [http('attributes: { Department: a }'), 'backends[0].attributes.Department: expected the name of a field as key'],
+  [
+    users(`{ ${user}, password: x }`).replace('type: static', 'type: static, attributes: { email: [] }'),
+    'backends[0].attributes.email: expected a name, or a list of names'
+  ],
   ['backends: [{ id: a, type: kerberos }]', `backends[0].type: unknown type: expected ${types}`],
   ['backends: [{ id: a, type: constructor }]', `backends[0].type: unknown type: expected ${types}`],
   [
@@ -149,6 +169,7 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
     'listen: { trustedProxies: true }',
     'listen.trustedProxies: expected a list of addresses and CIDRs such as [10.0.0.0/8]'
   ],
+  ['listen: { trustedProxies: [1] }', 'listen.trustedProxies[0]: expected an address or CIDR such as 10.0.0.0/8'],
   [
     'listen: { trustedProxies: [loopback] }',
     'listen.trustedProxies[0]: expected an address or CIDR such as 10.0.0.0/8'
@@ -454,7 +475,7 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ],
   [
     'permissions: { declare: { blog.x: 1 } }',
-    'permissions.declare["blog.x"]: expected text that is not empty, at most 255 characters, in the form that the documentation tells'
+    'permissions.declare["blog.x"]: expected text that is not empty, at most 255 characters, in the form that the documentation tells: put it in quotes'
   ],
   ['permissions: { declare: { a.b: one, two } }', 'permissions.declare[…]: has no value'],
   [
@@ -502,7 +523,16 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ],
   ['secret: ${NOPE}', 'secret: the environment variable NOPE is not set'],
   ['issuer: ${file:nope}', "issuer: the file nope can't be read: there is no such file"],
-  ['a: 1\na: 2', ': this key stands here twice'],
+  ['publicClient: true\npublicClient: false', 'publicClient: this key stands here twice'],
+  ['permissions: { declare: { shop.a: x, shop.a: y } }', 'permissions.declare[…]: this key stands here twice'],
+  [
+    users('{ username: a, email: a@example.com, password: 123456 }'),
+    'backends[0].users[0].password: expected text that is not empty, at most 1024 characters: put it in quotes'
+  ],
+  [
+    `secret: ${'1'.repeat(40)}`,
+    'secret: expected a random text of at least 32 bytes, or a list of them, the new one first: put it in quotes'
+  ],
   ['listen: { port: ${PORT} }', ': unexpected here; within { } and [ ] a text that holds ${…} must stand in quotes'],
   ['listen: *there', ': no anchor of this name stands above'],
   ['listen: !env PORT', ': custom tags are not taken'],
@@ -593,6 +623,15 @@ clients:
       '  line 12, column 5: clients[0].colour'
     ]
   )
+})
+
+t.test('a doubled key hides no other mistake', async (t) => {
+  const yaml = 'backends:\n  - { id: a, type: local, id: b }\npublicClient: true\npublicClient: false\nisuer: x'
+  t.same(await mistakesOf(t, yaml), [
+    'backends[0].id: this key stands here twice',
+    'publicClient: this key stands here twice',
+    'isuer: unknown key: did you mean issuer?'
+  ])
 })
 
 t.test('no error ever holds a secret', async (t) => {

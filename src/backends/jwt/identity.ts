@@ -70,10 +70,10 @@ function attributesOf(claims: JsonObject, { attributes, ...names }: ClaimNames):
   )
 }
 
-/** Every text in the claims by its way there, for templates such as `email.fallback`. */
+/** Every single value in the claims by its way there, for `attributes` and templates such as `email.fallback`. */
 function textsIn(claims: JsonObject, depth = 0): Array<[string, string]> {
   return Object.entries(claims).flatMap(([name, value]): Array<[string, string]> => {
-    if (typeof value === 'string') return [[name, value]]
+    if (isValue(value)) return [[name, String(value)]]
     if (!isObject(value) || depth === maxDepth) return []
     return textsIn(value, depth + 1).map(([below, text]) => [`${name}.${below}`, text])
   })

@@ -1,4 +1,5 @@
 import type { Attributes, Identity } from '../../auth/backend.ts'
+import type { FieldNames } from '../../auth/field-names.ts'
 import { type Row, SqlFailure } from './database.ts'
 
 /** A row of somebody else's table as an account. */
@@ -22,11 +23,33 @@ export function columnNames(userFields: readonly string[]): ColumnName {
   return (column) => known.get(column.toLowerCase()) ?? column
 }
 
+/** The values of a row, by what they stand for. */
+export type ReadRow = (row: Row) => Map<string, unknown>
+
+/** @param names columns of fields, where they are called otherwise: of several, the first with a value */
+export function rowReader(userFields: readonly string[], names: FieldNames = {}): ReadRow {
+  const columnName = columnNames(userFields)
+  const known = new Set<string>([...userFields, ...fields, ...own])
+  const wanted = Object.entries(names).map(([field, name]) => [field, [name].flat().map(columnName)] as const)
+  return (row) => {
+    const values = new Map(Object.entries(row).map(([column, value]) => [columnName(column), value]))
+    const lower = new Map([...values].map(([name, value]) => [name.toLowerCase(), value]))
+    const found = wanted.map(([field, columns]) => {
+      const filled = columns.map((column) => lower.get(column.toLowerCase())).find((value) => textOf(value))
+      return [field, filled] as const
+    })
+    const replaced = new Set(wanted.flatMap(([, columns]) => columns.map((column) => column.toLowerCase())))
+    for (const name of values.keys()) if (replaced.has(name.toLowerCase()) && !known.has(name)) values.delete(name)
+    for (const [field, value] of found) values.set(field, value)
+    return values
+  }
+}
+
 const subjectBytes = 255
 
 /** Reads a row. @throws {SqlFailure} it has no subject that can be kept */
-export function accountOf(row: Row, columnName: ColumnName): SqlAccount {
-  const values = new Map(Object.entries(row).map(([column, value]) => [columnName(column), value]))
+export function accountOf(row: Row, readRow: ReadRow): SqlAccount {
+  const values = readRow(row)
   const text = (name: string): string | undefined => textOf(values.get(name)) || undefined
   const subject = subjectOf(values.get('subject'))
   const email = text('email')

@@ -13,7 +13,7 @@ import type {
 import type { BackendTools } from '../../auth/define-backend.ts'
 import { BackendUnavailable } from '../../errors.ts'
 import { readHash } from '../../passwords/formats/index.ts'
-import { accountOf, columnNames, type SqlAccount, textOf } from './account.ts'
+import { accountOf, rowReader, type SqlAccount, textOf } from './account.ts'
 import { type Row, SqlFailure } from './database.ts'
 import { readOptions, type SqlOptions } from './options.ts'
 import { createSource } from './source.ts'
@@ -30,8 +30,8 @@ export const openSql = (
   const { place, statements } = readOptions(options, baseFolder)
   const source = createSource(place, statements)
   const weak = options.weak === true
-  const columnName = columnNames(userFields)
-  const accountsOf = (rows: readonly Row[]): SqlAccount[] => rows.map((row) => accountOf(row, columnName))
+  const readRow = rowReader(userFields, options.attributes)
+  const accountsOf = (rows: readonly Row[]): SqlAccount[] => rows.map((row) => accountOf(row, readRow))
 
   /** Its password here may be an old one: `local` has a newer. */
   const hasMoved = async ({ identity: { subject } }: SqlAccount, { trace }: BackendContext): Promise<boolean> => {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { Static } from 'typebox'
 import type { OptionMistake } from '../../auth/define-backend.ts'
-import { text } from '../../config/names.ts'
+import { fieldNames, text } from '../../config/names.ts'
 import Type from '../../schema/type.ts'
 import type { Place } from './database.ts'
 import { placeOf } from './open-database.ts'
@@ -30,6 +30,7 @@ export const SqlOptions = Type.Object(
     identity: Type.Optional(
       select('SELECT by :subject, with the same columns: for refreshes. Absent: it is not asked.')
     ),
+    attributes: Type.Optional(fieldNames('Columns of fields, where otherwise: of several, the first with a value.')),
     permissions: Type.Optional(select('SELECT by :subject: column permission. May use :objectType and :objectId.')),
     groups: Type.Optional(select('SELECT by :subject: column group.')),
     migrate: Type.Optional(
