@@ -17,6 +17,7 @@ import { clientAtIssuer, issuerKey, startIssuer } from './servers/issuer.ts'
 import { userPassword as password, peopleBase, person, serviceAccount, suffix } from './servers/ldap-fixtures.ts'
 import { needs } from './servers/needs.ts'
 import { startSlapd } from './servers/slapd.ts'
+import { grantPermissions, setActive } from './store/acts.ts'
 
 /** What a backend does in one chain. `inactive`: of the person themselves, as `local` sees it. */
 type Deed = 'accepts' | 'rejects' | 'unknown' | 'denies' | 'down'
@@ -223,11 +224,11 @@ t.test('all types in one chain', { skip: needs('slapd') }, async (t) => {
     }
     const user = await store.users.create({ email, passwordHash, ...fields })
     if (user === 'taken') throw new Error('the person is there')
-    await store.users.grantPermissions(user.id, ['p.stored', 'p.a'])
+    await grantPermissions(store, user.id, ['p.stored', 'p.a'])
     for (const { name, isLinked } of chain) {
       if (isLinked) await store.users.link(user.id, linkOf(name))
     }
-    if (local === 'denies') await store.users.setActive(user.id, false, 2)
+    if (local === 'denies') await setActive(store, user.id, false, 2)
   }
   const linkOf = (backend: Name): UserIdentity => ({
     ...{

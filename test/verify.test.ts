@@ -9,6 +9,7 @@ import { serveIssuer } from './serve.ts'
 import { startApache } from './servers/apache.ts'
 import { hasApache, needs, needsPython, python } from './servers/needs.ts'
 import { startNginx } from './servers/nginx.ts'
+import { grantPermissions } from './store/acts.ts'
 
 const root = new URL('..', import.meta.url).pathname
 const run = promisify(execFile)
@@ -150,7 +151,7 @@ t.test('nginx with auth_request, as the pages configure it', { skip: needs('ngin
   }
   t.equal(upstream.asked(), 1, 'nobody who was refused got there')
 
-  await latchkey.store.users.grantPermissions(id, ['blog.change_post'])
+  await grantPermissions(latchkey.store, id, ['blog.change_post'])
   const editor = await latchkey.accessToken(ann, password, { audience: blog })
   t.equal((await ask('/blog/edit/', editor)).status, 200)
   await latchkey.store.users.logOut(id, Date.now() + 1000)
