@@ -10,12 +10,14 @@ import { readConfig } from '../src/config/read-config.ts'
 import type { Generation } from '../src/generation.ts'
 import { openPasswords } from '../src/passwords/argon2.ts'
 import { claimsOf, openTestLatchkey } from './latchkey.ts'
+import { matchLists } from './match.ts'
 import { command } from './process.ts'
 import { answerJson, startFakeService } from './servers/http-service.ts'
 import { clientAtIssuer, issuerKey, startIssuer } from './servers/issuer.ts'
 import { userPassword as password, peopleBase, person, serviceAccount, suffix } from './servers/ldap-fixtures.ts'
 import { needs } from './servers/needs.ts'
 import { startSlapd } from './servers/slapd.ts'
+import { grantPermissions, setActive } from './store/acts.ts'
 
 /** What a backend does in one chain. `inactive`: of the person themselves, as `local` sees it. */
 type Deed = 'accepts' | 'rejects' | 'unknown' | 'denies' | 'down'
@@ -77,6 +79,25 @@ function permissionsExpected(chain: readonly Place[], backend: Name): string[] {
     )
     return decides !== undefined && !decides.veto.includes(permission) && !decides.veto.includes('p.*')
   })
+}
+
+/** What `explain` says of the one who takes it, by what that one does. */
+const verdictOf: Record<'jwt' | 'proxy', Partial<Record<Deed, RegExp>>> = {
+  jwt: {
+    accepts: /^jwt: accepts/,
+    rejects: /^jwt: .*for somebody else/,
+    unknown: /^jwt: the token is not for this backend/,
+    down: /^jwt: could not tell: keys/
+  },
+  proxy: { accepts: /^proxy: accepts alice/, unknown: /^proxy: the headers count for nothing here/ }
+}
+
+/** What `latchkey explain --json` prints. */
+interface Told {
+  readonly outcome: string
+  readonly steps: ReadonlyArray<{ readonly backend: string | null; readonly step: string; readonly text: string }>
+  readonly token: Readonly<Record<string, unknown>> | null
+  readonly permission?: unknown
 }
 
 /** Subjects under which the person may be linked before: where nothing is asked for permissions but the configuration. */
@@ -203,11 +224,11 @@ t.test('all types in one chain', { skip: needs('slapd') }, async (t) => {
     }
     const user = await store.users.create({ email, passwordHash, ...fields })
     if (user === 'taken') throw new Error('the person is there')
-    await store.users.grantPermissions(user.id, ['p.stored', 'p.a'])
+    await grantPermissions(store, user.id, ['p.stored', 'p.a'])
     for (const { name, isLinked } of chain) {
       if (isLinked) await store.users.link(user.id, linkOf(name))
     }
-    if (local === 'denies') await store.users.setActive(user.id, false, 2)
+    if (local === 'denies') await setActive(store, user.id, false, 2)
   }
   const linkOf = (backend: Name): UserIdentity => ({
     ...{
@@ -348,26 +369,35 @@ t.test('all types in one chain', { skip: needs('slapd') }, async (t) => {
     t.same(user?.identities.map(({ backend }) => backend).sort(), [...known].sort())
   })
 
+  /** What `latchkey explain` tells of a chain, as JSON. */
+  const explained = async (world: World, args: readonly string[], input = '') => {
+    await person1(world)
+    await configure(world)
+    const env = { LATCHKEY_CONFIG: join(folder, 'latchkey.yaml') }
+    const { stdout, stderr } = await command(t, ['explain', '--json', ...args], folder, { input, env })
+    const told = JSON.parse(stdout) as Told
+    const verdicts = told.steps
+      .filter(({ step }) => step === 'verdict')
+      .map(({ backend, text }) => `${backend}: ${text}`)
+    return { ...told, verdicts, said: stdout + stderr }
+  }
+
   await t.test('explain tells the whole story: every backend’s own steps', async (t) => {
     const plain = { onRejected: 'next', onUnavailable: 'next', grants: ['p.a'], veto: [], isLinked: false } as const
-    const said: Record<Name, Deed> = {
+    const deed: Record<Name, Deed> = {
       ...{ proxy: 'accepts', jwt: 'accepts', ldap: 'rejects', static: 'unknown', http: 'down', sql: 'rejects' },
       ...{ custom: 'unknown', local: 'accepts' }
     }
-    const chain = (Object.keys(said) as Name[]).map((name) => ({ ...plain, name, deed: said[name] }))
-    await person1({ chain, kind: 'password' })
-    await configure({ chain, kind: 'password' })
-    const input = { input: `${password}\n`, env: { LATCHKEY_CONFIG: join(folder, 'latchkey.yaml') } }
-    const { stdout, stderr } = await command(t, ['explain', email, '--password-stdin', '--json'], folder, input)
-    const { steps, outcome } = JSON.parse(stdout) as {
-      outcome: string
-      steps: Array<{ backend: string | null; step: string; text: string }>
-    }
-    t.equal(outcome, 'accepted', stderr)
-    const verdicts = steps.filter(({ step }) => step === 'verdict').map(({ backend, text }) => `${backend}: ${text}`)
+    const chain = (Object.keys(deed) as Name[]).map((name) => ({ ...plain, name, deed: deed[name] }))
+    const { outcome, steps, verdicts, said } = await explained(
+      { chain, kind: 'password' },
+      [email, '--password-stdin'],
+      `${password}\n`
+    )
+    t.equal(outcome, 'accepted', said)
     t.same(
       verdicts.map((line) => line.split(':')[0]),
-      Object.keys(said),
+      Object.keys(deed),
       'each in its order'
     )
     t.match(verdicts[0], /takes no passwords/)
@@ -384,6 +414,60 @@ t.test('all types in one chain', { skip: needs('slapd') }, async (t) => {
         steps.some((one) => one.backend === backend && one.step !== 'verdict'),
         `${backend} tells what it did`
       )
-    t.notMatch(stdout + stderr, new RegExp(`${password}|argon2|${serviceAccount.password}|hhhh`))
+    t.notMatch(said, new RegExp(`${password}|argon2|${serviceAccount.password}|hhhh`))
   })
+
+  /** Everybody else is ready to accept a password; two have known the person for long, and one of them vetoes. */
+  const presenting = (name: 'jwt' | 'proxy', deed: Deed): World => {
+    const plain = { onRejected: 'next', onUnavailable: 'next', veto: [] } as const
+    const others = names.filter((one) => one !== name)
+    const place = (one: Name) => ({ ...plain, name: one, grants: [`p.${one}`], isLinked: false })
+    const known = { sql: { isLinked: true, grants: ['p.b'] }, custom: { isLinked: true, veto: ['p.a'] } }
+    const chain = others.map((one) => ({ ...place(one), deed: 'accepts' as const, ...Object(Object(known)[one]) }))
+    return { chain: [...chain, { ...place(name), deed, grants: ['p.c'] }], kind: takes(name) }
+  }
+  const outcomes = { 200: 'accepted', 400: 'refused', 503: 'unavailable' } as const
+
+  const given = (name: 'jwt' | 'proxy', token: string): readonly [args: readonly string[], input?: string] =>
+    name === 'jwt'
+      ? [['--token-stdin', '--permission', 'p.b'], token]
+      : [['--header', 'Remote-User=alice', '--header', `Remote-Email=${email}`, '--permission', 'p.b']]
+
+  for (const [name, words] of [
+    ['jwt', 'tokens'],
+    ['proxy', 'headers']
+  ] as const) {
+    await t.test(`explain of ${words} through all types foretells the login`, async (t) => {
+      for (const deed of deeds[name]) {
+        const world = presenting(name, deed)
+        const token = tokens[deed] ?? ''
+        const told = await explained(world, ...given(name, token))
+        const before = await store.users.byEmail(email)
+        t.same(before?.identities.map(({ backend }) => backend).sort(), ['custom', 'sql'], 'nothing is written down')
+        t.same(
+          told.verdicts.slice(0, -1),
+          names.filter((one) => one !== name).map((one) => `${one}: takes no ${words}: is not asked`),
+          `${deed}: everybody else says so, in the order of the chain`
+        )
+        t.match(told.verdicts.at(-1), verdictOf[name][deed])
+        t.notMatch(told.said, new RegExp(`argon2|${serviceAccount.password}|hhhh|${token.split('.')[2]}`))
+
+        const answer = await logIn(world)
+        t.equal(told.outcome, Object(outcomes)[answer.statusCode], `${deed}: ${told.said}`)
+        if (answer.statusCode !== 200) {
+          t.equal(told.token, null)
+          continue
+        }
+        const { backend, permissions, groups } = claimsOf(answer.json().access_token)
+        matchLists(t, told.token, { email, backend, permissions, groups })
+        t.same([backend, permissions], [name, ['p.b', 'p.c', 'p.custom', 'p.stored']], 'p.a is vetoed')
+        t.match(
+          told.permission,
+          { granted: true, origins: [{ source: 'sql' }] },
+          'who knew the person is asked as well'
+        )
+        t.ok(told.steps.some(({ step, text }) => step === 'user' && text === `joins the user ${email}`))
+      }
+    })
+  }
 })

@@ -10,6 +10,7 @@ import { readConfig } from '../src/config/read-config.ts'
 import type { App } from '../src/http/server.ts'
 import { type Latchkey, openLatchkey } from '../src/latchkey.ts'
 import { openLog } from '../src/log.ts'
+import { grantPermissions, joinGroups } from './store/acts.ts'
 
 type Answer = Awaited<ReturnType<App['inject']>>
 
@@ -97,8 +98,8 @@ async function addUser({ store, passwords }: Latchkey, user: Parameters<TestLatc
     at: Date.now()
   })
   if (created === 'taken') throw new Error(`${user.email} is taken`)
-  if (user.permissions) await store.users.grantPermissions(created.id, user.permissions)
-  if (user.groups) await store.users.joinGroups(created.id, user.groups, Date.now())
+  if (user.permissions) await grantPermissions(store, created.id, user.permissions)
+  if (user.groups) await joinGroups(store, created.id, user.groups, Date.now())
   return created.id
 }
 

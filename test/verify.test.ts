@@ -13,6 +13,7 @@ import { startApache } from './servers/apache.ts'
 import { issuerKey, signed } from './servers/issuer.ts'
 import { hasApache, needs } from './servers/needs.ts'
 import { startNginx } from './servers/nginx.ts'
+import { grantPermissions } from './store/acts.ts'
 
 const run = promisify(execFile)
 
@@ -134,7 +135,7 @@ t.test('nginx with auth_request, as the pages configure it', { skip: needs('ngin
   }
   t.equal(upstream.asked(), 1, 'nobody who was refused got there')
 
-  await latchkey.store.users.grantPermissions(id, ['blog.change_post'])
+  await grantPermissions(latchkey.store, id, ['blog.change_post'])
   const editor = await latchkey.accessToken(ann, password, { audience: blog })
   t.equal((await ask('/blog/edit/', editor)).status, 200)
   await latchkey.store.users.logOut(id, Date.now() + 1000)

@@ -28,8 +28,10 @@ export interface ImportedBatch {
 
 /** One kind of import. */
 export interface ImportKind<Entry> {
-  /** So many are written in one turn. */
+  /** So much is written in one turn, and kept in memory until then. */
   readonly batchSize: number
+  /** How much of it an entry takes. */
+  sizeOf(entry: Entry): number
   /** What a record says, or why it is refused. */
   entryOf(record: ImportRecord): Entry | string
   /** @param refuse for a line that can't be written as it is */
@@ -39,7 +41,7 @@ export interface ImportKind<Entry> {
 /** Reads records and writes them in batches, each whole or not there; whatever is refused is told with its line. */
 export async function importInBatches<Entry>(
   records: AsyncIterable<ImportRecord>,
-  { batchSize, entryOf, write }: ImportKind<Entry>,
+  { batchSize, sizeOf, entryOf, write }: ImportKind<Entry>,
   { onRefused, onProgress }: ImportOptions
 ): Promise<ImportReport> {
   const report = { read: 0, created: 0, present: 0, refused: 0 }
@@ -48,19 +50,25 @@ export async function importInBatches<Entry>(
     onRefused(line, reason)
   }
   let batch: Entry[] = []
+  let size = 0
   const flush = async (): Promise<void> => {
     const { created, present } = await write(batch, refuse)
     report.created += created
     report.present += present
     batch = []
+    size = 0
     onProgress(report.read)
   }
   for await (const record of records) {
     report.read++
     const entry = entryOf(record)
-    if (typeof entry === 'string') refuse(record.line, entry)
-    else batch.push(entry)
-    if (batch.length === batchSize) await flush()
+    if (typeof entry === 'string') {
+      refuse(record.line, entry)
+      continue
+    }
+    batch.push(entry)
+    size += sizeOf(entry)
+    if (size >= batchSize) await flush()
   }
   if (batch.length > 0) await flush()
   return report
@@ -81,3 +89,6 @@ export async function changeAgain<Result>(
     }
   }
 }
+
+/** Grants on objects, which one record may have very many of, fill a batch by the hundred. */
+export const sizeWith = (objectGrants: readonly unknown[] = []): number => 1 + Math.floor(objectGrants.length / 100)

@@ -2,7 +2,7 @@ import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import type { Group } from '../auth/group-store.ts'
 import type { GrantOnObject } from '../auth/object-grant-store.ts'
 import { Refusal } from '../errors.ts'
-import { changeAgain, type ImportOptions, type ImportReport, importInBatches } from './import-batches.ts'
+import { changeAgain, type ImportOptions, type ImportReport, importInBatches, sizeWith } from './import-batches.ts'
 import type { ImportRecord } from './import-record.ts'
 import { groupNameOf, permissionNames } from './names.ts'
 import { grantsOnObjects } from './object-grants.ts'
@@ -30,6 +30,7 @@ export const importGroups = (
     records,
     {
       batchSize,
+      sizeOf: ({ onObjects }: Entry) => sizeWith(onObjects),
       entryOf: groupOf,
       async write(batch, refuse) {
         const at = tools.now()

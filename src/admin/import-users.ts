@@ -1,5 +1,5 @@
 import type { AdministrationTransaction, ImportedUser } from '../auth/administration-store.ts'
-import { changeAgain, type ImportOptions, type ImportReport, importInBatches } from './import-batches.ts'
+import { changeAgain, type ImportOptions, type ImportReport, importInBatches, sizeWith } from './import-batches.ts'
 import { type ImportRecord, importedUser } from './import-record.ts'
 import { takenNames } from './login-names.ts'
 import type { AdminTools } from './tools.ts'
@@ -30,6 +30,7 @@ export const importUsers = (
     records,
     {
       batchSize,
+      sizeOf: ({ user }: Entry) => sizeWith(user.objectGrants),
       entryOf(record) {
         const user = importedUser(record, tools, options)
         return typeof user === 'string' ? user : { line: record.line, user }

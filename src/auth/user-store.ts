@@ -170,20 +170,14 @@ export interface UserStore {
 
   /** @throws {InvalidRequest} the cursor is none of ours, or of another order */
   list(query: UserQuery): Promise<UserPage>
-  /** @param passwordHash null makes every password fail. Answers whether the user is there, as the next three do. */
-  setPasswordHash(userId: string, passwordHash: string | null, at: number): Promise<boolean>
-  setActive(userId: string, isActive: boolean, at: number): Promise<boolean>
   /**
-   * Ends all of the user's sessions and tokens, as a new password and deactivation do; answers within a second.
+   * Ends all of the user's sessions and tokens, as a new password and deactivation do; answers within a second whether the
+   * user is there.
    * @param spare the session that lives on, with its tokens
    */
   logOut(userId: string, at: number, spare?: string): Promise<boolean>
   /** Puts a new hash in the place of the one that was read; false where another one is there by now, and nothing is changed. */
   replacePasswordHash(userId: string, change: PasswordReplacement): Promise<boolean>
-  /** Grants permissions to the user directly; declares those that nobody did. */
-  grantPermissions(userId: string, permissions: readonly string[]): Promise<boolean>
-  /** Puts the user into groups by name, and makes those that don't exist; answers the names of these. */
-  joinGroups(userId: string, groups: readonly string[], at: number): Promise<readonly string[]>
   /**
    * Makes the user's memberships of this origin exactly these, with groups made that don't exist; those of other origins
    * stay. Answers the names joined and left.

@@ -127,6 +127,8 @@ function refusedBy(refusal: ClientRefusal, id: string): Refused {
       return new Refused(`others change the client ${id} at this moment: try again`)
     case 'exchanges':
       return new Refused('only a superuser says which clients exchange the tokens of others')
+    case 'asks-private':
+      return new Refused('only a superuser says which private addresses are asked for keys')
     case 'not-held':
       return new Refused(`this needs ${refusal.permissions.join(', ')}`)
   }

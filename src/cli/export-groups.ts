@@ -4,6 +4,7 @@ import type { ObjectGrant } from '../auth/object-grant-store.ts'
 import type { Store } from '../store/index.ts'
 import { asLine, withAdministration } from './administration.ts'
 import { grantFields, print } from './export-users.ts'
+import { fitting, partsOf } from './parts.ts'
 
 /** `latchkey groups export`: a line a group, with what it carries on objects; no faster than it is read. */
 export async function exportGroups(command: Command): Promise<void> {
@@ -14,7 +15,8 @@ export async function exportGroups(command: Command): Promise<void> {
       for (const { name, permissions, ...group } of page.items) {
         const objectGrants = (await onObjects({ name }, store)).map(grantFields)
         const createdAt = new Date(group.createdAt).toISOString()
-        await print(asLine({ name, permissions, objectGrants, createdAt }))
+        const parts = partsOf({ name, permissions, objectGrants, createdAt }, objectGrants, 'name')
+        for (const part of parts) await print(fitting(asLine(part), name))
       }
       cursor = page.next
     } while (cursor !== null)

@@ -4,7 +4,8 @@ import { builtInAttributes } from '../auth/attribute-checks.ts'
 import type { GrantOnObject } from '../auth/object-grant-store.ts'
 import type { User, UserIdentity } from '../auth/user-store.ts'
 import type { Store } from '../store/index.ts'
-import { withAdministration } from './administration.ts'
+import { asLine, withAdministration } from './administration.ts'
+import { fitting, partsOf } from './parts.ts'
 
 interface Options {
   readonly format?: 'csv' | 'jsonl'
@@ -12,6 +13,9 @@ interface Options {
 }
 
 type Fields = Record<string, unknown>
+
+/** A user as an import takes them. */
+type Row = Fields & { readonly email: string; readonly objectGrants: readonly unknown[] }
 
 /** `latchkey users export`: page by page, no faster than it is read. */
 export async function exportUsers({ format = 'jsonl', passwordHashes }: Options, command: Command): Promise<void> {
@@ -22,18 +26,18 @@ export async function exportUsers({ format = 'jsonl', passwordHashes }: Options,
     const lists = ['permissions', 'groups', 'objectGrants', 'identities']
     const columns = ['email', 'emailVouched', 'loginNames', ...own, ...flags, ...hash, ...lists]
     const text = format === 'csv' ? await csvWriter(columns) : jsonLines
-    if (format === 'csv') await print(text([Object.fromEntries(columns.map((name) => [name, name]))]))
+    if (format === 'csv') await print(`${columns.join(',')}\n`)
     let cursor: string | null = null
     do {
       const page = await store.users.list({ limit: 500, ...(cursor === null ? {} : { cursor }) })
-      await print(text(await rowsOf(page.items, store, passwordHashes === true)))
+      for (const row of await rowsOf(page.items, store, passwordHashes === true)) await print(...text(row))
       cursor = page.next
     } while (cursor !== null)
   })
 }
 
 /** A statement a table, whatever the number of users. */
-async function rowsOf(users: readonly User[], { userExport }: Store, withHash: boolean): Promise<Fields[]> {
+async function rowsOf(users: readonly User[], { userExport }: Store, withHash: boolean): Promise<Row[]> {
   const more = await userExport.of(users.map(({ id }) => id))
   return users.map((user) => {
     const {
@@ -72,18 +76,23 @@ const identityFields = ({ backend, subject, username, attributes, isSuperuser, r
   ...(remembered !== undefined && { remembered })
 })
 
-const jsonLines = (rows: readonly Fields[]): string => rows.map((row) => `${JSON.stringify(row)}\n`).join('')
+const jsonLines = (row: Row): readonly string[] =>
+  partsOf(row, row.objectGrants, 'email').map((part) => fitting(asLine(part), row.email))
 
-async function csvWriter(columns: string[]): Promise<(rows: readonly Fields[]) => string> {
+async function csvWriter(columns: readonly string[]): Promise<(row: Row) => readonly string[]> {
   const { stringify } = await import('csv-stringify/sync')
   const cell = (value: unknown): unknown => (typeof value === 'object' && value !== null ? listCell(value) : value)
-  const plain = (row: Fields): Fields => Object.fromEntries(columns.map((name) => [name, cell(row[name])]))
-  return (rows) => stringify(rows.map(plain), { columns, cast: { boolean: String } })
+  return (row) => {
+    const line = stringify([columns.map((name) => cell(row[name]))], { cast: { boolean: String } })
+    return [fitting(line, row.email, ': export JSON lines')]
+  }
 }
 
 const listCell = (value: object): string => (Array.isArray(value) && value.length === 0 ? '' : JSON.stringify(value))
 
 /** Writes no faster than it is read. */
-export async function print(text: string): Promise<void> {
-  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
+export async function print(...lines: readonly string[]): Promise<void> {
+  for (const line of lines) {
+    if (!process.stdout.write(line)) await once(process.stdout, 'drain')
+  }
 }

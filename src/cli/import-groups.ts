@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { ImportReport } from '../admin/import-batches.ts'
 import { importGroups } from '../admin/import-groups.ts'
 import { asLine, withAdministration, write } from './administration.ts'
+import { wholeRecords } from './parts.ts'
 import { createProgress } from './progress.ts'
 import { jsonRecords, openFile } from './records.ts'
 import { Refused } from './refused.ts'
@@ -17,7 +18,7 @@ export async function importGroupsFile(file: string, options: Options, command: 
   const opened = await openFile(file)
   const progress = createProgress(process.stderr)
   const report = await withAdministration(command, (tools) =>
-    importGroups(jsonRecords(opened, file), tools, {
+    importGroups(wholeRecords(jsonRecords(opened, file), 'name'), tools, {
       dryRun: options.dryRun === true,
       onRefused(line, reason) {
         progress.end()

@@ -3,6 +3,7 @@ import { importUsers } from '../admin/import-users.ts'
 import { readHash } from '../passwords/formats/index.ts'
 import { withAdministration } from './administration.ts'
 import { tellReport } from './import-groups.ts'
+import { wholeRecords } from './parts.ts'
 import { createProgress } from './progress.ts'
 import { type FileRecord, jsonRecords, maxLine, type OpenFile, openFile } from './records.ts'
 import { Refused } from './refused.ts'
@@ -20,7 +21,7 @@ export async function importFile(file: string, options: Options, command: Comman
   const opened = await openFile(file)
   const progress = createProgress(process.stderr)
   const report = await withAdministration(command, (tools) =>
-    importUsers(format === 'csv' ? csvRecords(opened) : jsonRecords(opened, file), tools, {
+    importUsers(format === 'csv' ? csvRecords(opened) : wholeRecords(jsonRecords(opened, file), 'email'), tools, {
       dryRun: options.dryRun === true,
       isUsableHash,
       onRefused(line, reason) {

@@ -27,6 +27,8 @@ export type ClientRefusal =
   | { readonly outcome: 'not-held'; readonly permissions: readonly string[] }
   /** It could exchange others' tokens for any that they may have. */
   | { readonly outcome: 'exchanges' }
+  /** It could have this service ask addresses that no stranger reaches. */
+  | { readonly outcome: 'asks-private' }
 
 /** A client as it is now, with its secret where it got a new one. */
 export interface ClientDone {
@@ -191,16 +193,21 @@ const idMistakes = (id: string): DefinitionMistake[] =>
 
 /**
  * Whoever sets what a client proves itself with, or gets its secret, has its permissions, and at each exchange those of the
- * people whose tokens come by.
+ * people whose tokens come by; and where private addresses are allowed, chooses which of them is asked for keys.
  */
 function beyond(
   definitions: ReadonlyArray<ClientView['definition']>,
   { holds, mayEverything }: ClientRequest,
   { complete }: ClientAdministrationTools
 ): ClientRefusal | undefined {
-  const grants = definitions.flatMap((definition) => complete(definition).grants)
-  if (!mayEverything && grants.includes(exchangeGrant)) return { outcome: 'exchanges' }
-  const all = definitions.flatMap(({ permissions }) => (Array.isArray(permissions) ? permissions.map(String) : []))
+  const completed = definitions.map(complete)
+  if (!mayEverything && completed.some(({ grants }) => lists(grants).includes(exchangeGrant)))
+    return { outcome: 'exchanges' }
+  if (!mayEverything && completed.some(({ allowPrivate }) => lists(allowPrivate).length > 0))
+    return { outcome: 'asks-private' }
+  const all = definitions.flatMap(({ permissions }) => lists(permissions))
   const permissions = [...new Set(all)].filter((name) => !holds(name)).sort()
   return permissions.length === 0 ? undefined : { outcome: 'not-held', permissions }
 }
+
+const lists = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : [])

@@ -10,21 +10,23 @@ const { and, eq, inArray, sql } = orm
 export const createUserGroups = (
   db: Database,
   outbox: StoreOutbox
-): Pick<UserStore, 'joinGroups' | 'mirrorGroups' | 'groupPermissions'> => {
+): Pick<UserStore, 'mirrorGroups' | 'groupPermissions'> => {
   const { groups, groupPermissions, userGroups } = db.tables
 
-  /** The ids of groups by name; those that don't exist are made, and named. */
-  const groupsNamed = async (names: readonly string[], at: number) => {
-    const wanted = [...new Set(names)]
-    const named = () => db.queries.select().from(groups).where(inArray(groups.name, wanted))
-    if (wanted.length === 0) return { ids: [], made: [] }
+  /** The ids of groups by name; those that don't exist are made. */
+  const groupsNamed = async (names: readonly string[], at: number): Promise<readonly string[]> => {
+    const named = () =>
+      db.queries
+        .select()
+        .from(groups)
+        .where(inArray(groups.name, [...names]))
     const found = await named()
     const known = new Set(found.map(({ name }) => name))
-    const made = wanted.filter((name) => !known.has(name))
-    if (made.length === 0) return { ids: found.map(({ id }) => id), made }
+    const made = names.filter((name) => !known.has(name))
+    if (made.length === 0) return found.map(({ id }) => id)
     const rows = made.map((name) => ({ id: newId(), name, createdAt: at, updatedAt: at }))
     await db.insertMissing(db.queries, groups, rows)
-    return { ids: (await named()).map(({ id }) => id), made }
+    return (await named()).map(({ id }) => id)
   }
 
   const tellOfGroups = async (userId: string): Promise<void> => {
@@ -35,7 +37,7 @@ export const createUserGroups = (
 
   const join = async (userId: string, ids: readonly string[], origin: string): Promise<void> => {
     const rows = ids.map((groupId) => ({ userId, groupId, origin }))
-    if (rows.length > 0) await db.insertMissing(db.queries, userGroups, rows)
+    await db.insertMissing(db.queries, userGroups, rows)
   }
 
   const mirrored = db.queries
@@ -46,12 +48,6 @@ export const createUserGroups = (
     .prepare()
 
   return {
-    async joinGroups(userId, names, at) {
-      const { ids, made } = await groupsNamed(names, at)
-      await join(userId, ids, 'local')
-      return made
-    },
-
     async mirrorGroups(userId, origin, names, at) {
       const before = await mirrored.execute({ userId, origin })
       const known = new Set(before.map(({ name }) => name))
@@ -60,7 +56,7 @@ export const createUserGroups = (
       const left = before.filter(({ name }) => !wanted.has(name))
       // told before it is done: after a crash in between, the next login does both once more
       if (joined.length + left.length > 0) await tellOfGroups(userId)
-      if (joined.length > 0) await join(userId, (await groupsNamed(joined, at)).ids, origin)
+      if (joined.length > 0) await join(userId, await groupsNamed(joined, at), origin)
       if (left.length > 0) {
         const ids = left.map(({ id }) => id)
         await db.queries

@@ -3,10 +3,10 @@ import type { LoginRecord, UserIdentity, UserStore } from '../auth/user-store.ts
 import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
-import { MissingReference, orTaken } from './failures.ts'
+import { orTaken } from './failures.ts'
 import type { Queries } from './kit.ts'
 import { createMoveIn } from './moved.ts'
-import { gather, type StoreOutbox, type Told } from './outbox.ts'
+import { gather, type StoreOutbox } from './outbox.ts'
 import { pending } from './pending.ts'
 import type { Statement } from './statement.ts'
 import { createUserGroups } from './user-groups.ts'
@@ -16,11 +16,11 @@ import { toUser } from './user-rows.ts'
 
 const { and, eq, isNull, ne } = orm
 
-type Change = { readonly isActive?: boolean; readonly passwordHash?: string | null; readonly updatedAt?: number }
+type Change = { readonly passwordHash?: string | null; readonly updatedAt?: number }
 
 /** The users in the database, by either dialect. */
 export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore => {
-  const { users, identities, permissions, userPermissions, sessions } = db.tables
+  const { users, identities, sessions } = db.tables
   const find = createUserQueries(db)
   const identityRow = (userId: string, { attributes, remembered, ...identity }: UserIdentity) => ({
     ...identity,
@@ -28,13 +28,6 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
     userId,
     attributes: { ...attributes }
   })
-  const tellOfChange = async (tx: Queries, userId: string, { isActive, ...values }: Change, told: Told) => {
-    if (!told.ofUsers) return
-    const [before] = await tx.select().from(users).where(eq(users.id, userId))
-    if (before && isActive !== undefined && isActive !== before.isActive)
-      told.became(isActive ? 'user.activated' : 'user.deactivated', before)
-    if (before && values.passwordHash !== undefined) told.changed(userId, ['password'])
-  }
 
   /**
    * Sessions go, and so do the access tokens that were issued before: `iat` counts whole seconds, so that the answer waits
@@ -50,7 +43,7 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
     const asRead = from === null ? isNull(users.passwordHash) : eq(users.passwordHash, from ?? '')
     const found = await db.transaction(async (tx) => {
       const told = gather(outbox, db.tables)
-      await tellOfChange(tx, userId, values, told)
+      if (values.passwordHash !== undefined) told.changed(userId, ['password'])
       const [{ affectedRows }] = await tx
         .update(users)
         .set({ ...values, tokensValidFrom, sparedSession: spare })
@@ -80,18 +73,6 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
     told.joined(row.userId, row)
     await told.flush(tx)
   }
-
-  const activate = (userId: string, at: number): Promise<boolean> =>
-    db.transaction(async (tx) => {
-      const told = gather(outbox, db.tables)
-      await tellOfChange(tx, userId, { isActive: true }, told)
-      const [{ affectedRows }] = await tx
-        .update(users)
-        .set({ isActive: true, updatedAt: at })
-        .where(eq(users.id, userId))
-      await told.flush(tx)
-      return affectedRows > 0
-    })
 
   return {
     ...find,
@@ -142,35 +123,9 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
 
     moveIn: createMoveIn(db),
 
-    setPasswordHash: (userId, passwordHash, at) => changeAndLogOut(userId, { passwordHash, updatedAt: at }, at),
-    setActive: (userId, isActive, at) =>
-      isActive ? activate(userId, at) : changeAndLogOut(userId, { isActive, updatedAt: at }, at),
     logOut: (userId, at, spare) => changeAndLogOut(userId, {}, at, { spare }),
     replacePasswordHash: (userId, { from, to, at, spare }) =>
       changeAndLogOut(userId, { passwordHash: to, updatedAt: at }, at, { spare, from }),
-
-    async grantPermissions(userId, names) {
-      if ((await find.byId(userId)) === undefined) return false
-      if (names.length === 0) return true
-      try {
-        await db.transaction(async (tx) => {
-          await db.insertMissing(
-            tx,
-            permissions,
-            names.map((name) => ({ name, description: '', declared: false, origin: 'grant' as const }))
-          )
-          await db.insertMissing(
-            tx,
-            userPermissions,
-            names.map((permission) => ({ userId, permission }))
-          )
-        })
-        return true
-      } catch (error) {
-        if (error instanceof MissingReference) return false
-        throw error
-      }
-    },
 
     ...createUserGroups(db, outbox)
   }

@@ -291,4 +291,20 @@ for (const [name, { skip, url }] of Object.entries(dialects)) {
     t.same(refused, [5000], 'an identity that somebody has')
     t.equal((await store.users.list({ limit: 1000, group: 'all' })).items.length, 1000)
   })
+
+  test('what one record has very much of fills a batch, too: memory has a bound', async (t, store) => {
+    const tools = toolsOver(store)
+    const objectGrants = Array.from({ length: 10_000 }, (_, n) => ({
+      ...{ permission: 'docs.change', objectType: 'doc', objectId: `${n}` }
+    }))
+    async function* records(key: 'email' | 'name', suffix = ''): AsyncGenerator<ImportRecord> {
+      for (let n = 1; n <= 6; n++) yield { line: n, fields: { [key]: `p${n}${suffix}`, objectGrants } }
+      throw new Error('broken off')
+    }
+    const options = { dryRun: false, isUsableHash: () => true, onRefused() {}, onProgress() {} }
+    await t.rejects(importUsers(records('email', '@example.com'), tools, options), /broken off/)
+    t.equal(await store.users.count(), 5, 'of 500 users, five')
+    await t.rejects(importGroups(records('name'), tools, options), /broken off/)
+    t.equal((await store.groups.list({ limit: 9 })).items.length, 6, 'of 100 groups, one')
+  })
 }

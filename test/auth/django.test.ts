@@ -5,6 +5,7 @@ import type { Link } from '../../src/auth/link.ts'
 import { permissionsOf } from '../../src/auth/permissions.ts'
 import type { User } from '../../src/auth/user-store.ts'
 import { claimsOf, openTestLatchkey } from '../latchkey.ts'
+import { setActive } from '../store/acts.ts'
 import { fakeBackend, fakeIdentity, fakeLink, fakePermissions, fakeRequest, fakeTools } from './fakes.ts'
 
 /** The behaviours of django/tests/auth_tests/test_auth_backends.py that are not about Django's own objects. */
@@ -139,7 +140,7 @@ t.test('names that are equal after NFKC are one, and inactive users are refused'
   const id = await latchkey.addUser({ email: 'iamtheomega@example.com', password })
   const { sub } = claimsOf(await latchkey.accessToken('ｉａｍｔｈｅｏｍｅｇａ@example.com', password))
   t.equal(sub, id)
-  await latchkey.store.users.setActive(id, false, Date.now())
+  await setActive(latchkey.store, id, false, Date.now())
   t.equal(
     (await latchkey.token({ grant_type: 'password', username: 'iamtheomega@example.com', password })).statusCode,
     400

@@ -7,6 +7,7 @@ import { type Login, recordLogin } from '../../src/auth/users.ts'
 import { openStore, type Store } from '../../src/store/index.ts'
 import { temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
+import { setActive } from '../store/acts.ts'
 import { fakeBackend, fakeIdentity, fakeLink, fakeLog } from './fakes.ts'
 
 const refused = { code: 'invalid_grant', statusCode: 400 }
@@ -193,7 +194,7 @@ t.test('an inactive user', async (t) => {
   const lenient = fakeLink('lenient', { backend: fakeBackend({ outcome: 'unknown' }, { allowsInactive: true }) })
   const { store, record } = await openUsers(t, [ldap, lenient])
   const alice = await record(ldap, fakeIdentity(), vouched())
-  await store.users.setActive(alice.id, false, 5)
+  await setActive(store, alice.id, false, 5)
   await t.rejects(record(ldap, fakeIdentity({ attributes: { firstName: 'X' } }), vouched()), refused)
   t.match(
     await store.users.byId(alice.id),

@@ -17,6 +17,7 @@ import { clientAtIssuer, issuerKey, signed, startIssuer } from '../servers/issue
 import { peopleBase, person, serviceAccount, userPassword } from '../servers/ldap-fixtures.ts'
 import { needs } from '../servers/needs.ts'
 import { startSlapd } from '../servers/slapd.ts'
+import { setActive } from '../store/acts.ts'
 import { conformanceOf } from './conformance.ts'
 
 const password = 'canary-correct-horse'
@@ -58,7 +59,7 @@ t.test('local', async (t) => {
     }
     await add('alice@example.com')
     const disabled = await add('gone@example.com')
-    if (disabled !== 'taken') await store.users.setActive(disabled.id, false, 2)
+    if (disabled !== 'taken') await setActive(store, disabled.id, false, 2)
     return {
       backend: open(t, localBackend, {}, { accounts: store.accounts }),
       passwords,

@@ -25,6 +25,8 @@ t.test('Active Directory', { skip: needsSamba() }, async (t) => {
       adPerson('expired', { accountExpires: '116444736000000000' }),
       adPerson('mustchange', { pwdLastSet: '0' }),
       adPerson('locked'),
+      adPerson('stations', { userWorkstations: 'ELSEWHERE' }),
+      adPerson('old'),
       adPerson('hours', { logonHours: '\0'.repeat(21) }),
       adPerson('mallory', { unicodePwd: unicodePwd('Canary-Other-9'), mail: 'alice' }),
       adPerson('moving'),
@@ -86,11 +88,14 @@ t.test('Active Directory', { skip: needsSamba() }, async (t) => {
 
   t.test('states are told apart, after a right password and without one', async (t) => {
     for (let tries = 0; tries < 3; tries += 1) await logIn(backend, 'locked', 'wrong')
+    await samba.setPasswordTime(dnOf('old'), new Date(Date.now() - 43 * 86_400_000))
     const states: Readonly<Record<string, Verdict>> = {
       disabled: { outcome: 'denied', reason: 'disabled' },
       expired: { outcome: 'denied', reason: 'expired' },
       mustchange: { outcome: 'denied', reason: 'must-change-password' },
       locked: { outcome: 'denied', reason: 'locked' },
+      old: { outcome: 'denied', reason: 'password-expired' },
+      stations: { outcome: 'denied', reason: 'not-allowed' },
       hours: { outcome: 'denied', reason: 'not-allowed' }
     }
     for (const [name, verdict] of Object.entries(states)) {
@@ -102,7 +107,7 @@ t.test('Active Directory', { skip: needsSamba() }, async (t) => {
       const wrong = await logIn(backend, name, 'Wrong-Password-1')
       if (name !== 'locked') t.match(wrong, { outcome: 'rejected' }, `${name}, wrong`)
       const subject = 'subject' in answer ? answer.subject : undefined
-      if (subject === undefined || name === 'hours') continue
+      if (subject === undefined || verdict.outcome !== 'denied' || verdict.reason === 'not-allowed') continue
       const { outcome, ...reason } = verdict
       t.match(await backend.identity(subject, questionContext()), { state: 'disabled', ...reason }, `${name}, later`)
     }
@@ -119,7 +124,7 @@ t.test('Active Directory', { skip: needsSamba() }, async (t) => {
     t.equal(await warningsFor('lasting'), undefined, 'a password that never expires')
   })
 
-  t.test('a password is changed as the user, also by whom it must be changed', async (t) => {
+  t.test('a password is changed as the user, also by whom it must be changed, or who comes too late', async (t) => {
     const change = async (name: string, old: string, fresh: string) => {
       const [guid = ''] = await samba.read(dnOf(name), 'objectGUID')
       const hex = Buffer.from(guid, 'base64')
@@ -145,6 +150,9 @@ t.test('Active Directory', { skip: needsSamba() }, async (t) => {
     t.match(await logIn(backend, 'mustchange', adPassword), { reason: 'must-change-password' })
     t.same(await change('mustchange', adPassword, newPassword), { outcome: 'changed' })
     t.match(await logIn(backend, 'mustchange', newPassword), { outcome: 'accepted' })
+    t.same(await change('old', 'Wrong-Password-1', newPassword), { outcome: 'rejected', reason: 'wrong-password' })
+    t.same(await change('old', adPassword, newPassword), { outcome: 'changed' })
+    t.match(await logIn(backend, 'old', newPassword), { outcome: 'accepted' }, 'expired no longer')
     t.same(await change('disabled', adPassword, newPassword), { outcome: 'denied', reason: 'disabled' })
     const missing = '00000000-0000-0000-0000-000000000000'
     t.same(await backend.changePassword?.(missing, adPassword, newPassword, questionContext()), { outcome: 'unknown' })

@@ -11,6 +11,7 @@ import {
 } from '../servers/ldap-fixtures.ts'
 import { corpAt, type LdapWorld, openLdapWorld } from '../servers/ldap-fixtures-world.ts'
 import { startSlapd } from '../servers/slapd.ts'
+import { grantPermissions, joinGroups } from '../store/acts.ts'
 
 /** What django-auth-ldap's own suite shows of groups, about Latchkey; logins are in ldap-django.test.ts. */
 const uidOf = (name: string) => `uid=${name},${peopleBase}`
@@ -254,7 +255,7 @@ t.test('permissions', async (t) => {
   t.test('beside what is stored for the user', async (t) => {
     const world = await open(t, give(usual))
     const bob = await world.userAfter('bob')
-    await world.store.users.grantPermissions(bob.id, ['own.stored'])
+    await grantPermissions(world.store, bob.id, ['own.stored'])
     t.same(await heldBy(world, 'bob'), ['blog.add_post', 'own.stored'])
   })
   const local = { id: 'local', type: 'local' }
@@ -347,7 +348,7 @@ t.test('mirroring', async (t) => {
     for (const mirror of [true, ['staff'], { except: ['staff'] }] as const) {
       const world = await mirroring(t, mirror as Groups['mirror'])
       const { id } = await world.userAfter('nobody')
-      await world.store.users.joinGroups(id, ['staff', 'ours'], 1)
+      await joinGroups(world.store, id, ['staff', 'ours'], 1)
       t.same(await groupsAfter(world, 'nobody'), ['ours', 'staff'], JSON.stringify(mirror))
     }
   })

@@ -7,6 +7,7 @@ import { command } from '../process.ts'
 import { groupOfNames, groupsBase, peopleBase, person, personName, serviceAccount } from '../servers/ldap-fixtures.ts'
 import { questionContext } from '../servers/ldap-fixtures-backend.ts'
 import { startSlapd } from '../servers/slapd.ts'
+import { setActive, setPasswordHash } from '../store/acts.ts'
 
 const count = 10_000
 const slapd = await startSlapd(t, {
@@ -36,12 +37,12 @@ ${more}
 publicClient: true
 `
 
-const sync = ({ login, parts }: TestLatchkey, options: Partial<SyncOptions> = {}) => {
+const sync = ({ login, parts, store }: TestLatchkey, options: Partial<SyncOptions> = {}) => {
   const [link] = login.chain
   if (!link) throw new Error('no backend')
   const request = { log: parts.log, clientId: 'sync', ip: '127.0.0.1', deadline: Number.POSITIVE_INFINITY }
   const deactivate = async (id: string) => {
-    await parts.login.store.setActive(id, false, Date.now())
+    await setActive(store, id, false, Date.now())
     return 'deactivated' as const
   }
   const tools = { ...userToolsOf(request, login), context: questionContext(60_000), deactivate, now: Date.now }
@@ -74,7 +75,7 @@ t.test('who is gone is deactivated, after a complete run and under the guard', a
   const latchkey = await openTestLatchkey(t, configuration())
   await sync(latchkey)
   const withPassword = await latchkey.store.users.byEmail('leaver3@example.com')
-  await latchkey.store.users.setPasswordHash(withPassword?.id ?? '', 'hash', 1)
+  await setPasswordHash(latchkey.store, withPassword?.id ?? '', 'hash', 1)
   for (const name of ['leaver1', 'leaver2', 'leaver3']) {
     await slapd.modify(`dn: uid=${name},${peopleBase}\nchangetype: delete\n`)
   }

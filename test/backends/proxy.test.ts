@@ -9,6 +9,7 @@ import { usernameCleaner } from '../../src/backends/proxy/username.ts'
 import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
 import { serve } from '../serve.ts'
+import { setActive } from '../store/acts.ts'
 
 const grant = 'urn:latchkey:params:oauth:grant-type:proxy'
 const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -118,7 +119,7 @@ t.test('Django’s RemoteUserTest', async (t) => {
     const latchkey = await openTestLatchkey(t, yamlOf(trusted))
     const id = await latchkey.addUser({ email: 'knownuser@example.com' })
     const { access_token, refresh_token } = (await ask(latchkey, knownUser)).json()
-    await latchkey.store.users.setActive(id, false, Date.now())
+    await setActive(latchkey.store, id, false, Date.now())
     t.equal((await ask(latchkey, knownUser)).statusCode, 400)
     t.equal((await latchkey.userinfo(access_token)).statusCode, 401)
     t.equal((await latchkey.token({ grant_type: 'refresh_token', refresh_token })).statusCode, 400)
@@ -135,7 +136,7 @@ t.test('Django’s RemoteUserTest', async (t) => {
   t.test('AllowAllUsersRemoteUserBackendTest: an inactive user is let in, without permissions', async (t) => {
     const latchkey = await openTestLatchkey(t, yamlOf(`${trusted}, allowInactive: true, grants: [blog.view_post]`))
     const id = await latchkey.addUser({ email: 'knownuser@example.com', permissions: ['blog.add_post'] })
-    await latchkey.store.users.setActive(id, false, Date.now())
+    await setActive(latchkey.store, id, false, Date.now())
     const answer = (await ask(latchkey, knownUser)).json()
     matchLists(t, claimsOf(answer.access_token), { sub: id, permissions: [] })
     t.equal((await latchkey.userinfo(answer.access_token)).statusCode, 200)

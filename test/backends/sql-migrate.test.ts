@@ -10,6 +10,7 @@ import { start } from '../process.ts'
 import { freePort } from '../servers/free-port.ts'
 import { startMariadb } from '../servers/mariadb.ts'
 import { needs } from '../servers/needs.ts'
+import { setPasswordHash } from '../store/acts.ts'
 
 const passwords = await openPasswords({ queueTimeoutMs: 60_000 })
 const old = 'canary-old-horse'
@@ -87,10 +88,10 @@ async function moves(t: Test, url: string): Promise<void> {
   const refresh = await service.token({ grant_type: 'refresh_token', refresh_token: first.refresh_token })
   t.match(claimsOf(refresh.json().access_token), { backend: 'shop' }, 'the session of before goes on')
 
-  await store.users.setPasswordHash(alice?.id ?? '', await passwords.hash('another-password'), Date.now())
+  await setPasswordHash(store, alice?.id ?? '', await passwords.hash('another-password'), Date.now())
   t.equal(await backendOf(service, 'alice', old), 400, 'the old password never opens the door again')
   t.equal(await backendOf(service, 'alice', 'another-password'), 'local')
-  await store.users.setPasswordHash(alice?.id ?? '', null, Date.now())
+  await setPasswordHash(store, alice?.id ?? '', null, Date.now())
   t.equal(await backendOf(service, 'alice', old), 400, 'nor without a password of ours')
 
   t.equal(await backendOf(service, 'bob', old), 400, 'a disabled account moves nowhere')

@@ -1,6 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import { temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
@@ -135,83 +134,6 @@ t.test('users, groups and permissions at the command line', async (t) => {
   t.match(await json(['permissions', 'describe', 'shop.buy', 'Can buy']), { description: 'Can buy' })
   await refused(['permissions', 'delete', 'none.such'], 'There is no such permission')
   t.equal((await run(['permissions', 'delete', 'shop.sell'])).code, 0)
-})
-
-t.test('what is exported can be imported: all of it, in either format', async (t) => {
-  const [from, to] = [await temporaryFolder(t), await temporaryFolder(t)]
-  for (const folder of [from, to]) await writeFile(join(folder, 'latchkey.yaml'), yaml)
-  const person = ['--attribute', 'department=a;"b",', '--attribute', 'level=-1.5', '--attribute', 'firstName=Zoë, 2']
-  await command(
-    t,
-    [
-      'users',
-      'create',
-      'zoe@example.com',
-      ...person,
-      '--permission',
-      'blog.add',
-      '--permission',
-      'blog.x',
-      '--group',
-      'a;b',
-      '--password-stdin'
-    ],
-    from,
-    { input: 'one long password' }
-  )
-  await command(t, ['users', 'create', 'bob@example.com', '--attribute', 'department=x', '--superuser'], from)
-  await command(t, ['users', 'change', 'bob@example.com', '--login-name', 'bob', '--login-name', 'b;b'], from)
-  const bob = JSON.parse((await command(t, ['users', 'show', 'bob@example.com', '--json'], from)).stdout)
-  await command(t, ['users', 'link', 'bob@example.com', 'local', bob.id, '--username', 'b'], from)
-  const onDoc = ['docs.change', '--object', 'doc:7']
-  for (const args of [
-    ['users', 'grant', 'bob@example.com', ...onDoc],
-    ['groups', 'grant', 'a;b', ...onDoc],
-    ['groups', 'grant', 'a;b', 'blog.x']
-  ])
-    t.equal((await command(t, args, from)).code, 0)
-  await command(t, ['users', 'create', 'eve@example.com', '--attribute', 'department=x'], from)
-  await command(t, ['users', 'deactivate', 'eve@example.com'], from)
-  const database = new DatabaseSync(join(from, 'data/latchkey.db'))
-  database.exec(`update latchkey_users set email_vouched = 0 where email like 'eve%'; update latchkey_users set created_at = 86400000;
-    update latchkey_identities set attributes = '{"firstName":"Bob"}', is_superuser = 1, remembered = 'cn=b'`)
-  database.close()
-  const whole = async (folder: string, format: string) =>
-    (await command(t, ['users', 'export', '--format', format, '--password-hashes'], folder)).stdout
-  for (const format of ['csv', 'jsonl']) {
-    const text = await whole(from, format)
-    t.match(text, '$argon2id$')
-    for (const word of ['Bob', 'cn=b', 'false', '1970-01-02T00:00:00.000Z']) t.match(text, word)
-    t.notMatch((await command(t, ['users', 'export', '--format', format], from)).stdout, /argon2id|passwordHash/)
-    const place = await temporaryFolder(t)
-    await writeFile(join(place, 'latchkey.yaml'), yaml)
-    await writeFile(join(place, `all.${format}`), text)
-    const file = join(place, `all.${format}`)
-    const groups = (await command(t, ['groups', 'export'], from)).stdout
-    t.match(
-      groups,
-      '{"name":"a;b","permissions":["blog.x"],"objectGrants":[{"permission":"docs.change","objectType":"doc","objectId":"7"}]'
-    )
-    const importGroups = async () =>
-      JSON.parse((await command(t, ['groups', 'import', '-', '--json'], place, { input: groups })).stdout)
-    t.same(await importGroups(), { read: 1, created: 1, present: 0, refused: 0 })
-    const report = async (...more: string[]) => {
-      const { stdout, stderr } = await command(t, ['users', 'import', file, '--json', ...more], place)
-      return stdout === '' ? stderr : JSON.parse(stdout)
-    }
-    t.same(await report('--dry-run'), { read: 3, created: 3, present: 0, refused: 0 })
-    t.same(await report(), { read: 3, created: 3, present: 0, refused: 0 })
-    t.equal(await whole(place, format), text)
-    t.same(await report(), { read: 3, created: 0, present: 3, refused: 0 }, 'again: nothing')
-    t.same(await importGroups(), { read: 1, created: 0, present: 1, refused: 0 }, 'nor groups')
-    t.match(
-      (await command(t, ['groups', 'export'], place)).stdout.split(',"createdAt')[0],
-      groups.split(',"createdAt')[0]
-    )
-    const grants = async (folder: string) =>
-      (await command(t, ['permissions', 'grants'], folder)).stdout.replaceAll(/user \S+/g, 'user')
-    t.equal(await grants(place), await grants(from), 'on objects too')
-  }
 })
 
 const django = 'pbkdf2_sha256$260000$salt$rc7nT4lJkEnbsVzFqBgo0e1Zl4Jv4M2lL4mVnkWXqpU='

@@ -420,6 +420,10 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
     'users: { attributes: { email: { type: string } } }',
     'users.attributes.email: a user has a field of this name already'
   ],
+  ...['loginNames', 'objectGrants', 'objectGrantsPart'].map((name): [string, string] => [
+    `users: { attributes: { ${name}: { type: string } } }`,
+    `users.attributes.${name}: a user has a field of this name already`
+  ]),
   [
     'users: { attributes: { constructor: { type: string } } }',
     'users.attributes.constructor: a user has a field of this name already'

@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import type { Entity } from '../../src/auth/evaluation.ts'
 import { openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
 import { freePort } from '../servers/free-port.ts'
+import { setActive } from '../store/acts.ts'
 
 const password = 'correct-horse-battery'
 const secret = 'pep-secret-'.repeat(6)
@@ -88,7 +89,7 @@ t.test('a single evaluation', async (t) => {
   ]
   for (const [body, decision, reason] of table)
     t.same(await json('evaluation', body), { decision, context: { reason } }, JSON.stringify(body))
-  await latchkey.store.users.setActive(alice, false, Date.now())
+  await setActive(latchkey.store, alice, false, Date.now())
   t.same((await json('evaluation', question(alice, 'record.read'))).context, { reason: 'the user is inactive' })
 
   const id = 'an arbitrary id, with (all) that is visible!'
@@ -181,11 +182,7 @@ t.test('who may ask', async (t) => {
     t.equal(await status(await bearer(name, { audience: 'blog' }), about), 401, 'another audience')
   }
   const eve = await bearer('eve')
-  await latchkey.store.users.setActive(
-    (await latchkey.store.users.byEmail('eve@example.com'))?.id ?? '',
-    false,
-    Date.now()
-  )
+  await setActive(latchkey.store, (await latchkey.store.users.byEmail('eve@example.com'))?.id ?? '', false, Date.now())
   t.equal(await status(eve, about), 401)
 })
 
@@ -237,7 +234,7 @@ t.test('searches', async (t) => {
   const { latchkey, alice, bob } = await scenario(t)
   const root = await latchkey.addUser({ email: 'root@example.com', superuser: true })
   const gone = await latchkey.addUser({ email: 'gone@example.com', permissions: ['record.read'] })
-  await latchkey.store.users.setActive(gone, false, Date.now())
+  await setActive(latchkey.store, gone, false, Date.now())
   const { ask, json } = asking(latchkey)
   const [action, resource] = [{ name: 'record.read' }, record('record-1')]
   const ids = (answer: { results: Array<{ id: string }> }) => answer.results.map(({ id }) => id)

@@ -143,6 +143,23 @@ t.test('nobody but a superuser says which clients exchange the tokens of others'
   t.equal(odd.headers.location, undefined)
 })
 
+t.test('nobody but a superuser says which private addresses are asked for keys', async (t) => {
+  const { clerk, root } = await open(t)
+  const { ask } = await clerk('latchkey.add_client', 'latchkey.change_client', 'latchkey.view_client')
+  const near = { jwksUri: 'https://10.0.0.5/keys', allowPrivate: ['10.0.0.0/8'] }
+  t.match((await ask('POST', '/admin/clients', { id: 'probe', ...near })).body, refused)
+  const far = { id: 'web', jwksUri: 'https://keys.example.com/web', allowPrivate: [] }
+  t.equal((await ask('POST', '/admin/clients', far)).status, 201, 'an empty list allows none')
+  t.match((await ask('PATCH', '/admin/clients/web', near)).body, refused)
+  t.match((await ask('PATCH', '/admin/clients/web', { allowPrivate: ['0.0.0.0/0', '::/0'] })).body, refused)
+  const superuser = await root()
+  t.equal((await superuser.ask('POST', '/admin/clients', { id: 'inside', ...near })).status, 201)
+  t.match((await ask('PATCH', '/admin/clients/inside', { jwksUri: 'https://10.0.0.6/keys' })).body, refused)
+  t.match((await superuser.ask('GET', '/admin/clients/inside')).body, near, 'nothing of it was changed')
+  const renewed = { jwksUri: 'https://10.0.0.6/keys' }
+  t.equal((await superuser.ask('PATCH', '/admin/clients/inside', renewed)).status, 200)
+})
+
 t.test('nobody moves somebody who holds more in or out of a group', async (t) => {
   const { clerk, root } = await open(t)
   const superuser = await root()

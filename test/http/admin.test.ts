@@ -7,6 +7,7 @@ import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
 import { startMariadb } from '../servers/mariadb.ts'
 import { needs } from '../servers/needs.ts'
+import { grantPermissions, setActive } from '../store/acts.ts'
 import { type Ask, call, type Method } from './admin-calls.ts'
 
 const secret = 'a secret of at least thirty-two bytes'
@@ -73,7 +74,7 @@ async function tokensOf(latchkey: TestLatchkey) {
     return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`
   }
   const inactive = await accessToken('inactive@example.com', password)
-  await store.users.setActive(String(claimsOf(inactive).sub), false, Date.now())
+  await setActive(store, String(claimsOf(inactive).sub), false, Date.now())
   const loggedOut = await accessToken('out@example.com', password)
   await store.users.logOut(String(claimsOf(loggedOut).sub), Date.now())
   const session = await token({
@@ -189,7 +190,7 @@ t.test('a right is what is held now', async (t) => {
   const token = await latchkey.accessToken('ann@example.com', password)
   const ask = async () => (await call(latchkey, token, 'GET', '/admin/backends')).status
   t.equal(await ask(), 403)
-  await latchkey.store.users.grantPermissions(id, ['latchkey.view_backend'])
+  await grantPermissions(latchkey.store, id, ['latchkey.view_backend'])
   t.equal(await ask(), 200, 'granted after the token was issued')
 })
 

@@ -3,6 +3,7 @@ import { createSigner } from 'fast-jwt'
 import t from 'tap'
 import { createSeal } from '../../src/tokens/seal.ts'
 import { claimsOf, openTestLatchkey } from '../latchkey.ts'
+import { grantPermissions, setActive } from '../store/acts.ts'
 
 const secret = 'a secret of at least thirty-two bytes'
 const yaml = `
@@ -209,11 +210,11 @@ t.test('/userinfo', async (t) => {
   t.same((await userinfo(narrow)).json().permissions, ['shop.sell'], 'and by its scope')
   t.equal((await userinfo(await accessToken('alice@example.com', password, { audience: 'rsa' }))).statusCode, 200)
 
-  await store.users.grantPermissions(id, ['blog.change_post'])
+  await grantPermissions(store, id, ['blog.change_post'])
   t.ok((await userinfo(token)).json().permissions.includes('blog.change_post'), 'the permissions of now')
-  await store.users.setActive(id, false, Date.now())
+  await setActive(store, id, false, Date.now())
   t.equal((await userinfo(token)).statusCode, 401, 'inactive')
-  await store.users.setActive(id, true, Date.now())
+  await setActive(store, id, true, Date.now())
   t.equal((await userinfo(token)).statusCode, 401, 'what was issued before stays dead')
   t.equal((await userinfo(await accessToken('alice@example.com', password))).statusCode, 200)
 })

@@ -3,6 +3,7 @@ import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
 import { freePort } from '../servers/free-port.ts'
 import { clientAtIssuer, issuerKey, startIssuer, type TestIssuer } from '../servers/issuer.ts'
+import { setActive } from '../store/acts.ts'
 
 const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const type = (name: string) => `urn:ietf:params:oauth:token-type:${name}`
@@ -121,7 +122,7 @@ t.test('a bad token is a bad request, one text for every cause; an outage is non
 
   t.equal((await exchange(good)).statusCode, 200)
   const user = await latchkey.store.users.byEmail('ann@example.com')
-  await latchkey.store.users.setActive(user?.id ?? '', false, Date.now())
+  await setActive(latchkey.store, user?.id ?? '', false, Date.now())
   t.same((await exchange(await issuer.token())).json(), refused, 'an inactive user')
 
   const down = await world(t)

@@ -13,6 +13,7 @@ import { matchLists } from '../match.ts'
 import { command } from '../process.ts'
 import { createCertificates } from '../servers/certificates.ts'
 import { freePort } from '../servers/free-port.ts'
+import { setActive, setPasswordHash } from '../store/acts.ts'
 
 const password = 'correct horse battery'
 const fresh = 'a kettle full of green dice'
@@ -140,7 +141,7 @@ t.test('everybody is answered the same; who gets what', async (t) => {
   await latchkey.addUser({ email: 'ann@example.com', password })
   await latchkey.addUser({ email: 'never@example.com' })
   const inactive = await latchkey.addUser({ email: 'inactive@example.com', password })
-  await latchkey.store.users.setActive(inactive, false, Date.now())
+  await setActive(latchkey.store, inactive, false, Date.now())
   const bob = await latchkey.accessToken('bob', 'a password of bob')
   t.ok(bob)
   const names = ['ann', 'never', 'inactive', 'bob', 'nobody'].map((name) => `${name}@example.com`)
@@ -185,11 +186,12 @@ t.test('what kills a token', async (t) => {
   const changes: ReadonlyArray<readonly [string, (id: string, email: string) => Promise<unknown>]> = [
     [
       'another password',
-      async (id) => users.setPasswordHash(id, await latchkey.passwords.hash('another long password'), Date.now())
+      async (id) =>
+        setPasswordHash(latchkey.store, id, await latchkey.passwords.hash('another long password'), Date.now())
     ],
-    ['no password', (id) => users.setPasswordHash(id, null, Date.now())],
+    ['no password', (id) => setPasswordHash(latchkey.store, id, null, Date.now())],
     ['a login', (_id, email) => latchkey.accessToken(email, password)],
-    ['deactivation', (id) => users.setActive(id, false, Date.now())],
+    ['deactivation', (id) => setActive(latchkey.store, id, false, Date.now())],
     [
       'another e-mail',
       (id) =>

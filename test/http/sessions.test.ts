@@ -1,6 +1,7 @@
 import t from 'tap'
 import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
+import { grantPermissions, setActive, setPasswordHash } from '../store/acts.ts'
 
 const secretOf = (client: string): string => `${client} `.repeat(16)
 const grants = '[password, refresh_token, client_credentials, "urn:ietf:params:oauth:grant-type:token-exchange"]'
@@ -94,9 +95,9 @@ t.test('refresh', async (t) => {
   t.equal((await latchkey.userinfo(third.access_token)).statusCode, 401, 'and its access tokens')
   t.match(latchkey.log(), /"event":"session_ended"[^\n]*used again/)
 
-  await latchkey.store.users.grantPermissions(id, ['blog.delete_post'])
+  await grantPermissions(latchkey.store, id, ['blog.delete_post'])
   const live = await login()
-  await latchkey.store.users.grantPermissions(id, ['blog.publish'])
+  await grantPermissions(latchkey.store, id, ['blog.publish'])
   const renewed = (await refresh(live.refresh_token)).json<Tokens>()
   t.ok((claimsOf(renewed.access_token).permissions as string[]).includes('blog.publish'), 'permissions of now')
 })
@@ -140,13 +141,13 @@ t.test('a session is bound to client, audience and scope', async (t) => {
 })
 
 const rules: Record<string, (latchkey: TestLatchkey, id: string, tokens: Tokens) => Promise<unknown>> = {
-  deactivation: ({ store }, id) => store.users.setActive(id, false, Date.now()),
+  deactivation: ({ store }, id) => setActive(store, id, false, Date.now()),
   'deactivation and activation': async ({ store }, id) => {
-    await store.users.setActive(id, false, Date.now())
-    await store.users.setActive(id, true, Date.now())
+    await setActive(store, id, false, Date.now())
+    await setActive(store, id, true, Date.now())
   },
   'a new password': async ({ store, passwords }, id) =>
-    store.users.setPasswordHash(id, await passwords.hash('another password'), Date.now()),
+    setPasswordHash(store, id, await passwords.hash('another password'), Date.now()),
   'log out everywhere': ({ store }, id) => store.users.logOut(id, Date.now()),
   'revocation of the refresh token': async (latchkey, _id, { refresh_token }) => waysOf(latchkey).revoke(refresh_token),
   'the end of the session': async ({ store }, id) => {

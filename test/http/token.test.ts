@@ -3,6 +3,7 @@ import t from 'tap'
 import { permissionsDigest } from '../../src/tokens/access-token.ts'
 import { claimsOf, openTestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
+import { setActive } from '../store/acts.ts'
 
 const yaml = `
 publicClient: true
@@ -33,7 +34,7 @@ t.test('POST /token', async (t) => {
   const id = await latchkey.addUser({ email: 'alice@example.com', password, permissions, groups: ['editors'] })
   await latchkey.addUser({ email: 'none@example.com' })
   const inactive = await latchkey.addUser({ email: 'gone@example.com', password })
-  await latchkey.store.users.setActive(inactive, false, Date.now())
+  await setActive(latchkey.store, inactive, false, Date.now())
   const jwks = createLocalJWKSet((await app.inject('/.well-known/jwks.json')).json<JSONWebKeySet>())
 
   t.test('a token that another library verifies', async (t) => {

@@ -10,6 +10,7 @@ import { isAffordable, parseArgon2 } from '../../src/passwords/phc.ts'
 import { openTestLatchkey, temporaryFolder } from '../latchkey.ts'
 import { start } from '../process.ts'
 import { freePort } from '../servers/free-port.ts'
+import { setPasswordHash } from '../store/acts.ts'
 
 const passwords = await openPasswords()
 /** However busy the machine is, all hashes come to their turn. */
@@ -70,7 +71,7 @@ t.test('what is weaker is made anew', async (t) => {
   )
   const id = await latchkey.addUser({ email: 'old@example.com' })
   const old = await argon2.hash('right', { memoryCost: 8192, timeCost: 2, parallelism: 1 })
-  await latchkey.store.users.setPasswordHash(id, old, 1)
+  await setPasswordHash(latchkey.store, id, old, 1)
   const stored = async () => (await latchkey.store.accounts.byId(id))?.passwordHash
   const token = (password: string) => latchkey.token({ grant_type: 'password', username: 'old@example.com', password })
   t.equal((await token('wrong')).statusCode, 400)

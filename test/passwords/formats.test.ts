@@ -8,6 +8,7 @@ import { signExtended } from '../../src/passwords/formats/bcrypt.ts'
 import { readHash } from '../../src/passwords/formats/index.ts'
 import { openTestLatchkey } from '../latchkey.ts'
 import { needs, needsPython, pathOf, python } from '../servers/needs.ts'
+import { setPasswordHash } from '../store/acts.ts'
 
 const passwords = await openPasswords({ concurrency: 2, queueTimeoutMs: 60_000 })
 const spoken = 'päß wörd'
@@ -335,7 +336,7 @@ t.test(
   - { id: fixed, type: static, users: [{ username: ann, email: ann@example.com, passwordHash: "${old}" }] }`
     )
     const id = await latchkey.addUser({ email: 'old@example.com' })
-    await latchkey.store.users.setPasswordHash(id, old, 1)
+    await setPasswordHash(latchkey.store, id, old, 1)
     const stored = async () => (await latchkey.store.accounts.byId(id))?.passwordHash
     const status = async (username: string, password: string) =>
       (await latchkey.token({ grant_type: 'password', username, password })).statusCode
@@ -352,7 +353,7 @@ t.test(
     ] as const) {
       t.equal(await status('ann', password), wanted, `the configuration's: ${password}`)
     }
-    await latchkey.store.users.setPasswordHash(id, '$6$broken', 2)
+    await setPasswordHash(latchkey.store, id, '$6$broken', 2)
     t.equal(await status('old@example.com', 'x'), 400)
     t.match(latchkey.log(), /"event":"hash_unusable","backend":"local","account":"local:[\w-]+","reason":"malformed"/)
     t.notOk(latchkey.log().includes('$6$broken'), 'the hash is not logged')
@@ -360,7 +361,7 @@ t.test(
       ['$y$j9T$CanarySaltCanary$x', 'yescrypt'],
       ['CanaryCanaryC', 'des-crypt']
     ] as const) {
-      await latchkey.store.users.setPasswordHash(id, hash, 3)
+      await setPasswordHash(latchkey.store, id, hash, 3)
       t.equal(await status('old@example.com', 'x'), 400)
       t.match(latchkey.log(), `"account":"local:${id}","reason":"${reason}"`, 'not in silence')
     }

@@ -25,7 +25,8 @@ const executables = [
     name: 'samba',
     packageName: 'samba samba-ad-provision samba-dsdb-modules samba-vfs-modules winbind krb5-user',
     tests: 'Active Directory'
-  }
+  },
+  { name: 'ns-slapd', packageName: '389-ds-base', tests: '389 Directory Server' }
 ]
 
 /** Modules of Debian's own Python, likewise. */

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { type Certificates, createCertificates } from './certificates.ts'
 import { type LdapEntry, ldif } from './ldap-fixtures.ts'
-import { needs } from './needs.ts'
+import { needs, python } from './needs.ts'
 import { adPeopleBase, adPerson, adSuffix, adTrunk, unicodePwd } from './samba-fixtures.ts'
 
 /** A real Active Directory domain controller, by Samba, in a temporary folder; reached over ldaps. */
@@ -28,6 +28,8 @@ export interface Samba {
   modify(changes: string): Promise<void>
   /** The text values of an entry's attribute, as ldapsearch writes them (binary ones in base64). */
   read(dn: string, attribute: string): Promise<string[]>
+  /** Makes a password old, which no client may do: written into the database, past what looks after `pwdLastSet`. */
+  setPasswordTime(dn: string, at: Date): Promise<void>
   /** Stops answering, as a machine does that hangs. */
   pause(): void
   resume(): void
@@ -54,6 +56,18 @@ minPwdLength: 8
 -
 replace: lockoutThreshold
 lockoutThreshold: 3
+`
+
+/** The control is DSDB_CONTROL_PASSWORD_BYPASS_LAST_SET_OID. */
+const setPasswordTime = `
+import sys
+from samba.auth import system_session
+from samba.param import LoadParm
+from samba.samdb import SamDB
+settings = LoadParm()
+settings.load(sys.argv[1])
+database = SamDB(url=sys.argv[2], session_info=system_session(), lp=settings)
+database.modify_ldif(sys.argv[3], ["local_oid:1.3.6.1.4.1.7165.4.3.20:0"])
 `
 
 const run = promisify(execFile)
@@ -153,6 +167,11 @@ export async function startSamba(
       const { stdout } = await run('ldapsearch', [...asAdministrator, ...search], { env })
       const found = stdout.matchAll(new RegExp(`^${attribute}::? (.*)$`, 'gim'))
       return Array.from(found, ([, value = '']) => value)
+    },
+    async setPasswordTime(dn, at) {
+      const fileTime = (BigInt(at.getTime()) + 11_644_473_600_000n) * 10_000n
+      const change = `dn: ${dn}\nchangetype: modify\nreplace: pwdLastSet\npwdLastSet: ${fileTime}\n`
+      await run(python, ['-c', setPasswordTime, settings, join(folder, 'private', 'sam.ldb'), change])
     },
     pause: () => void samba.kill('SIGSTOP'),
     resume: () => void samba.kill('SIGCONT')

@@ -5,6 +5,7 @@ import { createUser, deleteUser, patchUser } from '../../src/admin/users.ts'
 import type { EventType } from '../../src/auth/events.ts'
 import type { Store } from '../../src/store/index.ts'
 import type { Delivery } from '../../src/webhooks/delivery-store.ts'
+import { setActive } from './acts.ts'
 import { at, identity, newUser, open, type World, written } from './world.ts'
 
 const all = { id: 'crm', wants: () => true }
@@ -38,10 +39,12 @@ export const webhookConformance = (t: Test, world: (t: Test) => Promise<World>):
     t.equal(await users.recordLogin({ userId: id, identity: seen, at, email: taken, changed }), 'taken')
     await users.mirrorGroups(id, 'corp', ['staff'], at)
     await users.mirrorGroups(id, 'corp', ['staff'], at)
-    await users.setPasswordHash(id, 'a hash that nobody may see', at)
-    await users.setActive(id, false, at)
-    await users.setActive(id, false, at)
-    await users.setActive(id, true, at)
+    const hashed = { from: null, to: 'a hash that nobody may see', at }
+    t.equal(await users.replacePasswordHash(id, hashed), true)
+    t.equal(await users.replacePasswordHash(id, hashed), false, 'another one is there by now')
+    await setActive(store, id, false, at)
+    await setActive(store, id, false, at)
+    await setActive(store, id, true, at)
     const now = { id, email: 'new@example.com' }
     const out = ['session.ended', { user: { id }, session: null, except: null }]
     t.same(await told(store), [
@@ -60,7 +63,7 @@ export const webhookConformance = (t: Test, world: (t: Test) => Promise<World>):
     const payloads = (await store.deliveries.list({ limit })).map(({ payload }) => payload)
     t.notMatch(payloads.join(), /a hash that/)
     stop()
-    await users.setActive(id, false, at)
+    await setActive(store, id, false, at)
     t.equal((await told(store)).length, 10, 'nobody listens any more')
   })
 

@@ -17,6 +17,7 @@ import { freePort } from '../servers/free-port.ts'
 import { startMariadb } from '../servers/mariadb.ts'
 import { needs } from '../servers/needs.ts'
 import { type Received, startReceiver } from '../servers/receiver.ts'
+import { setActive } from '../store/acts.ts'
 
 const run = promisify(execFile)
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
@@ -135,7 +136,7 @@ t.test('another configuration swaps webhooks, and without any nothing is written
   )
   await latchkey.retire(second)
   const user = await latchkey.addUser({ email: 'two@example.com' })
-  await latchkey.store.users.setActive(user, false, Date.now())
+  await setActive(latchkey.store, user, false, Date.now())
   await two.got(1)
   const third = await latchkey.next(await configOf(yaml('[]')), second)
   await second.retire(third)

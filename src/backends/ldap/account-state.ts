@@ -21,6 +21,13 @@ const policyReasons: Partial<Record<NonNullable<PasswordPolicy['error']>, Denied
   'change-after-reset': 'must-change-password'
 }
 
+/** What 389 DS and FreeIPA say where they are unwilling to bind an account (FreeIPA's ipa_pwd_extop and ipa_lockout). */
+const unwillingReasons: ReadonlyArray<readonly [words: RegExp, reason: DeniedReason]> = [
+  [/inactivated/i, 'disabled'],
+  [/principal\) is expired/i, 'expired'],
+  [/too many failed logins|permanently locked/i, 'locked']
+]
+
 /** The state of an account whose bind Active Directory refused; `undefined`: the password was wrong. */
 export const activeDirectoryState = (diagnostic: string): DeniedReason | undefined =>
   activeDirectoryReasons.get(/\bdata ([0-9a-f]+)/.exec(diagnostic)?.[1] ?? '')
@@ -28,17 +35,18 @@ export const activeDirectoryState = (diagnostic: string): DeniedReason | undefin
 /**
  * Why an account is refused, from the answer to its bind: Active Directory's message, or the password policy's control,
  * which may refuse a bind that succeeded. 389 DS answers the bind of an account that is switched off with
- * unwillingToPerform, and of one with too many failures with constraintViolation.
+ * unwillingToPerform and a control that says `locked`, and of one with too many failures with constraintViolation.
  */
 export const stateOfBind = (
   result: Pick<Result, 'code' | 'diagnostic' | 'controls'>,
   { isActiveDirectory }: { readonly isActiveDirectory: boolean }
 ): DeniedReason | undefined => {
   if (isActiveDirectory && result.code === codes.invalidCredentials) return activeDirectoryState(result.diagnostic)
+  const unwilling = result.code === 53 && unwillingReasons.find(([words]) => words.test(result.diagnostic))
+  if (unwilling) return unwilling[1]
   const { error } = passwordPolicyOf(result)
   const state = error && policyReasons[error]
   if (state !== undefined) return state
-  if (result.code === 53 && /inactivated/i.test(result.diagnostic)) return 'disabled'
   return result.code === 19 && /retry limit/i.test(result.diagnostic) ? 'locked' : undefined
 }
 

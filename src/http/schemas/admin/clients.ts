@@ -11,7 +11,10 @@ const fields = {
   authentication: Type.Enum(['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none']),
   jwks: Type.Unsafe<Record<string, unknown>>({ type: 'object', description: 'Its public keys (RFC 7517)' }),
   jwksUri: text(2048, 'Where its public keys are'),
-  allowPrivate: Type.Array(text(64, 'A CIDR of private addresses that jwksUri may have'), { maxItems: 100 }),
+  allowPrivate: Type.Array(text(64, 'A CIDR of private addresses that jwksUri may have'), {
+    maxItems: 100,
+    description: 'A client that lists any is for superusers to register and to change'
+  }),
   grants: Type.Array(text(64, 'A grant type'), { maxItems: 10 }),
   audiences: Type.Array(text(1024, 'Its default first; none: the issuer'), { maxItems: 100 }),
   backends: Type.Array(text(64, 'Where its users may log in'), { maxItems: 100 }),
