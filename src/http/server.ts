@@ -50,6 +50,7 @@ const anyRequestId = /^[\x20-\x7e]{1,1024}$/
 
 /** A server with limits on sizes and times, strict about bodies, that keeps query strings and headers out of its log. */
 export function createServer({ log, trustedProxies, issuer, refuseUnread, handle }: ServerOptions): App {
+  const issuerPath = new URL(issuer).pathname
   const options: FastifyHttpOptions<Server, FastifyBaseLogger> = {
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
@@ -64,7 +65,7 @@ export function createServer({ log, trustedProxies, issuer, refuseUnread, handle
     schemaController: { compilersFactory: { buildValidator: ownCompiler, buildSerializer: ownCompiler } },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    rewriteUrl: ({ url = '/' }) => withoutIssuerPath(url, new URL(issuer).pathname),
+    rewriteUrl: ({ url = '/' }) => withoutIssuerPath(url, issuerPath),
     requestIdHeader: false,
     frameworkErrors: (_error, request: FastifyRequest, reply: FastifyReply) => refuseUnread(request, reply),
     clientErrorHandler: refuseUnparsed,

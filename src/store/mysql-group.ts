@@ -70,22 +70,25 @@ async function inOrder(connection: PoolConnection, write: Write, progress: { at:
 /** Statements of different writes don't depend on each other: first what is done one by one, then inserts by their table. */
 async function together(connection: PoolConnection, writes: readonly Write[]): Promise<Outcome[]> {
   const outcomes = writes.map((write) => ({ affectedRows: write.map(() => 1) }))
-  const inserts = new Map<string, Array<readonly unknown[]>>()
-  for (const [index, write] of writes.entries()) {
-    for (const [place, statement] of write.entries()) {
-      const [, values, { insert } = {}] = statement
-      if (insert) inserts.set(insert.head, [...(inserts.get(insert.head) ?? []), values])
-      else (outcomes[index]?.affectedRows ?? [])[place] = await affectedBy(statement, on(connection))
-    }
+  const all = writes.flatMap((write, at) => write.map((statement, place) => ({ statement, at, place })))
+  const single = all.filter(({ statement: [, , { insert } = {}] }) => insert === undefined)
+  for (const { statement, at, place } of single.sort((a, b) => inOrderOfRows(a.statement, b.statement))) {
+    const { affectedRows } = outcomes[at] ?? { affectedRows: [] }
+    affectedRows[place] = await affectedBy(statement, on(connection))
   }
+  const inserts = Map.groupBy(all, ({ statement: [, , { insert } = {}] }) => insert?.head)
   for (const [head, rows] of inserts) {
-    for (const part of parts(rows)) {
+    if (head === undefined) continue
+    for (const part of parts(rows.map(({ statement: [, values] }) => values))) {
       const marks = part.map((values) => `(${values.map(() => '?').join(', ')})`).join(', ')
       await execute(connection, head + marks, part.flat())
     }
   }
   return outcomes
 }
+
+const inOrderOfRows = ([, , { row: a = '' } = {}]: Statement, [, , { row: b = '' } = {}]: Statement): number =>
+  a < b ? -1 : Number(a > b)
 
 /** By powers of two, so that a connection prepares six statements at most for a table. */
 function parts<T>(rows: readonly T[]): T[][] {

@@ -115,8 +115,9 @@ export const openMysql = async (options: {
     alias: mysqlDialect.kit.alias,
     insertMissing: mysqlDialect.insertMissing,
     loginStatements: (record) => [loginStatement(record)],
+    // several, since one may wait for a row that somebody else holds
     write: createWriteGroup(createGroupCommit({ run, transact: (work) => persistently(() => transact(work)) }), {
-      groups: 2,
+      groups: 4,
       most: 64
     }),
     transaction: (work) => persistently(() => transact((connection) => work(queriesOf(connection)))),

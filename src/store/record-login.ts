@@ -47,6 +47,7 @@ export const loginStatement = (record: LoginRecord): Statement => {
   return [
     'update latchkey_users u left join latchkey_identities i on i.user_id = u.id and i.backend = ? and i.subject = ? ' +
       `${set(assignments)} where u.id = ?`,
-    [identity.backend, identity.subject, ...valuesOf(assignments), userId]
+    [identity.backend, identity.subject, ...valuesOf(assignments), userId],
+    { row: userId }
   ]
 }

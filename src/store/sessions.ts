@@ -66,7 +66,7 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
         .orderBy(asc(sessions.id))
         .limit(limit),
     rotation: (id, counter, { at, idleExpiresAt }) =>
-      pending([[rotation, [at, idleExpiresAt, id, counter], { rows: 1 }]]),
+      pending([[rotation, [at, idleExpiresAt, id, counter], { rows: 1, row: id }]]),
     async end(ids, deadUntil) {
       if (ids.length === 0) return
       await db.transaction(async (tx) => {

@@ -5,8 +5,10 @@ import { orm } from './drizzle.ts'
 export interface StatementTraits {
   /** So many rows it must change: where it does not, nothing of what belongs to it is written. */
   readonly rows?: number
+  /** The row that it holds until the commit: all take theirs in this order, so that no two wait for each other. */
+  readonly row?: string
   /** An insert of one row, which may stand in one statement with others of the same beginning. */
-  readonly insert?: { readonly head: string; readonly marks: string }
+  readonly insert?: { readonly head: string }
 }
 
 /** A statement with its values. */
@@ -20,9 +22,8 @@ export const insertInto = <T extends Table>(table: T): ((row: T['$inferInsert'])
   const columns = Object.entries(orm.getTableColumns(table))
   const names = columns.map(([, { name }]) => `\`${name}\``).join(', ')
   const head = `insert into ${orm.getTableName(table)} (${names}) values `
-  const marks = `(${columns.map(() => '?').join(', ')})`
-  const sql = head + marks
-  const traits = { insert: { head, marks } }
+  const sql = `${head}(${columns.map(() => '?').join(', ')})`
+  const traits = { insert: { head } }
   return (row) => {
     const given: Readonly<Record<string, unknown>> = row
     const values = columns.map(([name, column]) => {

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import mysql from 'mysql2/promise'
 import t, { type Test } from 'tap'
+import { eventOf } from '../../src/audit/event.ts'
 import { openStore } from '../../src/store/index.ts'
 import { matchLists } from '../match.ts'
 import { startMariadb } from '../servers/mariadb.ts'
 import { needs } from '../servers/needs.ts'
 import { setActive } from './acts.ts'
 import { conformance } from './conformance.ts'
-import { identity, newUser, open, silent, startProcess, type World } from './world.ts'
+import { at, identity, newUser, open, silent, startProcess, type World } from './world.ts'
 
 const skip = needs('mariadbd', 'mariadb-install-db', 'mariadb')
 // a server without configuration is latin1, and every test here runs on one
@@ -148,6 +149,57 @@ t.test('a server that only reads refuses what writes, and is asked anew later', 
   t.match(await store.users.byEmail('ann@example.com'), { email: 'ann@example.com' })
   await mariadb().sql('set global read_only = 0')
   t.match(await store.users.create(newUser('bob@example.com')), { email: 'bob@example.com' })
+})
+
+t.test('logins of the same people on two replicas are all written, with their events', { skip }, async (t) => {
+  const { url, store, sql } = await world(t)
+  const other = await open(url)
+  t.teardown(() => other.close())
+  const people = await Promise.all(
+    Array.from({ length: 8 }, async (_, n) => {
+      const user = await store.users.create(newUser(`p${n}@example.com`), identity('corp', `S-${n}`))
+      if (user === 'taken') throw new Error('taken')
+      return user
+    })
+  )
+  const login = (n: number) => {
+    const { audit, users } = n % 2 === 0 ? store : other
+    const who = (n * 7) % people.length
+    const seen = identity('corp', `S-${who}`, { lastSeenAt: at + n })
+    const write = users.loginWrite({ userId: people[who]?.id ?? '', identity: seen, at: at + n })
+    return audit.append([eventOf({ kind: 'login', outcome: 'success' })], [write])
+  }
+  const answers = await Promise.all(Array.from({ length: 400 }, (_, n) => login(n)))
+  t.same(
+    answers.filter((answer) => answer !== undefined),
+    []
+  )
+  t.same(await sql('select count(*) from latchkey_audit'), [['400']])
+  t.same(await sql(`select count(*) from latchkey_users where last_login_at > ${at}`), [['8']])
+})
+
+t.test('who waits for a locked row in vain fails alone', { skip }, async (t) => {
+  const { url, store } = await world(t)
+  const [ann, bob] = await Promise.all(
+    ['ann', 'bob'].map((name) => store.users.create(newUser(`${name}@example.com`), identity('corp', name)))
+  )
+  if (!ann || !bob || ann === 'taken' || bob === 'taken') throw new Error('taken')
+  const holder = await mysql.createConnection({ uri: url })
+  t.teardown(() => holder.end())
+  await holder.query('begin')
+  await holder.query('select * from latchkey_users where id = ? for update', [ann.id])
+  const login = (userId: string, name: string) =>
+    store.audit.append(
+      [eventOf({ kind: 'login', outcome: 'success' })],
+      [store.users.loginWrite({ userId, identity: identity('corp', name), at: at + 1 })]
+    )
+  const locked = login(ann.id, 'ann')
+  const [refused, done] = await Promise.all([refusal(t, locked), login(bob.id, 'bob')])
+  t.equal(refused, 'ER_LOCK_WAIT_TIMEOUT')
+  t.equal(done, undefined, 'of the same group')
+  await holder.query('rollback')
+  t.equal(await login(ann.id, 'ann'), undefined)
+  t.equal((await store.audit.find({ limit: 9 })).items.length, 2)
 })
 
 t.test('a deadlock is tried again, and a lock that is held for long is unavailable', { skip }, async (t) => {
