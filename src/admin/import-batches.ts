@@ -1,5 +1,6 @@
 import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import { AlreadyExists } from '../errors.ts'
+import { besideReading } from './beside-reading.ts'
 import type { ImportRecord } from './import-record.ts'
 import type { AdminTools } from './tools.ts'
 
@@ -28,7 +29,7 @@ export interface ImportedBatch {
 
 /** One kind of import. */
 export interface ImportKind<Entry> {
-  /** So many are written in one turn. */
+  /** So many records are one batch. */
   readonly batchSize: number
   /** What a record says, or why it is refused. */
   entryOf(record: ImportRecord): Entry | string
@@ -36,10 +37,17 @@ export interface ImportKind<Entry> {
   write(batch: readonly Entry[], refuse: (line: number, reason: string) => void): Promise<ImportedBatch>
 }
 
+/** So many records as they were read. */
+interface Batch<Entry> {
+  readonly read: number
+  readonly entries: readonly Entry[]
+  readonly mistakes: ReadonlyArray<readonly [line: number, reason: string]>
+}
+
 /** Reads records and writes them in batches, each whole or not there; whatever is refused is told with its line. */
 export async function importInBatches<Entry>(
   records: AsyncIterable<ImportRecord>,
-  { batchSize, entryOf, write }: ImportKind<Entry>,
+  kind: ImportKind<Entry>,
   { onRefused, onProgress }: ImportOptions
 ): Promise<ImportReport> {
   const report = { read: 0, created: 0, present: 0, refused: 0 }
@@ -47,23 +55,34 @@ export async function importInBatches<Entry>(
     report.refused++
     onRefused(line, reason)
   }
-  let batch: Entry[] = []
-  const flush = async (): Promise<void> => {
-    const { created, present } = await write(batch, refuse)
+  await besideReading(batchesOf(records, kind), async ({ read, entries, mistakes }) => {
+    report.read += read
+    for (const [line, reason] of mistakes) refuse(line, reason)
+    const { created, present } = entries.length > 0 ? await kind.write(entries, refuse) : nothing
     report.created += created
     report.present += present
-    batch = []
     onProgress(report.read)
-  }
-  for await (const record of records) {
-    report.read++
-    const entry = entryOf(record)
-    if (typeof entry === 'string') refuse(record.line, entry)
-    else batch.push(entry)
-    if (batch.length === batchSize) await flush()
-  }
-  if (batch.length > 0) await flush()
+  })
   return report
+}
+
+const nothing: ImportedBatch = { created: 0, present: 0 }
+
+async function* batchesOf<Entry>(
+  records: AsyncIterable<ImportRecord>,
+  { batchSize, entryOf }: ImportKind<Entry>
+): AsyncGenerator<Batch<Entry>> {
+  const empty = () => ({ read: 0, entries: [] as Entry[], mistakes: [] as Array<readonly [number, string]> })
+  let batch = empty()
+  for await (const record of records) {
+    const entry = entryOf(record)
+    if (typeof entry === 'string') batch.mistakes.push([record.line, entry])
+    else batch.entries.push(entry)
+    if (++batch.read < batchSize) continue
+    yield batch
+    batch = empty()
+  }
+  if (batch.read > 0) yield batch
 }
 
 const attempts = 5
