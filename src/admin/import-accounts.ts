@@ -1,6 +1,7 @@
 import type { AdministrationTransaction, ImportedUser } from '../auth/administration-store.ts'
 import { AlreadyExists } from '../errors.ts'
 import { findAmbiguities } from './ambiguities.ts'
+import { besideReading } from './beside-reading.ts'
 import type { ForeignSource, ImportProblem } from './foreign-source.ts'
 import { type AccountRules, problemAt, type Translated, translated } from './import-account.ts'
 import { importAuthority } from './import-authority.ts'
@@ -41,17 +42,24 @@ export async function importAccounts(
   const authority = await importAuthority(source, tools, options)
   const rules = { ...options, authority, ambiguities: await findAmbiguities(source.named) }
   const report = { read: 0, created: 0, present: 0, refused: 0 }
-  for await (const page of source.accounts()) {
-    const batch = page.map((account) => translated(account, rules, tools))
-    const { created, present, problems } = await written(batch, rules, tools, options)
+  await besideReading(translatedPages(source, rules, tools), async (page) => {
+    const { created, present, problems } = await written(page, rules, tools, options)
     report.read += page.length
     report.created += created
     report.present += present
     report.refused += page.length - created - present
     for (const problem of problems) options.onProblem(problem)
     options.onProgress(report.read)
-  }
+  })
   return { ...report, groups: authority.made, permissions: authority.permissions.size }
+}
+
+async function* translatedPages(
+  source: ForeignSource,
+  rules: AccountRules,
+  tools: AdminTools
+): AsyncGenerator<readonly Translated[]> {
+  for await (const page of source.accounts()) yield page.map((account) => translated(account, rules, tools))
 }
 
 async function written(batch: readonly Translated[], rules: AccountRules, tools: AdminTools, options: AccountsOptions) {

@@ -1,5 +1,6 @@
 import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import { AlreadyExists } from '../errors.ts'
+import { besideReading } from './beside-reading.ts'
 import type { ImportRecord } from './import-record.ts'
 import type { AdminTools } from './tools.ts'
 
@@ -28,7 +29,7 @@ export interface ImportedBatch {
 
 /** One kind of import. */
 export interface ImportKind<Entry> {
-  /** So much is written in one turn, and kept in memory until then. */
+  /** So much is written in one turn, and kept in memory until then. A record that is refused is one. */
   readonly batchSize: number
   /** How much of it an entry takes. */
   sizeOf(entry: Entry): number
@@ -38,10 +39,17 @@ export interface ImportKind<Entry> {
   write(batch: readonly Entry[], refuse: (line: number, reason: string) => void): Promise<ImportedBatch>
 }
 
+/** So many records as they were read. */
+interface Batch<Entry> {
+  readonly read: number
+  readonly entries: readonly Entry[]
+  readonly mistakes: ReadonlyArray<readonly [line: number, reason: string]>
+}
+
 /** Reads records and writes them in batches, each whole or not there; whatever is refused is told with its line. */
 export async function importInBatches<Entry>(
   records: AsyncIterable<ImportRecord>,
-  { batchSize, sizeOf, entryOf, write }: ImportKind<Entry>,
+  kind: ImportKind<Entry>,
   { onRefused, onProgress }: ImportOptions
 ): Promise<ImportReport> {
   const report = { read: 0, created: 0, present: 0, refused: 0 }
@@ -49,29 +57,38 @@ export async function importInBatches<Entry>(
     report.refused++
     onRefused(line, reason)
   }
-  let batch: Entry[] = []
-  let size = 0
-  const flush = async (): Promise<void> => {
-    const { created, present } = await write(batch, refuse)
+  await besideReading(batchesOf(records, kind), async ({ read, entries, mistakes }) => {
+    report.read += read
+    for (const [line, reason] of mistakes) refuse(line, reason)
+    const { created, present } = entries.length > 0 ? await kind.write(entries, refuse) : nothing
     report.created += created
     report.present += present
-    batch = []
-    size = 0
     onProgress(report.read)
-  }
-  for await (const record of records) {
-    report.read++
-    const entry = entryOf(record)
-    if (typeof entry === 'string') {
-      refuse(record.line, entry)
-      continue
-    }
-    batch.push(entry)
-    size += sizeOf(entry)
-    if (size >= batchSize) await flush()
-  }
-  if (batch.length > 0) await flush()
+  })
   return report
+}
+
+const nothing: ImportedBatch = { created: 0, present: 0 }
+
+async function* batchesOf<Entry>(
+  records: AsyncIterable<ImportRecord>,
+  { batchSize, sizeOf, entryOf }: ImportKind<Entry>
+): AsyncGenerator<Batch<Entry>> {
+  const empty = () => ({ read: 0, entries: [] as Entry[], mistakes: [] as Array<readonly [number, string]> })
+  let batch = empty()
+  let size = 0
+  for await (const record of records) {
+    const entry = entryOf(record)
+    if (typeof entry === 'string') batch.mistakes.push([record.line, entry])
+    else batch.entries.push(entry)
+    batch.read++
+    size += typeof entry === 'string' ? 1 : sizeOf(entry)
+    if (size < batchSize) continue
+    yield batch
+    batch = empty()
+    size = 0
+  }
+  if (batch.read > 0) yield batch
 }
 
 const attempts = 5

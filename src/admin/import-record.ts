@@ -39,6 +39,8 @@ const known = [
 /** What an export has and an import makes anew. */
 const ignored = ['id', 'hasPassword', 'updatedAt', 'lastLoginAt']
 
+const others: ReadonlySet<string> = new Set([...known, ...ignored])
+
 class Mistake extends Error {}
 
 /** The user of a record, or why it is refused. */
@@ -75,19 +77,23 @@ function userOf(fields: Readonly<Record<string, unknown>>, tools: AdminTools, ru
   }
 }
 
-const withoutEmpty = (fields: Readonly<Record<string, unknown>>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== '' && value !== null))
+function withoutEmpty(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const filled: Record<string, unknown> = { ...fields }
+  for (const name of Object.keys(filled)) if (filled[name] === '' || filled[name] === null) delete filled[name]
+  return filled
+}
 
 function attributesIn(fields: Readonly<Record<string, unknown>>, { attributes }: AdminTools) {
   const { attributes: nested = {}, ...flat } = fields
   if (typeof nested !== 'object' || nested === null || Array.isArray(nested))
     throw new Mistake('attributes: expected fields by name')
-  const names = new Set([...Object.keys(builtInAttributes), ...Object.keys(attributes)])
-  const others: readonly string[] = [...known, ...ignored]
-  const unknown = Object.keys(flat).find((name) => !names.has(name) && !others.includes(name))
-  if (unknown !== undefined) throw new Mistake(`${unknown}: there is no such field`)
-  const own = Object.entries(flat).filter(([name]) => names.has(name))
-  return Object.fromEntries([...own, ...Object.entries(nested)].map(([name, value]) => [name, plain(name, value)]))
+  const found = new Map<string, string | number | boolean>()
+  for (const [name, value] of Object.entries(flat)) {
+    if (Object.hasOwn(builtInAttributes, name) || Object.hasOwn(attributes, name)) found.set(name, plain(name, value))
+    else if (!others.has(name)) throw new Mistake(`${name}: there is no such field`)
+  }
+  for (const [name, value] of Object.entries(nested)) found.set(name, plain(name, value))
+  return Object.fromEntries(found)
 }
 
 function plain(name: string, value: unknown): string | number | boolean {

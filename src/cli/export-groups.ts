@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Group } from '../auth/group-store.ts'
 import type { ObjectGrant } from '../auth/object-grant-store.ts'
+import { keepMemorySteady } from '../steady-memory.ts'
 import type { Store } from '../store/index.ts'
 import { asLine, withAdministration } from './administration.ts'
 import { grantFields, print } from './export-users.ts'
@@ -8,6 +9,7 @@ import { fitting, partsOf } from './parts.ts'
 
 /** `latchkey groups export`: a line a group, with what it carries on objects; no faster than it is read. */
 export async function exportGroups(command: Command): Promise<void> {
+  keepMemorySteady()
   await withAdministration(command, async (_tools, store) => {
     let cursor: string | null = null
     do {

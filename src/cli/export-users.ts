@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { builtInAttributes } from '../auth/attribute-checks.ts'
 import type { GrantOnObject } from '../auth/object-grant-store.ts'
 import type { User, UserIdentity } from '../auth/user-store.ts'
+import { keepMemorySteady } from '../steady-memory.ts'
 import type { Store } from '../store/index.ts'
 import { asLine, withAdministration } from './administration.ts'
 import { fitting, partsOf } from './parts.ts'
@@ -19,6 +20,7 @@ type Row = Fields & { readonly email: string; readonly objectGrants: readonly un
 
 /** `latchkey users export`: page by page, no faster than it is read. */
 export async function exportUsers({ format = 'jsonl', passwordHashes }: Options, command: Command): Promise<void> {
+  keepMemorySteady()
   await withAdministration(command, async ({ attributes }, store) => {
     const own = [...Object.keys(builtInAttributes), ...Object.keys(attributes)]
     const hash = passwordHashes ? ['passwordHash'] : []

@@ -11,6 +11,7 @@ import type { Config } from '../config/config.ts'
 import { type ColumnRole, type DjangoNames, NoDjango, usualColumns } from '../django/layout.ts'
 import { openDjango } from '../django/open.ts'
 import { readHash } from '../passwords/formats/index.ts'
+import { keepMemorySteady } from '../steady-memory.ts'
 import { asLine, withAdministration, write } from './administration.ts'
 import { createProgress } from './progress.ts'
 import { Refused } from './refused.ts'
@@ -33,6 +34,7 @@ export interface DjangoOptions extends Partial<Record<`${ColumnRole}Column`, str
 
 /** `latchkey import django`. What did not come along is told on standard output; it is no failure. */
 export async function importDjango(source: string, options: DjangoOptions, command: Command): Promise<void> {
+  keepMemorySteady()
   const place = await placeFor(source, options)
   const progress = createProgress(process.stderr)
   let told = 0

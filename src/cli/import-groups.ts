@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { ImportReport } from '../admin/import-batches.ts'
 import { importGroups } from '../admin/import-groups.ts'
+import { keepMemorySteady } from '../steady-memory.ts'
 import { asLine, withAdministration, write } from './administration.ts'
 import { wholeRecords } from './parts.ts'
 import { createProgress } from './progress.ts'
@@ -15,6 +16,7 @@ interface Options {
 
 /** `latchkey groups import`. Lines that are refused are told on standard error, and make the exit code 1. */
 export async function importGroupsFile(file: string, options: Options, command: Command): Promise<void> {
+  keepMemorySteady()
   const opened = await openFile(file)
   const progress = createProgress(process.stderr)
   const report = await withAdministration(command, (tools) =>

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { importUsers } from '../admin/import-users.ts'
 import { readHash } from '../passwords/formats/index.ts'
+import { keepMemorySteady } from '../steady-memory.ts'
 import { withAdministration } from './administration.ts'
 import { tellReport } from './import-groups.ts'
 import { wholeRecords } from './parts.ts'
@@ -18,6 +19,7 @@ interface Options {
 /** `latchkey users import`. Lines that are refused are told on standard error, and make the exit code 1. */
 export async function importFile(file: string, options: Options, command: Command): Promise<void> {
   const format = options.format ?? (file.endsWith('.csv') ? 'csv' : 'jsonl')
+  keepMemorySteady()
   const opened = await openFile(file)
   const progress = createProgress(process.stderr)
   const report = await withAdministration(command, (tools) =>

@@ -76,10 +76,10 @@ function fieldsOf(text: string): Pick<FileRecord, 'fields' | 'mistake'> {
   }
 }
 
-const stringInJson = /"(?:[^"\\]|\\.)*"(\s*:)?/g
-
 /** A key that an object has twice, of which JSON.parse keeps the last: the text has more of them than the value. */
 function doubledKey(text: string, value: object): string | undefined {
+  // a text holds this at each key at least, and within values seldom: mostly the numbers are the same
+  if (countIn(text, endOfKey) === countOfKeys(value)) return undefined
   const inText: string[] = []
   for (const [found, colon] of text.matchAll(stringInJson)) {
     if (colon !== undefined) inText.push(JSON.parse(found.slice(0, found.length - colon.length)))
@@ -93,6 +93,24 @@ function doubledKey(text: string, value: object): string | undefined {
     left.set(key, rest)
     return rest < 0
   })
+}
+
+const endOfKey = /"\s*:/g
+const stringInJson = /"(?:[^"\\]|\\.)*"(\s*:)?/g
+
+function countIn(text: string, pattern: RegExp): number {
+  let count = 0
+  pattern.lastIndex = 0
+  while (pattern.test(text)) count++
+  return count
+}
+
+function countOfKeys(value: unknown): number {
+  let count = 0
+  if (typeof value !== 'object' || value === null) return count
+  if (Array.isArray(value)) for (const item of value) count += countOfKeys(item)
+  else for (const item of Object.values(value)) count += 1 + countOfKeys(item)
+  return count
 }
 
 function keysOf(value: unknown): string[] {

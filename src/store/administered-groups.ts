@@ -9,9 +9,6 @@ import type { Told } from './outbox.ts'
 
 const { and, eq, exists, inArray, sql } = orm
 
-/** As many values as a statement may have, and less. */
-const rowsAtOnce = 2000
-
 /** The groups within a transaction. */
 export const administeredGroups = (db: Database, queries: Queries, told: Told): AdministeredGroups => {
   const { users, groups, groupPermissions, permissions, userGroups, groupObjectGrants } = db.tables
@@ -68,8 +65,7 @@ export const administeredGroups = (db: Database, queries: Queries, told: Told): 
       const rows = grants.map(({ permission, object }) => ({
         ...{ groupId, permission, objectType: object.type, objectId: object.id }
       }))
-      for (let at = 0; at < rows.length; at += rowsAtOnce)
-        await insertMany(queries, groupObjectGrants, rows.slice(at, at + rowsAtOnce))
+      await insertMany(queries, groupObjectGrants, rows)
     },
     async localOf(userId) {
       const rows = await queries

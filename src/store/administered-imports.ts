@@ -1,111 +1,95 @@
 import type { AdministeredImports, ImportedUser } from '../auth/administration-store.ts'
+import { AlreadyExists } from '../errors.ts'
 import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
-import { orm } from './drizzle.ts'
+import { findMany } from './find-many.ts'
 import { insertMany } from './insert-many.ts'
 import type { Queries } from './kit.ts'
 import type { Told } from './outbox.ts'
-
-const { and, eq, inArray } = orm
-
-/** SQLite takes 32,766 values in one statement, MySQL 65,535. */
-const rowsAtOnce = 2000
+import { portionsOf } from './portions.ts'
+import type { Tables } from './tables.ts'
 
 /** Many users at once within a transaction: a statement a table, or few. */
 export const administeredImports = (db: Database, queries: Queries, told: Told): AdministeredImports => {
   const { users, loginNames, identities, permissions, userPermissions, userObjectGrants, groups, userGroups } =
     db.tables
 
-  const groupIds = async (names: readonly string[], at: number): Promise<Map<string, string>> => {
-    if (names.length === 0) return new Map()
-    const rows = names.map((name) => ({ id: newId(), name, createdAt: at, updatedAt: at, version: 0 }))
-    await db.insertMissing(queries, groups, rows)
-    const found = await queries
-      .select()
-      .from(groups)
-      .where(inArray(groups.name, [...names]))
-    return new Map(found.map(({ id, name }) => [name, id]))
+  const groupsNamed = async (names: readonly string[]): Promise<Array<readonly [name: string, id: string]>> => {
+    const found = await findMany(queries, { columns: [groups.name, groups.id], among: names })
+    return found.map(([name = '', id = '']) => [name, id])
   }
 
+  /** The ids of groups by name; those that are missing are made. */
+  const groupIds = async (names: readonly string[], at: number): Promise<Map<string, string>> => {
+    const ids = new Map(await groupsNamed(names))
+    const missing = names.filter((name) => !ids.has(name))
+    if (missing.length === 0) return ids
+    const rows = missing.map((name) => ({ id: newId(), name, createdAt: at, updatedAt: at, version: 0 }))
+    for (const some of portionsOf(rows)) await db.insertMissing(queries, groups, some)
+    for (const [name, id] of await groupsNamed(missing)) ids.set(name, id)
+    // a login made one meanwhile, which MySQL does not show to a transaction that has read before: the next one sees it
+    if (ids.size < names.length) throw new AlreadyExists()
+    return ids
+  }
+
+  const register = async (wanted: ReadonlyArray<Tables['permissions']['$inferInsert']>): Promise<void> => {
+    const found = await findMany(queries, { columns: [permissions.name], among: wanted.map(({ name }) => name) })
+    const known = new Set(found.map(([name]) => name))
+    const missing = wanted.filter(({ name }) => !known.has(name))
+    for (const some of portionsOf(missing)) await db.insertMissing(queries, permissions, some)
+  }
+
+  const grant = async (
+    general: ReadonlyArray<Tables['userPermissions']['$inferInsert']>,
+    onObjects: ReadonlyArray<Tables['userObjectGrants']['$inferInsert']>
+  ): Promise<void> => {
+    const names = new Set([...general, ...onObjects].map(({ permission }) => permission))
+    await register(Array.from(names, (name) => ({ name, description: '', declared: false, origin: 'grant' })))
+    await insertMany(queries, userPermissions, general)
+    await insertMany(queries, userObjectGrants, onObjects)
+  }
+
+  const values = async (column: typeof users.email | typeof loginNames.name, among: readonly string[]) =>
+    (await findMany(queries, { columns: [column], among })).map(([value = '']) => value)
+
   return {
-    async takenEmails(emails) {
-      if (emails.length === 0) return []
-      const found = await queries
-        .select({ email: users.email })
-        .from(users)
-        .where(inArray(users.email, [...emails]))
-      return found.map(({ email }) => email)
-    },
+    takenEmails: (emails) => values(users.email, emails),
+    takenLoginNames: (names) => values(loginNames.name, names),
     async takenIdentities(keys) {
       const found = []
-      for (const backend of new Set(keys.map((key) => key.backend))) {
-        const subjects = keys.flatMap((key) => (key.backend === backend ? [key.subject] : []))
-        const these = and(eq(identities.backend, backend), inArray(identities.subject, subjects))
-        found.push(
-          ...(await queries
-            .select({ backend: identities.backend, subject: identities.subject })
-            .from(identities)
-            .where(these))
-        )
+      for (const [backend, some] of Map.groupBy(keys, (key) => key.backend)) {
+        const asked = { columns: [identities.subject], among: some.map(({ subject }) => subject) } as const
+        const rows = await findMany(queries, { ...asked, where: [identities.backend, backend] })
+        for (const [subject = ''] of rows) found.push({ backend, subject })
       }
       return found
     },
-    async register(wanted) {
-      const rows = wanted.map((one) => ({ ...one, declared: false, origin: 'administration' as const }))
-      await inPortions(rows, (some) => db.insertMissing(queries, permissions, some))
-    },
-    async takenLoginNames(names) {
-      if (names.length === 0) return []
-      const found = await queries
-        .select({ name: loginNames.name })
-        .from(loginNames)
-        .where(inArray(loginNames.name, [...names]))
-      return found.map(({ name }) => name)
-    },
+    register: (wanted) => register(wanted.map((one) => ({ ...one, declared: false, origin: 'administration' }))),
     async create(imported, at) {
       const people = imported.map((user) => ({ id: newId(), user }))
-      await inPortions(people, (some) =>
-        insertMany(
-          queries,
-          users,
-          some.map(({ id, user }) => rowOf(id, user, at))
+      const of = <Row>(rows: (user: ImportedUser, userId: string) => readonly Row[]): Row[] =>
+        people.flatMap(({ id, user }) => rows(user, id))
+      const rows = people.map(({ id, user }) => rowOf(id, user, at))
+      await insertMany(queries, users, rows)
+      for (const { id, user } of people) told.created({ id, email: user.email }, null)
+      const named = of((user, userId) => user.loginNames.map((name) => ({ name, userId })))
+      await insertMany(queries, loginNames, named)
+      const linked = of(({ identities: some }, userId) => some.map((one) => ({ ...one, userId })))
+      await insertMany(queries, identities, linked)
+      await grant(
+        of((user, userId) => user.permissions.map((permission) => ({ userId, permission }))),
+        of(({ objectGrants = [] }, userId) =>
+          objectGrants.map(({ permission, object: { type, id } }) => ({
+            ...{ userId, permission, objectType: type, objectId: id }
+          }))
         )
       )
-      for (const { id, user } of people) told.created({ id, email: user.email }, null)
-      const named = people.flatMap(({ id: userId, user }) => user.loginNames.map((name) => ({ name, userId })))
-      await inPortions(named, (some) => insertMany(queries, loginNames, some))
-      const linked = people.flatMap(({ id: userId, user }) =>
-        user.identities.map(({ attributes, ...identity }) => ({
-          ...identity,
-          userId,
-          attributes: { ...attributes }
-        }))
-      )
-      await inPortions(linked, (some) => insertMany(queries, identities, some))
-      const granted = people.flatMap(({ id: userId, user }) =>
-        user.permissions.map((permission) => ({ userId, permission }))
-      )
-      const onObjects = people.flatMap(({ id: userId, user }) =>
-        (user.objectGrants ?? []).map(({ permission, object }) => ({
-          ...{ userId, permission, objectType: object.type, objectId: object.id }
-        }))
-      )
-      const names = [...new Set([...granted, ...onObjects].map(({ permission }) => permission))]
-      const unknown = names.map((name) => ({ name, description: '', declared: false, origin: 'grant' as const }))
-      await inPortions(unknown, (some) => db.insertMissing(queries, permissions, some))
-      await inPortions(granted, (some) => insertMany(queries, userPermissions, some))
-      await inPortions(onObjects, (some) => insertMany(queries, userObjectGrants, some))
-      const ids = await groupIds([...new Set(imported.flatMap((user) => user.groups))], at)
-      const members = people.flatMap(({ id: userId, user }) =>
-        user.groups.map((name) => ({ userId, groupId: ids.get(name) ?? '', origin: 'local' }))
-      )
-      await inPortions(members, (some) => insertMany(queries, userGroups, some))
+      const ids = await groupIds([...new Set(of(({ groups }) => groups))], at)
+      const joined = of((user, userId) => user.groups.map((name) => ({ userId, groupId: ids.get(name) ?? '' })))
+      const members = joined.map((one) => ({ ...one, origin: 'local' }))
+      await insertMany(queries, userGroups, members)
     }
   }
-}
-
-const inPortions = async <Row>(rows: Row[], write: (some: Row[]) => PromiseLike<unknown>): Promise<void> => {
-  for (let at = 0; at < rows.length; at += rowsAtOnce) await write(rows.slice(at, at + rowsAtOnce))
 }
 
 const rowOf = (

@@ -49,16 +49,26 @@ const inputOf = (value: unknown) => {
   return typeof plain === 'boolean' ? Number(plain) : plain
 }
 
-/** One connection; its statements are prepared once. */
+/** Some are written anew for every number of values, so that there is no end of them. MySQL's driver keeps as many. */
+const statementsKept = 200
+
+/** One connection; statements that come again are prepared once. */
 export const connect = (path: string) => {
   const db = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: true })
   const statements = new Map<string, ReturnType<typeof db.prepare>>()
   const prepared = (sql: string) => {
     const known = statements.get(sql)
-    if (known !== undefined) return known
-    const statement = db.prepare(sql)
+    if (known === undefined) return keep(sql, db.prepare(sql))
+    // the first is the one that has been of no use for the longest
+    statements.delete(sql)
+    statements.set(sql, known)
+    return known
+  }
+  const keep = (sql: string, statement: ReturnType<typeof db.prepare>) => {
     statement.setReturnArrays(true)
     statements.set(sql, statement)
+    const [oldest] = statements.keys()
+    if (statements.size > statementsKept && oldest !== undefined) statements.delete(oldest)
     return statement
   }
   const change = (sql: string, params: readonly unknown[] = []): number =>

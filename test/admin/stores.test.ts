@@ -9,11 +9,13 @@ import type { ImportRecord } from '../../src/admin/import-record.ts'
 import { importUsers } from '../../src/admin/import-users.ts'
 import { declarePermission, deletePermission, describePermission } from '../../src/admin/permissions.ts'
 import { createUser, patchUser } from '../../src/admin/users.ts'
+import type { Administration, ImportedUser } from '../../src/auth/administration-store.ts'
 import type { UserQuery } from '../../src/auth/user-store.ts'
 import type { Store } from '../../src/store/index.ts'
 import { startMariadb } from '../servers/mariadb.ts'
 import { needs } from '../servers/needs.ts'
-import { at, identity, open } from '../store/world.ts'
+import { joinGroups } from '../store/acts.ts'
+import { at, identity, newUser, open } from '../store/world.ts'
 import { actorOf, toolsOver } from './world.ts'
 
 const skip = needs('mariadbd', 'mariadb-install-db', 'mariadb')
@@ -25,6 +27,17 @@ const dialects = {
   sqlite: { skip: false, url: async (t: Test) => `file:${t.testdir({})}/latchkey.db` },
   mariadb: { skip, url: async () => (await server?.database(`admin_${++databases}`)) ?? '' }
 }
+
+/** Somebody of an import, of whom everything is there once. */
+const imported = (who: string): ImportedUser => ({
+  ...newUser(`${who}@example.com`),
+  isActive: true,
+  loginNames: [who],
+  permissions: ['blog.add'],
+  groups: [`group of ${who}`],
+  identities: [identity('corp', `${who}@example.com`)],
+  objectGrants: [{ permission: 'docs.view', object: { type: 'doc', id: who } }]
+})
 
 /** Starts a process that takes a superuser's power away when told. */
 const startProcess = (...args: string[]) => {
@@ -306,5 +319,51 @@ for (const [name, { skip, url }] of Object.entries(dialects)) {
     t.equal(await store.users.count(), 5, 'of 500 users, five')
     await t.rejects(importGroups(records('name'), tools, options), /broken off/)
     t.equal((await store.groups.list({ limit: 9 })).items.length, 6, 'of 100 groups, one')
+  })
+
+  test('of all numbers of users that are written at once, few statements are made', async (t, store) => {
+    const prepared = async () =>
+      Number((await server?.sql("show global status like 'Com_stmt_prepare'"))?.split('\t')[1])
+    const before = await prepared()
+    const numbers = [...Array.from({ length: 60 }, (_, n) => n + 1), 499, 501, 1003]
+    let created = 0
+    for (const number of numbers) {
+      const people = Array.from({ length: number }, (_, n) => imported(`p${number}-${n}`))
+      await store.administration.change(async ({ imports }) => {
+        await imports.create(people, at)
+        const emails = people.map(({ email }) => email)
+        const taken = await imports.takenEmails([...emails, 'nobody@example.com'])
+        t.same([...taken].sort(), emails.sort(), `all of ${number}`)
+        const keys = people.map(({ email }) => ({ backend: 'corp', subject: email }))
+        t.equal((await imports.takenIdentities([...keys, { backend: 'corp', subject: 'x' }])).length, number)
+      })
+      created += number
+    }
+    t.equal(await store.users.count(), created)
+    if (name === 'mariadb') t.ok((await prepared()) - before < 200, `${(await prepared()) - before} were prepared`)
+  })
+
+  test('a group that a login makes while an import is under way is joined', async (t, store) => {
+    const tools = toolsOver(store)
+    const ann = await createUser(atConsole, { email: 'ann@example.com' }, tools)
+    let calls = 0
+    const administration: Administration = {
+      change: (work) =>
+        store.administration.change((tx) => {
+          const create: typeof tx.imports.create = async (...args) => {
+            // SQLite lets nobody write in between
+            if (++calls === 1 && name === 'mariadb') await joinGroups(store, ann.id, ['fresh'], at)
+            return tx.imports.create(...args)
+          }
+          return work({ ...tx, imports: { ...tx.imports, create } })
+        })
+    }
+    async function* records(): AsyncGenerator<ImportRecord> {
+      yield { line: 1, fields: { email: 'eve@example.com', groups: ['fresh'] } }
+    }
+    const options = { dryRun: false, isUsableHash: () => true, onRefused() {}, onProgress() {} }
+    t.match(await importUsers(records(), { ...tools, administration }, options), { created: 1 })
+    const members = name === 'mariadb' ? ['ann', 'eve'] : ['eve']
+    t.same((await emails(store, { group: 'fresh' })).sort(), members)
   })
 }

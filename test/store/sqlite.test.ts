@@ -2,7 +2,10 @@ import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
+import { connect } from '../../src/store/sqlite-connection.ts'
 import { conformance } from './conformance.ts'
 import { identity, newUser, open, silent, startProcess, type World } from './world.ts'
 
@@ -79,4 +82,20 @@ t.test('tables that are there already are used as they are, and without migrate 
   t.teardown(() => bare.close())
   await bare.ping()
   await t.rejects(bare.users.count(), /no such table/)
+})
+
+t.test('statements that do not come again do not stay in memory', async (t) => {
+  setFlagsFromString('--expose-gc')
+  const collect: NodeJS.GCFunction = runInNewContext('gc')
+  const connection = connect(':memory:')
+  t.teardown(() => connection.close())
+  const values = Array(1000).fill(2)
+  const residentMiB = () => process.memoryUsage.rss() / 2 ** 20
+  const before = residentMiB()
+  for (let n = 0; n < 2000; n++) {
+    connection.run(`select ${n} where 1 in (${values.map(() => '?').join()})`, values)
+    if (n % 100 === 0) collect()
+  }
+  const grown = residentMiB() - before
+  t.ok(grown < 120, `${grown.toFixed()} MiB for 2000 statements`)
 })
