@@ -8,6 +8,7 @@ import { httpLogins } from './rows/http-logins.ts'
 import { importDjango } from './rows/import-django.ts'
 import { jwt } from './rows/jwt.ts'
 import { ldapEndurance } from './rows/ldap-endurance.ts'
+import { ldapFailover } from './rows/ldap-failover.ts'
 import { ldapGroups } from './rows/ldap-groups.ts'
 import { ldapLogins } from './rows/ldap-logins.ts'
 import { localLogins } from './rows/local-logins.ts'
@@ -28,6 +29,7 @@ const all: Readonly<Record<string, Parts>> = {
   userinfo: [userinfo],
   ldap: [ldapLogins],
   'ldap-groups': [ldapGroups],
+  'ldap-failover': [ldapFailover],
   http: [httpLogins],
   sql: sqlLogins,
   jwt,
