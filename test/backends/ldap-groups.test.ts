@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import t, { type Test } from 'tap'
-import type { Verdict } from '../../src/auth/backend.ts'
+import type { Identity, Verdict } from '../../src/auth/backend.ts'
 import type { LdapOptions } from '../../src/backends/ldap/options.ts'
 import {
   groupOfNames,
@@ -35,6 +35,8 @@ const slapd = await startSlapd(t, {
   entries: [
     person('alice'),
     person('bob'),
+    person('carol'),
+    groupOfNames('authors', [uidOf('carol')]),
     person('deep'),
     person('posix', {
       objectClass: ['inetOrgPerson', 'posixAccount'],
@@ -110,6 +112,35 @@ t.test('a group gives permissions by DN, by id, by name in a base and by pattern
   const wide = { groups: { base: suffix, type: 'groupOfNames', nested: true } as const, permissions }
   t.same((await answerFor(t, 'alice', wide)).permissions, ['by.dn', 'by.id', 'by.name', 'by.pattern', 'by.pattern'])
   t.same((await answerFor(t, 'bob', wide)).permissions, ['by.other', 'by.pattern'])
+})
+
+t.test('a login sees its own groups at once, their nesting after `cache`; a refresh sees all at once', async (t) => {
+  const groups = { base: groupsBase, type: 'groupOfNames', nested: true } as const
+  const open = (cache: string | 0) => openLdapBackend(t, { ...options, groups, cache })
+  const [remembering, forgetful] = [open('1h'), open(0)]
+  const namesFor = async (backend: typeof remembering, identity: Identity) => {
+    const { subject } = identity
+    return (await backend.permissions({ subject, identity }, questionContext())).groups?.toSorted()
+  }
+  const atLogin = async (backend: typeof remembering) => {
+    const verdict = await logIn(backend, 'carol')
+    if (verdict.outcome !== 'accepted') throw new Error('not accepted')
+    return namesFor(backend, verdict.identity)
+  }
+  const add = (name: string, member: string) => slapd.add([groupOfNames(name, [member])])
+
+  t.same(await atLogin(remembering), ['authors'])
+  await add('writers', groupDn('authors'))
+  await add('direct', uidOf('carol'))
+  t.same(await atLogin(forgetful), ['authors', 'direct', 'writers'])
+  await slapd.modify(`dn: ${groupDn('direct')}\nchangetype: delete\n`)
+  t.same(await atLogin(remembering), ['authors'], 'that its group is in another one is not asked again')
+  await add('direct', uidOf('carol'))
+  t.ok((await atLogin(remembering))?.includes('direct'), 'the account itself is')
+  const subject = subjectIn(await logIn(remembering, 'carol'))
+  const answer = await remembering.identity(subject, questionContext())
+  if (answer.state !== 'present') throw new Error('not present')
+  t.same(await namesFor(remembering, answer.identity), ['authors', 'direct', 'writers'])
 })
 
 t.test('what is too deep, and a list that the server cuts, are refused and not cut', async (t) => {

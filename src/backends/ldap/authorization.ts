@@ -1,8 +1,7 @@
 import type { BackendContext, IdentityAnswer, PermissionAnswer, PermissionRequest } from '../../auth/backend.ts'
-import { milliseconds } from '../../config/units.ts'
 import { createCache } from './cache.ts'
 import { accountOf, type LdapAccount } from './identity.ts'
-import type { LdapOptions } from './options.ts'
+import { type LdapOptions, rememberMsOf } from './options.ts'
 import { groupGrants } from './permissions.ts'
 import type { Standing } from './standing.ts'
 
@@ -18,8 +17,8 @@ const stranger: PermissionAnswer = { grants: [], known: false }
 
 /** The permissions of accounts, from their groups. What is remembered is keyed by the subject, never by a typed name. */
 export const createAuthorization = (options: LdapOptions, source: AccountSource) => {
-  const { cache = '10s', groups, permissions = {} } = options
-  const remembered = createCache<LdapAccount | undefined>({ ttlMs: cache === 0 ? 0 : milliseconds(cache) })
+  const { groups, permissions = {} } = options
+  const remembered = createCache<LdapAccount | undefined>({ ttlMs: rememberMsOf(options) })
   const grantsOf = groupGrants(permissions)
 
   const admitted = (answer: IdentityAnswer): LdapAccount | undefined =>

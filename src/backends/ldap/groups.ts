@@ -1,4 +1,5 @@
 import { EqualityFilter, ExtensibleFilter, type Filter, PresenceFilter } from 'ldapts'
+import { createCache } from './cache.ts'
 import type { Deadline } from './connections/deadline.ts'
 import type { Directory } from './connections/directory.ts'
 import { failedResult, LdapFailure } from './connections/failure.ts'
@@ -35,6 +36,13 @@ const maxDepth = 32
 /** LDAP_MATCHING_RULE_IN_CHAIN: Active Directory follows nesting itself. OpenLDAP would answer with nothing. */
 const inChain = '1.2.840.113556.1.4.1941'
 
+/** One look for the groups of an account. */
+export interface Look {
+  readonly deadline: Deadline
+  /** Whatever is remembered counts for nothing. */
+  readonly past: boolean
+}
+
 type SearchedType = Exclude<GroupType, 'memberOf'>
 
 const searched: Readonly<Record<SearchedType, { objectClass: string; member: string }>> = {
@@ -52,55 +60,72 @@ export const accountAttributes = ({ type }: GroupOptions): readonly string[] => 
   return type === undefined || type === 'active-directory' ? ['objectSid', 'primaryGroupID'] : []
 }
 
+type Onward = (groups: readonly FoundGroup[]) => Promise<FoundGroup[]>
+
 /** Goes from groups to the groups that these are in until nothing new comes; loops end by themselves. */
-const closureOf = async <T>(
-  first: readonly T[],
-  groupsOf: (items: readonly T[]) => Promise<FoundGroup[]>,
-  onwardFrom: (fresh: readonly FoundGroup[]) => Promise<readonly T[]>
-): Promise<FoundGroup[]> => {
+const closureOf = async (first: readonly FoundGroup[], onwardFrom: Onward): Promise<FoundGroup[]> => {
   const found = new Map<string, FoundGroup>()
-  let items = first
-  for (let depth = 0; items.length > 0; depth += 1) {
+  let groups = first
+  for (let depth = 0; groups.length > 0; depth += 1) {
     if (depth > maxDepth) throw new LdapFailure('size-limit', `groups nest deeper than ${maxDepth}`)
-    const fresh = (await groupsOf(items)).filter(({ key }) => !found.has(key))
+    const fresh = groups.filter(({ key }) => !found.has(key))
     for (const group of fresh) found.set(group.key, group)
     if (found.size > maxGroups) throw new LdapFailure('size-limit', `the account is in more than ${maxGroups} groups`)
-    items = await onwardFrom(fresh)
+    groups = fresh.length > 0 ? await onwardFrom(fresh) : []
   }
   return [...found.values()]
 }
 
-/** Finds an account's groups. An error, a limit of the server and a limit of ours refuse; nothing is ever cut. */
-export const createGroups = (directory: Directory, options: GroupOptions, withIds = false) => {
+/** Many people are in the same groups: which groups these are in is asked once for all of them, for a short time. */
+const maxRemembered = 2000
+/** What more groups than these are in is not remembered: their names alone would take the memory. */
+const mostTogether = 100
+
+/**
+ * Finds an account's groups. An error, a limit of the server and a limit of ours refuse; nothing is ever cut.
+ * @param given.rememberMs how long it is remembered which groups are in which; 0: never
+ */
+export const createGroups = (
+  directory: Directory,
+  options: GroupOptions,
+  { withIds, rememberMs }: { readonly withIds: boolean; readonly rememberMs: number }
+) => {
   const { type, nested = false } = options
   const attributes = type === 'memberOf' && nested ? ['memberOf'] : []
   const groups = createGroupSearch(directory, { ...options, attributes, withIds })
+  const remembered = createCache<FoundGroup[]>({ ttlMs: rememberMs, max: maxRemembered })
 
-  const byMember = (kind: SearchedType, account: LdapAccount, deadline: Deadline): Promise<FoundGroup[]> => {
+  const nesting = (onwardFrom: Onward, { past }: Look): Onward => {
+    if (!nested) return async () => []
+    return async (from) => {
+      if (past || from.length > mostTogether) return onwardFrom(from)
+      const key = from.map((group) => group.key).sort()
+      return remembered.get(key.join('\n'), () => onwardFrom(from))
+    }
+  }
+
+  const byMember = async (kind: SearchedType, account: LdapAccount, look: Look): Promise<FoundGroup[]> => {
     const { objectClass, member } = searched[kind]
     const posix = [...equals('memberUid', account.uids), ...equals('gidNumber', account.gidNumbers)]
     const sid = kind === 'active-directory' ? primaryGroupSid(account.entry) : undefined
     const direct = kind === 'posixGroup' ? posix : equals(member, [account.dn])
-    return closureOf<Filter>(
-      [...direct, ...(sid ? equals('objectSid', [sid]) : [])],
-      (filters) => groups.find(equals('objectClass', [objectClass]), filters, deadline),
-      async (fresh) =>
-        nested && member !== ''
-          ? equals(
-              member,
-              fresh.map(({ dn }) => dn)
-            )
-          : []
-    )
+    const find = (filters: readonly Filter[]) =>
+      groups.find(equals('objectClass', [objectClass]), filters, look.deadline)
+    const first = await find([...direct, ...(sid ? equals('objectSid', [sid]) : [])])
+    const dnsOf = (from: readonly FoundGroup[]) => from.map(({ dn }) => dn)
+    const onward: Onward = async (from) => (member === '' ? [] : find(equals(member, dnsOf(from))))
+    return closureOf(first, nesting(onward, look))
   }
 
-  const byMemberOf = async (account: LdapAccount, deadline: Deadline): Promise<FoundGroup[]> => {
+  const byMemberOf = async (account: LdapAccount, look: Look): Promise<FoundGroup[]> => {
+    const { deadline } = look
     const parentsOf = (entry: LdapAccount['entry']) => allTextsOf(directory, entry, 'memberOf', maxGroups, deadline)
-    return closureOf(
-      await parentsOf(account.entry),
-      (dns) => groups.read(dns, deadline),
-      async (fresh) => (nested ? (await Promise.all(fresh.map(({ entry }) => parentsOf(entry)))).flat() : [])
-    )
+    const first = await groups.read(await parentsOf(account.entry), deadline)
+    const onward: Onward = async (from) => {
+      const parents = await Promise.all(from.map(({ entry }) => parentsOf(entry)))
+      return groups.read([...new Set(parents.flat())], deadline)
+    }
+    return closureOf(first, nesting(onward, look))
   }
 
   const byChain = async (account: LdapAccount, deadline: Deadline): Promise<FoundGroup[]> => {
@@ -128,19 +153,20 @@ export const createGroups = (directory: Directory, options: GroupOptions, withId
     )
   }
 
-  const find = async (account: LdapAccount, deadline: Deadline): Promise<FoundGroup[]> => {
-    if (type === 'memberOf') return byMemberOf(account, deadline)
+  const find = async (account: LdapAccount, look: Look): Promise<FoundGroup[]> => {
+    const { deadline } = look
+    if (type === 'memberOf') return byMemberOf(account, look)
     const { isActiveDirectory } = await directory.rootDse(deadline)
     if (type === undefined) {
-      if (!isActiveDirectory) return byMember('groupOfNames', account, deadline)
-      return nested ? byToken(account, deadline) : byMember('active-directory', account, deadline)
+      if (!isActiveDirectory) return byMember('groupOfNames', account, look)
+      return nested ? byToken(account, deadline) : byMember('active-directory', account, look)
     }
     const follows = nested && isActiveDirectory && type === 'active-directory'
-    return follows ? byChain(account, deadline) : byMember(type, account, deadline)
+    return follows ? byChain(account, deadline) : byMember(type, account, look)
   }
 
-  return async (account: LdapAccount, deadline: Deadline): Promise<readonly Group[]> => {
-    const found = new Map((await find(account, deadline)).map((group) => [group.key, group]))
+  return async (account: LdapAccount, look: Look): Promise<readonly Group[]> => {
+    const found = new Map((await find(account, look)).map((group) => [group.key, group]))
     if (found.size > maxGroups) throw new LdapFailure('size-limit', `the account is in more than ${maxGroups} groups`)
     return [...found.values()].map(({ entry: _, ...group }) => group)
   }

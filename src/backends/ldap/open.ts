@@ -77,7 +77,7 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
       traceState(context, state)
       return { state: 'disabled', reason: state }
     }
-    const admitted = await standing.admit(identityOf(entry, subject), context)
+    const admitted = await standing.admit(identityOf(entry, subject), context, { past: true })
     return admitted ? { state: 'present', identity: admitted } : { state: 'disabled', reason: 'not-allowed' }
   }
 

@@ -1,6 +1,6 @@
 import type { Static } from 'typebox'
 import { PermissionName, text } from '../../config/names.ts'
-import { duration } from '../../config/units.ts'
+import { duration, milliseconds } from '../../config/units.ts'
 import Type from '../../schema/type.ts'
 import type { Expression } from './expression.ts'
 import { groupTypes } from './groups.ts'
@@ -218,3 +218,7 @@ export const LdapOptions = Type.Object(
 
 /** Options of the backend type `ldap`, validated. */
 export type LdapOptions = Static<typeof LdapOptions>
+
+/** How long an account and the nesting of groups are remembered, in milliseconds; 0: never. */
+export const rememberMsOf = ({ cache = '10s' }: Pick<LdapOptions, 'cache'>): number =>
+  cache === 0 ? 0 : milliseconds(cache)

@@ -2,10 +2,10 @@ import type { BackendContext, Identity } from '../../auth/backend.ts'
 import type { Directory } from './connections/directory.ts'
 import { type Condition, parseExpression } from './expression.ts'
 import { type Group, parseGroupSelector } from './group-selector.ts'
-import { accountAttributes, createGroups } from './groups.ts'
+import { accountAttributes, createGroups, type Look } from './groups.ts'
 import { accountOf, type LdapAccount } from './identity.ts'
 import { mirroredNames } from './mirror.ts'
-import type { LdapOptions } from './options.ts'
+import { type LdapOptions, rememberMsOf } from './options.ts'
 
 /** What an account's groups and attributes make of it here. */
 export interface Standing {
@@ -16,8 +16,8 @@ export interface Standing {
    * after the password only: it tells of an account what nobody else may learn.
    * @throws {LdapFailure} where the groups could not be told; nobody is let in on a guess
    */
-  admit(identity: Identity, context: BackendContext): Promise<Identity | undefined>
-  /** Asked once for one account; `undefined` where no groups are configured. */
+  admit(identity: Identity, context: BackendContext, look?: Pick<Look, 'past'>): Promise<Identity | undefined>
+  /** Asked once for one account, and past all that is remembered where it was let in so; `undefined` where no groups are configured. */
   groupsOf(account: LdapAccount, context: BackendContext): Promise<readonly Group[] | undefined>
 }
 
@@ -43,9 +43,11 @@ export const createStanding = (directory: Directory, options: LdapOptions): Stan
     ...Object.keys(options.permissions ?? {}).map(parseGroupSelector)
   ]
   const withIds = selectors.some(({ byId }) => byId)
-  const lookUp = options.groups && createGroups(directory, options.groups, withIds)
+  const lookUp =
+    options.groups && createGroups(directory, options.groups, { withIds, rememberMs: rememberMsOf(options) })
   const needsGroups = conditions.some((one) => one.selectors.length > 0) || (mirror !== undefined && mirror !== false)
 
+  const anew = new WeakSet<LdapAccount>()
   const known = new WeakMap<LdapAccount, Promise<readonly Group[]>>()
   const traced = async (look: Promise<readonly Group[]>, { trace }: BackendContext) => {
     const began = performance.now()
@@ -57,7 +59,7 @@ export const createStanding = (directory: Directory, options: LdapOptions): Stan
     if (lookUp === undefined) return undefined
     const asked = known.get(account)
     if (asked !== undefined) return asked
-    const look = traced(lookUp(account, context), context)
+    const look = traced(lookUp(account, { deadline: context, past: anew.has(account) }), context)
     known.set(account, look)
     look.catch(() => known.delete(account))
     return look
@@ -94,8 +96,9 @@ export const createStanding = (directory: Directory, options: LdapOptions): Stan
       ...(options.groups ? accountAttributes(options.groups) : [])
     ],
     groupsOf,
-    async admit(identity, context) {
+    async admit(identity, context, { past } = { past: false }) {
       const account = accountOf(identity)
+      if (account && past) anew.add(account)
       if (account === undefined || (conditions.length === 0 && !needsGroups)) return identity
       const groups = needsGroups ? ((await groupsOf(account, context)) ?? []) : []
       const facts = { entry: account.entry, groups }
