@@ -129,6 +129,8 @@ function refusedBy(refusal: ClientRefusal, id: string): Refused {
       return new Refused('only a superuser says which clients exchange the tokens of others')
     case 'asks-private':
       return new Refused('only a superuser says which private addresses are asked for keys')
+    case 'hands-on':
+      return new Refused('only a superuser says which clients hand on the addresses of others')
     case 'not-held':
       return new Refused(`this needs ${refusal.permissions.join(', ')}`)
   }

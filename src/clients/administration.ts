@@ -29,6 +29,8 @@ export type ClientRefusal =
   | { readonly outcome: 'exchanges' }
   /** It could have this service ask addresses that no stranger reaches. */
   | { readonly outcome: 'asks-private' }
+  /** It could say of every caller what address they have, to limits and events. */
+  | { readonly outcome: 'hands-on' }
 
 /** A client as it is now, with its secret where it got a new one. */
 export interface ClientDone {
@@ -205,6 +207,8 @@ function beyond(
     return { outcome: 'exchanges' }
   if (!mayEverything && completed.some(({ allowPrivate }) => lists(allowPrivate).length > 0))
     return { outcome: 'asks-private' }
+  if (!mayEverything && completed.some(({ forwardedFor }) => lists(forwardedFor).length > 0))
+    return { outcome: 'hands-on' }
   const all = definitions.flatMap(({ permissions }) => lists(permissions))
   const permissions = [...new Set(all)].filter((name) => !holds(name)).sort()
   return permissions.length === 0 ? undefined : { outcome: 'not-held', permissions }

@@ -160,6 +160,18 @@ t.test('nobody but a superuser says which private addresses are asked for keys',
   t.equal((await superuser.ask('PATCH', '/admin/clients/inside', renewed)).status, 200)
 })
 
+t.test('nobody but a superuser says which clients hand on the addresses of others', async (t) => {
+  const { clerk, root } = await open(t)
+  const { ask } = await clerk('latchkey.add_client', 'latchkey.change_client', 'latchkey.view_client')
+  const front = { forwardedFor: ['10.0.0.0/8'] }
+  t.match((await ask('POST', '/admin/clients', { id: 'front', ...front })).body, refused)
+  t.equal((await ask('POST', '/admin/clients', { id: 'web', forwardedFor: [] })).status, 201)
+  t.match((await ask('PATCH', '/admin/clients/web', front)).body, refused)
+  const superuser = await root()
+  t.equal((await superuser.ask('PATCH', '/admin/clients/web', front)).status, 200)
+  t.match((await ask('POST', '/admin/clients/web/rotate-secret', {})).body, refused, 'a secret of it would be theirs')
+})
+
 t.test('nobody moves somebody who holds more in or out of a group', async (t) => {
   const { clerk, root } = await open(t)
   const superuser = await root()

@@ -211,6 +211,8 @@ function refusalOf(refusal: ClientRefusal): Error {
       return new GrantRefused('Only a superuser says which clients exchange the tokens of others')
     case 'asks-private':
       return new GrantRefused('Only a superuser says which private addresses are asked for keys')
+    case 'hands-on':
+      return new GrantRefused('Only a superuser says which clients hand on the addresses of others')
     case 'not-held':
       return new GrantRefused(`Nobody grants what they do not hold: ${refusal.permissions.join(', ')}`)
   }
