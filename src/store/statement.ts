@@ -9,6 +9,8 @@ export interface StatementTraits {
   readonly row?: string
   /** An insert of one row, which may stand in one statement with others of the same beginning. */
   readonly insert?: { readonly head: string }
+  /** Called once it is committed. */
+  readonly written?: () => void
 }
 
 /** A statement with its values. */

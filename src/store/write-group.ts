@@ -59,7 +59,10 @@ export const createWriteGroup = (
     plan()
     try {
       const outcomes = await commit(group.map(({ write }) => write))
-      for (const [at, outcome] of outcomes.entries()) group[at]?.resolve(outcome)
+      for (const [at, outcome] of outcomes.entries()) {
+        if (!('error' in outcome)) for (const [, , traits] of group[at]?.write ?? []) traits?.written?.()
+        group[at]?.resolve(outcome)
+      }
     } catch (error) {
       for (const { reject } of group) reject(error)
     }
