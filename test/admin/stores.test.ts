@@ -14,7 +14,6 @@ import type { UserQuery } from '../../src/auth/user-store.ts'
 import type { Store } from '../../src/store/index.ts'
 import { startMariadb } from '../servers/mariadb.ts'
 import { needs } from '../servers/needs.ts'
-import { joinGroups } from '../store/acts.ts'
 import { at, identity, newUser, open } from '../store/world.ts'
 import { actorOf, toolsOver } from './world.ts'
 
@@ -354,7 +353,7 @@ for (const [name, { skip, url }] of Object.entries(dialects)) {
         store.administration.change((tx) => {
           const create: typeof tx.imports.create = async (...args) => {
             // SQLite lets nobody write in between
-            if (++calls === 1 && name === 'mariadb') await joinGroups(store, ann.id, ['fresh'], at)
+            if (++calls === 1 && name === 'mariadb') await store.users.mirrorGroups(ann.id, 'corp', ['fresh'], at)
             return tx.imports.create(...args)
           }
           return work({ ...tx, imports: { ...tx.imports, create } })
