@@ -1,3 +1,4 @@
+import { objectOf } from '../auth/evaluation.ts'
 import type { GrantOnObject, ObjectGrant, ObjectGrantStore } from '../auth/object-grant-store.ts'
 import { InvalidRequest, NotFound } from '../errors.ts'
 import { type Actor, demand, refuseGrantBeyond } from './actor.ts'
@@ -27,9 +28,6 @@ export async function revokeOnObject(actor: Actor, grant: ObjectGrant, store: Ob
 
 const limits = { type: 128, id: 255 } as const
 
-/** As questions say that no object is meant: nobody would ever hold what is granted on it. */
-const noObject = { type: 'any', id: '*' } as const
-
 /**
  * Grants as a file has them, each once: a list of `permission`, `objectType` and `objectId`.
  * @throws {InvalidRequest} one is none
@@ -49,7 +47,7 @@ export function grantsOnObjects(items: readonly unknown[]): readonly GrantOnObje
 
 /** @throws {InvalidRequest} a type or id that the columns can't hold, that nobody can see, or that means no object at all */
 function checkObject(object: ObjectGrant['object']): void {
-  if (object.type === noObject.type && object.id === noObject.id) {
+  if (objectOf(object) === undefined) {
     const detail = 'any with * means no object: grant the permission itself'
     throw new InvalidRequest(`objectType: ${detail}`, undefined, [{ pointer: '/objectType', detail }])
   }

@@ -127,8 +127,8 @@ export interface Along {
 /** The events in the database. Throws `TemporarilyUnavailable`. */
 export interface AuditStore {
   /**
-   * Writes events and what goes along with them, all of it or nothing: `refused` is the place of the write that could not
-   * be done. @throws {Error} an event is there already
+   * Writes what goes along and the events, all of it or nothing: `refused` is the place of what could not be written, in
+   * that order; an event is refused where it is there already.
    */
   append(
     events: readonly AuditEvent[],

@@ -126,7 +126,8 @@ const mostRounds = 5
 const everything: Entity = { type: 'any', id: '*' }
 const nobody = { granted: false, origins: [] }
 
-const objectOf = ({ type, id }: Entity): PermissionObject | undefined =>
+/** What a question is about beside the permission; `undefined`: no object is meant. */
+export const objectOf = ({ type, id }: Entity): PermissionObject | undefined =>
   type === everything.type && id === everything.id ? undefined : { type, id }
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i

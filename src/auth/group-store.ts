@@ -17,13 +17,6 @@ export interface Group {
   readonly version: number
 }
 
-/** That a user is in a group, and who put the user there: `local`, or the id of the backend that mirrors its groups. */
-export interface Membership {
-  readonly groupId: string
-  readonly name: string
-  readonly origin: string
-}
-
 /** Somebody in a group. */
 export interface Member {
   readonly userId: string
@@ -62,8 +55,6 @@ export interface GroupStore {
   list(query: PageQuery): Promise<Page<Group>>
   /** In the order of the users' ids. */
   members(groupId: string, query: Omit<PageQuery, 'search'>): Promise<Page<Member>>
-  /** The groups of a user, by name. */
-  ofUser(userId: string): Promise<readonly Membership[]>
 }
 
 /** The registry of permissions, to be read. */
@@ -71,8 +62,6 @@ export interface PermissionList {
   byName(name: string): Promise<RegisteredPermission | undefined>
   /** In the order of their names. */
   list(query: PageQuery): Promise<Page<RegisteredPermission>>
-  /** What a user was granted directly, sorted. */
-  ofUser(userId: string): Promise<readonly string[]>
 }
 
 /**

@@ -1,7 +1,7 @@
 import { BackendUnavailable } from '../errors.ts'
 import type { Chain, Link } from './link.ts'
 import type { Log } from './ports.ts'
-import { ask } from './question.ts'
+import { ask, type RequestContext } from './question.ts'
 
 /** The ids of the backends that answer at this moment. */
 export type Probes = () => Promise<ReadonlySet<string>>
@@ -24,23 +24,24 @@ export function createProbes(chain: Chain, log: Log, now: () => number = () => p
 }
 
 async function probeAll(chain: Chain, log: Log): Promise<ReadonlySet<string>> {
-  const answers = await Promise.all(chain.map((link) => probe(link, log)))
-  return new Set(chain.filter((_link, at) => answers[at]).map(({ id }) => id))
+  const found = await Promise.all(chain.map((link) => answers(link, log)))
+  return new Set(chain.filter((_link, at) => found[at]).map(({ id }) => id))
 }
 
-/** By its breaker, which learns of it, too. */
-async function probe(link: Link, log: Log): Promise<boolean> {
-  const { backend } = link
-  if (!backend.probe) return true
+/** Asks one backend whether it answers, by its breaker, which learns of it, too. @throws {BackendUnavailable} */
+export const probe = (link: Link, request: RequestContext): Promise<void> =>
+  ask(
+    link,
+    request,
+    (context) => context,
+    async (context) => link.backend.probe?.(context)
+  )
+
+async function answers(link: Link, log: Log): Promise<boolean> {
+  if (!link.backend.probe) return true
   const deadline = performance.now() + Math.min(link.timeoutMs, longestMs)
-  const request = { log, clientId: 'status', ip: '127.0.0.1', deadline }
   try {
-    await ask(
-      link,
-      request,
-      (context) => context,
-      async (context) => backend.probe?.(context)
-    )
+    await probe(link, { log, clientId: 'status', ip: '127.0.0.1', deadline })
     return true
   } catch (error) {
     if (!(error instanceof BackendUnavailable)) log.error({ err: error, backend: link.id }, 'probe failed')

@@ -4,7 +4,7 @@ import type { TraceStep } from '../auth/backend.ts'
 import { causes, lastSteps } from '../auth/explain-chain.ts'
 import type { Chain, Link } from '../auth/link.ts'
 import { closeChain } from '../auth/open-chain.ts'
-import { ask } from '../auth/question.ts'
+import { probe } from '../auth/probing.ts'
 import type { Config } from '../config/config.ts'
 import { BackendUnavailable, TemporarilyUnavailable } from '../errors.ts'
 import { openChainOf } from '../generation.ts'
@@ -69,9 +69,9 @@ async function answersWithout(
   }
 }
 
-const probeAll = (chain: Chain): Promise<BackendAnswer[]> => Promise.all(chain.map(probe))
+const probeAll = (chain: Chain): Promise<BackendAnswer[]> => Promise.all(chain.map(answerOf))
 
-async function probe(link: Link): Promise<BackendAnswer> {
+async function answerOf(link: Link): Promise<BackendAnswer> {
   const steps: TraceStep[] = []
   const answer = { backend: link.id, type: link.type, steps }
   const log = await openLog('silent')
@@ -79,12 +79,7 @@ async function probe(link: Link): Promise<BackendAnswer> {
   const trace = (_backend: string, step: TraceStep): void => void steps.push(step)
   const request = { log, clientId: 'check', ip: '127.0.0.1', deadline, trace }
   try {
-    await ask(
-      link,
-      request,
-      (context) => context,
-      async (context) => link.backend.probe?.(context)
-    )
+    await probe(link, request)
     return { ...answer, answers: true }
   } catch (error) {
     if (!(error instanceof BackendUnavailable)) throw error

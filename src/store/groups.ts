@@ -77,15 +77,7 @@ export const createGroupStore = (db: Database): GroupStore => {
         .where(and(eq(userGroups.groupId, groupId), inArray(userGroups.userId, wanted)))
         .orderBy(asc(userGroups.userId), asc(userGroups.origin))
       return pageOf(ids, limit, ({ id }) => ({ order: 'member', value: null, id }), membersOf(rows))
-    },
-
-    ofUser: (userId) =>
-      queries
-        .select({ groupId: groups.id, name: groups.name, origin: userGroups.origin })
-        .from(userGroups)
-        .innerJoin(groups, eq(groups.id, userGroups.groupId))
-        .where(eq(userGroups.userId, userId))
-        .orderBy(asc(groups.name), asc(userGroups.origin))
+    }
   }
 }
 

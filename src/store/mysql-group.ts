@@ -1,5 +1,6 @@
 import type { PoolConnection } from 'mysql2'
-import { isOfRows, NothingChanged } from './failures.ts'
+import { TemporarilyUnavailable } from '../errors.ts'
+import { NothingChanged } from './failures.ts'
 import type { Run } from './kit.ts'
 import { isLockWait, translated } from './mysql-errors.ts'
 import { execute } from './mysql-pool.ts'
@@ -11,6 +12,9 @@ interface GroupTools {
   readonly run: Run
   readonly transact: <T>(work: (connection: PoolConnection) => Promise<T>) => Promise<T>
 }
+
+/** Writes that are done one by one wait no longer for each other's rows. */
+const oneByOneMs = 5000
 
 /**
  * Commits what several write in one transaction. Inserts into the same table become one statement: the way to the server
@@ -27,7 +31,6 @@ export const createGroupCommit =
           return { affectedRows: [await affectedBy(first, (sql, values) => run(sql, values, true))] }
         return { affectedRows: await transact((connection) => inOrder(connection, write, progress)) }
       } catch (error) {
-        if (!isOfOne(error)) throw error
         return { error: translated(error), at: progress.at }
       }
     }
@@ -37,14 +40,26 @@ export const createGroupCommit =
       return await transact((connection) => together(connection, writes))
     } catch (error) {
       if (!isOfOne(error)) throw error
-      const outcomes: Outcome[] = []
-      for (const write of writes) outcomes.push(await alone(write))
-      return outcomes
+      return oneByOne(writes, alone)
     }
   }
 
-/** Whether a failure is that of one write alone. */
-const isOfOne = (error: unknown): boolean => isLockWait(error) || isOfRows(translated(error))
+/** Once the database can't answer, it is asked no more; what was done before is done all the same. */
+async function oneByOne(writes: readonly Write[], alone: (write: Write) => Promise<Outcome>): Promise<Outcome[]> {
+  const outcomes: Outcome[] = []
+  const ends = performance.now() + oneByOneMs
+  let end: Outcome | undefined
+  for (const write of writes) {
+    const outcome = end ?? (await alone(write))
+    outcomes.push(outcome)
+    if ('error' in outcome && !isOfOne(outcome.error)) end = outcome
+    if (performance.now() > ends) end ??= { error: new TemporarilyUnavailable('others wrote for too long'), at: 0 }
+  }
+  return outcomes
+}
+
+/** Whether a failure is that of one write alone: its rows, its values, a lock that somebody else has. */
+const isOfOne = (error: unknown): boolean => isLockWait(error) || !(translated(error) instanceof TemporarilyUnavailable)
 
 const affectedBy = async (
   [sql, values, { rows } = {}]: Statement,

@@ -118,7 +118,8 @@ export const openMysql = async (options: {
     // several, since one may wait for a row that somebody else holds
     write: createWriteGroup(createGroupCommit({ run, transact: (work) => persistently(() => transact(work)) }), {
       groups: 4,
-      most: 64
+      most: 64,
+      patienceMs: 2000
     }),
     transaction: (work) => persistently(() => transact((connection) => work(queriesOf(connection)))),
     async ping() {

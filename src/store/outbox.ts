@@ -77,14 +77,14 @@ export const createOutbox = ({ queries, tables: { webhookDeliveries } }: Databas
     statement(event) {
       const rows = rowsOf(event)
       if (rows.length === 0) return undefined
-      wake()
       const marks = `(${columns.map(() => '?').join(', ')})`
       const values = rows.flatMap((row) => [
         ...[row.id, row.endpoint, row.message, row.type, row.payload, row.state],
         ...[row.attempts, row.dueAt, row.createdAt]
       ])
       const list = rows.map(() => marks).join(', ')
-      return [`insert into latchkey_webhook_deliveries (${columns.join(', ')}) values ${list}`, values]
+      const sql = `insert into latchkey_webhook_deliveries (${columns.join(', ')}) values ${list}`
+      return [sql, values, { written: wake }]
     }
   }
 }

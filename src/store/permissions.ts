@@ -10,7 +10,7 @@ const { and, asc, eq, gt } = orm
 
 /** The registry of permissions. */
 export const createPermissionStore = (db: Database): PermissionStore & PermissionList => {
-  const { permissions, userPermissions } = db.tables
+  const { permissions } = db.tables
   const rows = () => db.queries.select().from(permissions).orderBy(asc(permissions.name))
   return {
     async declare(declarations) {
@@ -48,14 +48,6 @@ export const createPermissionStore = (db: Database): PermissionStore & Permissio
         .orderBy(asc(permissions.name))
         .limit(limit + 1)
       return pageOf(page, limit, ({ name }) => ({ order: 'permission', value: null, id: name }), page)
-    },
-    async ofUser(userId) {
-      const direct = await db.queries
-        .select({ name: userPermissions.permission })
-        .from(userPermissions)
-        .where(eq(userPermissions.userId, userId))
-        .orderBy(asc(userPermissions.permission))
-      return direct.map(({ name }) => name)
     }
   }
 }

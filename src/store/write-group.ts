@@ -1,3 +1,4 @@
+import { TemporarilyUnavailable } from '../errors.ts'
 import type { Statement } from './statement.ts'
 
 /** What belongs together: all of it is written or nothing. */
@@ -10,6 +11,8 @@ export type Outcome =
 
 interface Waiting {
   readonly write: Write
+  /** When it has waited for long enough, in milliseconds of `performance.now()`. */
+  readonly ends: number
   resolve(outcome: Outcome): void
   reject(error: unknown): void
 }
@@ -20,6 +23,8 @@ export interface GroupOptions {
   readonly groups?: number
   /** Writes in one group. */
   readonly most?: number
+  /** Whoever waits longer for a group is given up: nothing is done for a caller who has left. */
+  readonly patienceMs?: number
 }
 
 /**
@@ -29,20 +34,35 @@ export interface GroupOptions {
  */
 export const createWriteGroup = (
   commit: (writes: readonly Write[]) => Promise<readonly Outcome[]>,
-  { groups = Number.POSITIVE_INFINITY, most = Number.POSITIVE_INFINITY }: GroupOptions = {}
+  {
+    groups = Number.POSITIVE_INFINITY,
+    most = Number.POSITIVE_INFINITY,
+    patienceMs = Number.POSITIVE_INFINITY
+  }: GroupOptions = {}
 ): ((write: Write) => Promise<Outcome>) => {
   const waiting: Waiting[] = []
   let running = 0
   let isPlanned = false
 
+  const giveUpLate = (): void => {
+    const now = performance.now()
+    const inTime = waiting.findIndex(({ ends }) => ends >= now)
+    const late = waiting.splice(0, inTime < 0 ? waiting.length : inTime)
+    for (const { reject } of late) reject(new TemporarilyUnavailable('others wrote for too long'))
+  }
   const flush = async (): Promise<void> => {
     isPlanned = false
+    giveUpLate()
     const group = waiting.splice(0, most)
+    if (group.length === 0) return
     running++
     plan()
     try {
       const outcomes = await commit(group.map(({ write }) => write))
-      for (const [at, outcome] of outcomes.entries()) group[at]?.resolve(outcome)
+      for (const [at, outcome] of outcomes.entries()) {
+        if (!('error' in outcome)) for (const [, , traits] of group[at]?.write ?? []) traits?.written?.()
+        group[at]?.resolve(outcome)
+      }
     } catch (error) {
       for (const { reject } of group) reject(error)
     }
@@ -57,7 +77,7 @@ export const createWriteGroup = (
 
   return (write) =>
     new Promise((resolve, reject) => {
-      waiting.push({ write, resolve, reject })
+      waiting.push({ write, ends: performance.now() + patienceMs, resolve, reject })
       plan()
     })
 }

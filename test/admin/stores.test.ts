@@ -14,7 +14,6 @@ import type { UserQuery } from '../../src/auth/user-store.ts'
 import type { Store } from '../../src/store/index.ts'
 import { startMariadb } from '../servers/mariadb.ts'
 import { needs } from '../servers/needs.ts'
-import { joinGroups } from '../store/acts.ts'
 import { at, identity, newUser, open } from '../store/world.ts'
 import { actorOf, toolsOver } from './world.ts'
 
@@ -155,7 +154,7 @@ for (const [name, { skip, url }] of Object.entries(dialects)) {
     )
     await t.rejects(changeMembers(limited, group.id, { add: [ann.id] }, tools), refused)
     await t.rejects(changeMembers(atConsole, group.id, { add: [ann.id, 'nobody'] }, tools), { code: 'not_found' })
-    t.same(await store.groups.ofUser(ann.id), [], 'nothing of what is refused')
+    t.same((await store.users.storedPermissions(ann.id)).groups, [], 'nothing of what is refused')
     t.same((await patchGroup(limited, group.id, { grant: ['blog.view'] }, tools)).permissions, [
       'blog.add',
       'blog.view'
@@ -180,8 +179,8 @@ for (const [name, { skip, url }] of Object.entries(dialects)) {
       removed: [bob.id]
     })
     t.same(
-      await store.groups.ofUser(bob.id),
-      [{ groupId: group.id, name: 'editors', origin: 'corp' }],
+      (await store.groups.members(group.id, { limit: 9 })).items.find(({ userId }) => userId === bob.id)?.origins,
+      ['corp'],
       'what a backend mirrors stays'
     )
     t.same(
@@ -189,7 +188,8 @@ for (const [name, { skip, url }] of Object.entries(dialects)) {
       ['editors']
     )
     await deleteGroup(atConsole, group.id, tools)
-    t.same([await store.groups.byName('editors'), await store.groups.ofUser(bob.id)], [undefined, []])
+    const { groups } = await store.users.storedPermissions(bob.id)
+    t.same([await store.groups.byName('editors'), groups], [undefined, []])
   })
 
   test('what the configuration declares is not deleted, and what vanished from it is marked', async (t, store) => {
@@ -216,7 +216,8 @@ for (const [name, { skip, url }] of Object.entries(dialects)) {
       [['blog.add', 'latchkey.evaluate'], 1]
     )
     await deletePermission(atConsole, 'blog.add', tools)
-    t.same(await store.permissions.ofUser(user.id), ['shop.buy'], 'with all grants of it')
+    const { grants } = await store.users.storedPermissions(user.id)
+    t.same(grants, [{ permission: 'shop.buy', origin: 'the user itself' }], 'with all grants of it')
   })
 
   test('what somebody holds on objects comes along, and nobody who is here comes to more', async (t, store) => {
@@ -352,7 +353,7 @@ for (const [name, { skip, url }] of Object.entries(dialects)) {
         store.administration.change((tx) => {
           const create: typeof tx.imports.create = async (...args) => {
             // SQLite lets nobody write in between
-            if (++calls === 1 && name === 'mariadb') await joinGroups(store, ann.id, ['fresh'], at)
+            if (++calls === 1 && name === 'mariadb') await store.users.mirrorGroups(ann.id, 'corp', ['fresh'], at)
             return tx.imports.create(...args)
           }
           return work({ ...tx, imports: { ...tx.imports, create } })

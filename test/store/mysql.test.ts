@@ -202,6 +202,37 @@ t.test('who waits for a locked row in vain fails alone', { skip }, async (t) => 
   t.equal((await store.audit.find({ limit: 9 })).items.length, 2)
 })
 
+t.test('what a column can’t hold fails alone', { skip }, async (t) => {
+  const { store } = await world(t)
+  const user = await store.users.create(newUser('ann@example.com'), identity('corp', 'ann'))
+  if (user === 'taken') throw new Error('taken')
+  const login = (username: string) => {
+    const seen = identity('corp', 'ann', { username })
+    const write = store.users.loginWrite({ userId: user.id, identity: seen, at: at + 1 })
+    return store.audit.append([eventOf({ kind: 'login', outcome: 'success' })], [write])
+  }
+  const tooLong = t.rejects(login('a'.repeat(70_000)), { code: 'ER_DATA_TOO_LONG' })
+  t.equal(await login('ann'), undefined, 'of the same group')
+  await tooLong
+  t.equal((await store.audit.find({ limit: 9 })).items.length, 1)
+})
+
+t.test('nobody waits long behind others whom the server does not answer', { skip }, async (t) => {
+  const { url, store } = await world(t)
+  const holder = await mysql.createConnection({ uri: url })
+  t.teardown(() => holder.end())
+  await holder.query('lock tables latchkey_audit write')
+  const began = performance.now()
+  const append = () => store.audit.append([eventOf({ kind: 'login', outcome: 'success' })])
+  const all = await Promise.allSettled(Array.from({ length: 1000 }, append))
+  t.ok(performance.now() - began < 5000)
+  const reasons = all.map((each) => (each.status === 'rejected' ? each.reason.code : 'written'))
+  t.same([...new Set(reasons)], ['temporarily_unavailable'])
+  await holder.query('unlock tables')
+  t.equal(await append(), undefined)
+  t.equal((await store.audit.find({ limit: 9 })).items.length, 1)
+})
+
 t.test('a deadlock is tried again, and a lock that is held for long is unavailable', { skip }, async (t) => {
   const { store, url } = await world(t)
   const other = await mysql.createConnection({ uri: url, multipleStatements: true })

@@ -99,6 +99,19 @@ export const webhookConformance = (t: Test, world: (t: Test) => Promise<World>):
     ])
   })
 
+  t.test('whoever delivers is woken when what a login tells is there', async (t) => {
+    const { users, outbox, audit, deliveries } = (await world(t)).store
+    const ann = await users.create(newUser('ann@example.com'), identity('corp', '1'))
+    if (ann === 'taken') throw new Error('taken')
+    outbox.subscribe([all])
+    const found: Promise<number>[] = []
+    outbox.onWritten(() => found.push(deliveries.list({ limit }).then(({ length }) => length)))
+    const changed = { email: 'ann@example.com', fields: ['displayName'] }
+    const login = users.loginWrite({ userId: ann.id, identity: identity('corp', '1'), at, changed })
+    await audit.append([], [login])
+    t.same(await Promise.all(found), [1])
+  })
+
   t.test('so are sessions that end and keys that sign', async (t) => {
     const { store } = await world(t)
     const { users, sessions, keys, outbox } = store
