@@ -68,13 +68,14 @@ export function login(credentials: Credentials, asked: LoginRequest, tools: Logi
 
 async function logIn(credentials: Credentials, asked: LoginRequest, tools: LoginTools): Promise<LoggedIn> {
   const began = performance.now()
+  const presentedAt = tools.now()
   const request = { ...asked, deadline: began + tools.timeoutMs }
   const chain = asked.chain ?? tools.chain
   let by = ''
   try {
     const accepted = await authenticate(chosenFrom(chain, asked.backend), credentials, request, tools)
     by = accepted.backend.id
-    const loggedIn = await admit(accepted, request, tools)
+    const loggedIn = await admit(accepted, presentedAt, request, tools)
     if (accepted.move) {
       const moving = { ...loggedIn, accepted, credentials, chain }
       await traced(request, 'user.move', (within) => moveIn(moving, within, tools))
@@ -98,13 +99,18 @@ async function logIn(credentials: Credentials, asked: LoginRequest, tools: Login
 const untilFloor = (began: number, { failureFloorMs }: LoginTools): Promise<void> =>
   sleep(Math.max(0, began + failureFloorMs - performance.now()))
 
-async function admit(accepted: Accepted, request: RequestContext, tools: LoginTools): Promise<LoggedIn> {
+async function admit(
+  accepted: Accepted,
+  presentedAt: number,
+  request: RequestContext,
+  tools: LoginTools
+): Promise<LoggedIn> {
   const { backend, identity, warnings } = accepted
   const at = tools.now()
   const proof = accepted.proof ?? proofOf(backend, at)
   const email = emailOf(identity, backend)
   const user = await traced(request, 'user.record', (within) =>
-    recordLogin({ email, identity, backend, at }, userToolsOf(within, tools))
+    recordLogin({ email, identity, backend, at, began: presentedAt }, userToolsOf(within, tools))
   )
   const options = { identity: { backend: backend.id, identity } }
   const permissions = await permissionsOf(tools.chain, user, request, tools.permissions, options)

@@ -149,10 +149,10 @@ export interface UserStore {
   byIdentity(backend: string, subject: string): Promise<User | undefined>
   /** Creates the user and, in the same transaction, the identity; `taken` where the e-mail or the identity is there already. */
   create(user: NewUser, identity?: UserIdentity): Promise<User | 'taken'>
-  /** Adds an identity to a user who is there; `taken` where somebody has that identity already. */
-  link(userId: string, identity: UserIdentity): Promise<'linked' | 'taken'>
-  /** Writes down a login; `taken`, with nothing written, where the new e-mail belongs to somebody else. */
-  recordLogin(record: LoginRecord): Promise<'recorded' | 'taken'>
+  /** Adds an identity to a user; `taken` where somebody has that identity already, `gone` where the user is no longer there. */
+  link(userId: string, identity: UserIdentity): Promise<'linked' | 'taken' | 'gone'>
+  /** Writes down a login; nothing where the new e-mail belongs to somebody else (`taken`), or the user is `gone`. */
+  recordLogin(record: LoginRecord): Promise<'recorded' | 'taken' | 'gone'>
   /** The same, to be written with an event; where the e-mail stays as it is, which nobody else can have then. */
   loginWrite(record: LoginRecord): PendingWrite
   /**

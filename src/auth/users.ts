@@ -16,6 +16,8 @@ export interface Login {
   readonly at: number
   /** False: the account was seen, but nobody logged in (a sync, a refresh). Default: true. */
   readonly isLogin?: boolean
+  /** When credentials were presented, where they were: epoch milliseconds. */
+  readonly began?: number
   /** Who has the identity, where that was read a moment ago. */
   readonly holder?: User
 }
@@ -64,8 +66,12 @@ async function userOf(login: Login, tools: UserTools): Promise<User | 'raced'> {
   if (known && identity.userId !== undefined && known.id !== identity.userId)
     throw conflict(login, known, 'other-user', tools)
   if (known) return update(known, login, tools)
-  const own = identity.userId === undefined ? undefined : await tools.store.byId(identity.userId)
-  if (own) return join(own, login, tools)
+  if (identity.userId !== undefined) {
+    const own = await tools.store.byId(identity.userId)
+    // an account of our own that was deleted while its password was verified makes nobody anew
+    if (!own) throw userGone()
+    return join(own, login, tools)
+  }
   const holder = await tools.store.byEmail(email.value)
   if (!holder) return create(login, tools)
   if (holder.identities.some((seen) => isSame(seen, login))) return update(holder, login, tools)
@@ -114,30 +120,40 @@ async function join(user: User, login: Login, tools: UserTools): Promise<User | 
   refuseInactive(user, login.backend)
   const identity = identityAt(login)
   const linked = await tools.store.link(user.id, identity)
-  if (linked === 'taken') return 'raced'
+  if (linked !== 'linked') return 'raced'
   tools.log.info({ event: 'identity_joined', user: user.id, backend: login.backend.id }, 'identity joined a user')
   return update({ ...user, identities: [...user.identities, identity] }, login, tools)
 }
 
 async function update(user: User, login: Login, tools: UserTools): Promise<User> {
   refuseInactive(user, login.backend)
+  refuseLoggedOut(user, login)
   const record = recordOf(user, login, tools.chain)
   if (saysNothingNew(user, record)) return user
   const recorded = await written(record, tools)
   if (recorded === 'recorded') return after(user, record)
+  if (recorded === 'gone') throw userGone()
   logConflict(tools.log, login, user.id, 'email-taken')
   const withoutEmail = recordWithoutEmail(record, user)
   await written(withoutEmail, tools)
   return after(user, withoutEmail)
 }
 
+const userGone = (): InvalidGrant => new InvalidGrant('the user is gone', { reason: 'user-gone' })
+
+/** What was verified may be the password of before: whoever was logged out meanwhile logs in anew. */
+function refuseLoggedOut(user: User, { began }: Login): void {
+  if (began === undefined || user.tokensValidFrom <= began) return
+  throw new InvalidGrant('the user was logged out while logging in', { reason: 'logged-out' })
+}
+
 /** A new e-mail may be somebody else's, which has to be known before the login goes on; all else can't be refused. */
-async function written(record: LoginRecord, { store, along }: UserTools): Promise<'recorded' | 'taken'> {
+async function written(record: LoginRecord, { store, along }: UserTools): Promise<'recorded' | 'taken' | 'gone'> {
   if (record.email || !along) return store.recordLogin(record)
   along.push({
     write: store.loginWrite(record),
     async refused() {
-      throw new Error('a login without a new e-mail was refused')
+      throw userGone()
     }
   })
   return 'recorded'
@@ -151,7 +167,9 @@ function recordOf(user: User, login: Login, chain: Chain): LoginRecord {
   const identities = [...user.identities.filter((seen) => !isSame(seen, login)), identity]
   const attributes = mergeAttributes(chain, identities, user.ownAttributes)
   const emailChanged = email.value !== user.email || email.vouched !== user.emailVouched
-  const takesEmail = follows && emailChanged && ownsEmail(chain, backend.id, user.identities)
+  // an account of our own has the user's address itself, as it was before the password was verified
+  const bringsEmail = follows && login.identity.userId === undefined
+  const takesEmail = bringsEmail && emailChanged && ownsEmail(chain, backend.id, user.identities)
   const fields = [
     ...(takesEmail && email.value !== user.email ? ['email'] : []),
     ...differingNames(attributes, user.attributes),

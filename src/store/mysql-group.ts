@@ -67,7 +67,7 @@ const affectedBy = async (
 ): Promise<number> => {
   const [result] = await run(sql, [...values])
   const { affectedRows } = Object(result) as { readonly affectedRows: number }
-  if (rows !== undefined && affectedRows !== rows) throw new NothingChanged()
+  if (rows !== undefined && affectedRows < rows) throw new NothingChanged()
   return affectedRows
 }
 

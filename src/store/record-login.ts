@@ -32,7 +32,11 @@ export const loginStatements = (record: LoginRecord): Statement[] => {
     `update latchkey_identities ${set(seen)} where backend = ? and subject = ? and user_id = ?`,
     [...valuesOf(seen), identity.backend, identity.subject, userId]
   ]
-  const ofUsers: Statement = [`update latchkey_users ${set(user)} where id = ?`, [...valuesOf(user), userId]]
+  const ofUsers: Statement = [
+    `update latchkey_users ${set(user)} where id = ?`,
+    [...valuesOf(user), userId],
+    { rows: 1 }
+  ]
   return user.length === 0 ? [ofIdentities] : [ofUsers, ofIdentities]
 }
 
@@ -43,11 +47,12 @@ export const loginStatements = (record: LoginRecord): Statement[] => {
 export const loginStatement = (record: LoginRecord): Statement => {
   const { userId, identity } = record
   const seen = ofIdentity(record).map(([column, value]) => [`i.${column}`, value] as const)
-  const assignments = [...seen, ...ofUser(record).map(([column, value]) => [`u.${column}`, value] as const)]
+  const user = ofUser(record).map(([column, value]) => [`u.${column}`, value] as const)
+  const assignments = [...seen, ...user]
   return [
     'update latchkey_users u left join latchkey_identities i on i.user_id = u.id and i.backend = ? and i.subject = ? ' +
       `${set(assignments)} where u.id = ?`,
     [identity.backend, identity.subject, ...valuesOf(assignments), userId],
-    { row: userId }
+    { row: userId, ...(user.length > 0 && { rows: 1 }) }
   ]
 }

@@ -130,7 +130,7 @@ const changed = ({ change }: Connection, statement: Statement | undefined): numb
   if (statement === undefined) return 0
   const [sql, values, { rows } = {}] = statement
   const affectedRows = change(sql, values)
-  if (rows !== undefined && affectedRows !== rows) throw new NothingChanged()
+  if (rows !== undefined && affectedRows < rows) throw new NothingChanged()
   return affectedRows
 }
 

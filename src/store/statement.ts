@@ -3,7 +3,7 @@ import { orm } from './drizzle.ts'
 
 /** What is known of a statement beside its text. */
 export interface StatementTraits {
-  /** So many rows it must change: where it does not, nothing of what belongs to it is written. */
+  /** So many rows it must change at least: where it does not, nothing of what belongs to it is written. */
   readonly rows?: number
   /** The row that it holds until the commit: all take theirs in this order, so that no two wait for each other. */
   readonly row?: string

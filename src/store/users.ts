@@ -3,7 +3,7 @@ import type { LoginRecord, UserIdentity, UserStore } from '../auth/user-store.ts
 import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
-import { orTaken } from './failures.ts'
+import { causeOf, MissingReference, NothingChanged, orTaken } from './failures.ts'
 import type { Queries } from './kit.ts'
 import { createMoveIn } from './moved.ts'
 import { gather, type StoreOutbox } from './outbox.ts'
@@ -107,16 +107,22 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
     link: (userId, identity) =>
       orTaken(async () => {
         const row = identityRow(userId, identity)
-        if (!outbox.wants('user.joined')) await db.queries.insert(identities).values(row)
-        else await db.transaction((tx) => linkAndTell(tx, row))
-        return 'linked' as const
+        try {
+          if (!outbox.wants('user.joined')) await db.queries.insert(identities).values(row)
+          else await db.transaction((tx) => linkAndTell(tx, row))
+          return 'linked' as const
+        } catch (error) {
+          if (causeOf(error) instanceof MissingReference) return 'gone' as const
+          throw error
+        }
       }),
 
     recordLogin: (record) =>
       orTaken(async () => {
         const outcome = await db.write(statementsOfLogin(record))
-        if ('error' in outcome) throw outcome.error
-        return 'recorded' as const
+        if (!('error' in outcome)) return 'recorded' as const
+        if (outcome.error instanceof NothingChanged) return 'gone' as const
+        throw outcome.error
       }),
 
     loginWrite: (record) => pending(statementsOfLogin(record)),

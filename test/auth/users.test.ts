@@ -1,5 +1,7 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import type { AdministrationTransaction } from '../../src/auth/administration-store.ts'
+import type { Along } from '../../src/auth/audit.ts'
 import type { Identity } from '../../src/auth/backend.ts'
 import type { Chain, Link } from '../../src/auth/link.ts'
 import type { NewUser, User } from '../../src/auth/user-store.ts'
@@ -46,6 +48,8 @@ const newUser = (more: Partial<NewUser> = {}): NewUser => ({
 
 const vouched = (value = 'alice@example.com') => ({ value, vouched: true })
 const unvouched = (value = 'alice@example.com') => ({ value, vouched: false })
+
+const same = (given: Identity): Identity => given
 
 async function created(store: Store, user: NewUser): Promise<User> {
   const answer = await store.users.create(user)
@@ -308,4 +312,61 @@ t.test('an account that was seen a moment ago is written down again only where i
   t.equal(written, 5)
   await see(305_000, { ...same, email: vouched('new@example.com') })
   t.equal(written, 6, 'five minutes later')
+})
+
+t.test('an account of our own that changed while its password was verified', async (t) => {
+  const local = fakeLink('local', { vouches: 'always' })
+  const { store, record } = await openUsers(t, [local])
+  const own = (user: User): Identity =>
+    fakeIdentity({ subject: user.id, userId: user.id, username: user.email, emails: [user.email] })
+  const change = (work: (users: AdministrationTransaction['users']) => Promise<unknown>) =>
+    store.administration.change(async (tx) => {
+      await work(tx.users)
+    })
+  const before = await created(store, newUser())
+  await record(local, own(before), vouched())
+
+  await change((users) => users.update(before.id, { email: 'alicia@example.com', emailVouched: true }, 2000))
+  const after = await record(local, own(before), vouched())
+  t.equal(after.email, 'alicia@example.com', 'the address of before does not come back')
+  t.equal((await store.users.byId(before.id))?.email, 'alicia@example.com')
+
+  const fresh = await created(store, newUser({ email: 'bob@example.com' }))
+  await change((users) => users.delete(fresh.id))
+  await t.rejects(record(local, own(fresh), vouched('bob@example.com')), refused, 'nobody is made anew')
+  await change((users) => users.delete(before.id))
+  await created(store, newUser())
+  await t.rejects(record(local, own(before), vouched()), refused, 'nor is somebody else joined who has the address now')
+  t.equal(await store.users.count(), 1)
+  t.equal((await store.users.byEmail('alice@example.com'))?.identities.length, 0)
+})
+
+t.test('who was logged out after presenting a password logs in anew', async (t) => {
+  const ldap = fakeLink('ldap')
+  const { store, log } = await openUsers(t, [ldap])
+  const tools = { store: store.users, chain: [ldap], log, privileged: async () => false, checked: same }
+  const login = { backend: ldap, identity: fakeIdentity(), email: vouched() }
+  const { id } = await recordLogin({ ...login, at: 1000, began: 1000 }, tools)
+  await store.users.logOut(id, 5000)
+  await t.rejects(recordLogin({ ...login, at: 7000, began: 4900 }, tools), refused)
+  t.match(await recordLogin({ ...login, at: 7000, began: 6000 }, tools), { id, lastLoginAt: 7000 })
+})
+
+t.test('a user who is deleted while the login goes on', async (t) => {
+  const ldap = fakeLink('ldap')
+  const { store, log } = await openUsers(t, [ldap])
+  const along: Along[] = []
+  const tools = { store: store.users, chain: [ldap], log, along, privileged: async () => false, checked: same }
+  const login = { backend: ldap, identity: fakeIdentity(), email: vouched(), at: 1000 }
+  const { id } = await recordLogin(login, tools)
+  await recordLogin(login, tools)
+  const [written] = along
+  if (!written) throw new Error('nothing goes along')
+  await store.administration.change(({ users }) => users.delete(id))
+  t.same(await store.audit.append([], [written.write]), { refused: 0 })
+  await t.rejects(written.refused(), refused)
+  const identity = { ...fakeIdentity(), backend: 'ldap', isSuperuser: false, lastSeenAt: 1 }
+  const { emails: _, ...seen } = identity
+  t.equal(await store.users.link(id, seen), 'gone')
+  t.equal(await store.users.recordLogin({ userId: id, identity: seen, at: 1 }), 'gone')
 })
