@@ -58,6 +58,7 @@ export function createAudit({ store, metrics, refusalsPerMinute }: AuditTools): 
       log.info({ event: 'audit', audit: written(event) }, 'audit')
     } catch (err) {
       if (err instanceof InvalidGrant) throw err
+      for (const { unanswered } of along) unanswered?.()
       metrics.unaudited('unavailable')
       log.error({ event: 'audit_unwritten', audit: written(event), err }, 'an event could not be written')
       throw new TemporarilyUnavailable(err)

@@ -122,6 +122,8 @@ export interface Along {
   readonly write: PendingWrite
   /** What it is about is gone or has changed. Throws what the caller is told; where it returns, the event is written alone. */
   refused(): Promise<void>
+  /** The database did not answer: it may be written, or not. */
+  unanswered?(): void
 }
 
 /** The events in the database. Throws `TemporarilyUnavailable`. */

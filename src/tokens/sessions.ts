@@ -3,6 +3,7 @@ import type { LoggedIn } from '../auth/login.ts'
 import type { Log } from '../auth/ports.ts'
 import { InvalidGrant } from '../errors.ts'
 import { newId } from '../new-id.ts'
+import { createOutage } from './outage.ts'
 import type { RefreshTokens } from './refresh-token.ts'
 import type { Session, SessionStore } from './session-store.ts'
 
@@ -63,19 +64,27 @@ export interface SessionOptions {
 export function createSessions({ store, refreshTokens, ...options }: SessionOptions): Sessions {
   const idleEnd = (now: number, expiresAt: number): number => Math.min(now + options.refreshIdleTtlMs, expiresAt)
 
+  const outage = createOutage(options.now)
+
   const end = async ({ id, userId }: Session, reason: string, log: Log): Promise<void> => {
     await store.end([id], options.now() + longestAccessTokenMs)
     log.info({ event: 'session_ended', session: id, user: userId, reason }, 'session ended')
   }
 
+  const byId = (id: string): Promise<Session | undefined> =>
+    store.byId(id).catch((error) => {
+      outage.met()
+      throw error
+    })
+
   const opened = async (token: string, clientId: string): Promise<readonly [Session, number] | undefined> => {
     const content = refreshTokens.open(token)
-    const session = content && (await store.byId(content.session))
+    const session = content && (await byId(content.session))
     return session?.clientId === clientId && content ? [session, content.counter] : undefined
   }
 
   const isRepeated = ({ counter, rotatedAt }: Session, presented: number): boolean =>
-    presented === counter - 1 && options.now() - rotatedAt <= graceMs
+    presented === counter - 1 && (options.now() - rotatedAt <= graceMs || outage.mayHaveHidden(rotatedAt))
 
   return {
     store,
@@ -124,7 +133,8 @@ export function createSessions({ store, refreshTokens, ...options }: SessionOpti
           if (now && isRepeated(now, counter)) return
           if (now) await end(now, 'a refresh token was used again', log)
           throw new InvalidGrant('the session ended meanwhile', { reason: 'no-session' })
-        }
+        },
+        unanswered: outage.met
       })
       return { ...session, counter: counter + 1, rotatedAt: at, idleExpiresAt }
     },
