@@ -1,4 +1,4 @@
-import { exchangeGrant, publicClientId } from './client.ts'
+import { exchangeGrant, isLikeUserId, publicClientId } from './client.ts'
 import type { ClientStore, StoredClient } from './client-store.ts'
 import { createSecret, rotated, storedSecret } from './secret.ts'
 
@@ -188,10 +188,12 @@ function refusalOf(
 
 const maxIdLength = 128
 
-const idMistakes = (id: string): DefinitionMistake[] =>
-  /^[\x21-\x7e]+$/.test(id) && id.length <= maxIdLength && id !== publicClientId
+function idMistakes(id: string): DefinitionMistake[] {
+  if (isLikeUserId(id)) return [{ path: ['id'], message: 'is a UUIDv7, as the ids of users are' }]
+  return /^[\x21-\x7e]+$/.test(id) && id.length <= maxIdLength && id !== publicClientId
     ? []
     : [{ path: ['id'], message: `expected printable ASCII without spaces, ${maxIdLength} at most` }]
+}
 
 /**
  * Whoever sets what a client proves itself with, or gets its secret, has its permissions, and at each exchange those of the

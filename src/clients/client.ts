@@ -51,6 +51,13 @@ export interface RegisteredClient extends ClientDefinition {
 /** What callers without client authentication are called. */
 export const publicClientId = 'public'
 
+/**
+ * Whether an id is of the kind that users have (UUIDv7, RFC 9562 5.7): a client's own token has it as its subject, and must
+ * not be mistaken for a user's (RFC 9700 4.15).
+ */
+export const isLikeUserId = (id: string): boolean =>
+  /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/i.test(id)
+
 /** RFC 8693 2.1. */
 export const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
 

@@ -1,5 +1,5 @@
 import type { Static } from 'typebox'
-import { confidentialGrants, publicClientId } from '../clients/client.ts'
+import { confidentialGrants, isLikeUserId, publicClientId } from '../clients/client.ts'
 import { type Check, cidrFindings, secretFindings, ttlFindings, when } from './checks.ts'
 import { isEverything } from './cidr.ts'
 import { keySetFindings, uriFindings } from './client-keys.ts'
@@ -26,6 +26,7 @@ export const clientChecks: readonly Check[] = [
           [...path, 'id'],
           'is what callers without client authentication are called'
         ),
+        ...when(isLikeUserId(client.id), [...path, 'id'], 'is a UUIDv7, as the ids of users are'),
         ...secrets.flatMap((one, position) => {
           const place = typeof written === 'string' ? [...path, 'secret'] : [...path, 'secret', position]
           const before = clients.slice(0, index).flatMap((other) => [other.secret ?? []].flat())

@@ -281,6 +281,10 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
     `clients: [{ id: public, secret: ${secret} }]`,
     'clients[0].id: is what callers without client authentication are called'
   ],
+  [
+    `clients: [{ id: 01a200db-909b-772b-b13e-2e46fe714131, secret: ${secret} }]`,
+    'clients[0].id: is a UUIDv7, as the ids of users are'
+  ],
   [client('audiences: [x]'), 'clients[0].audiences[0]: no audience has this id'],
   [client('backends: [x]'), 'clients[0].backends[0]: no backend has this id'],
   [client('grants: [refresh_token]'), 'clients[0].grants: refresh_token needs a grant that logs in'],

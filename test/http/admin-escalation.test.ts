@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
@@ -170,6 +171,17 @@ t.test('nobody but a superuser says which clients hand on the addresses of other
   const superuser = await root()
   t.equal((await superuser.ask('PATCH', '/admin/clients/web', front)).status, 200)
   t.match((await ask('POST', '/admin/clients/web/rotate-secret', {})).body, refused, 'a secret of it would be theirs')
+})
+
+t.test('no client is called as a user is: its own token would have that subject', async (t) => {
+  const { root } = await open(t)
+  const superuser = await root()
+  for (const id of [superuser.id, superuser.id.toUpperCase()]) {
+    const { status, body } = await superuser.ask('POST', '/admin/clients', { id, grants: ['client_credentials'] })
+    t.equal(status, 400)
+    t.match(JSON.stringify(body), /UUIDv7/)
+  }
+  t.equal((await superuser.ask('POST', '/admin/clients', { id: randomUUID() })).status, 201, 'of another kind')
 })
 
 t.test('nobody moves somebody who holds more in or out of a group', async (t) => {
