@@ -127,10 +127,11 @@ export function createSessions({ store, refreshTokens, ...options }: SessionOpti
       const idleExpiresAt = idleEnd(at, expiresAt)
       along.push({
         write: store.rotation(id, counter, { at, idleExpiresAt }),
-        // whoever presented the same token a moment before has got the same successor
+        // whoever presented the same token a moment before has got the same successor; it was in time when it was found
         async refused() {
           const now = await store.byId(id)
-          if (now && isRepeated(now, counter)) return
+          const isAsFound = now?.rotatedAt === session.rotatedAt && now.counter === counter + 1
+          if (now && (isAsFound || isRepeated(now, counter))) return
           if (now) await end(now, 'a refresh token was used again', log)
           throw new InvalidGrant('the session ended meanwhile', { reason: 'no-session' })
         },

@@ -1,10 +1,14 @@
+import { join } from 'node:path'
 import t from 'tap'
+import { createAudit } from '../../src/audit/audit.ts'
 import type { Along } from '../../src/auth/audit.ts'
 import { TemporarilyUnavailable } from '../../src/errors.ts'
 import { createRefreshTokens } from '../../src/tokens/refresh-token.ts'
 import type { Session } from '../../src/tokens/session-store.ts'
 import { createSessions, type SessionOptions } from '../../src/tokens/sessions.ts'
 import { fakeLog } from '../auth/fakes.ts'
+import { temporaryFolder } from '../latchkey.ts'
+import { at, newUser, open as openStore, silent, written } from '../store/world.ts'
 
 const start = 1_767_225_600_000
 
@@ -85,4 +89,39 @@ t.test('a rotation from before a time without answers is not excused by it', asy
   along[0]?.unanswered?.()
   state.now += 1000
   await t.rejects(sessions.find(token, 'web', log), { code: 'invalid_grant' })
+})
+
+t.test('who repeats a refresh token in time gets its successor, however long the backend takes then', async (t) => {
+  const store = await openStore(`file:${join(await temporaryFolder(t), 'latchkey.db')}`)
+  t.teardown(() => store.close())
+  const user = await store.users.create(newUser('ann@example.com'))
+  if (user === 'taken') throw new Error('taken')
+  let now = at
+  const refreshTokens = createRefreshTokens(['secret'.repeat(8)])
+  const lives = { refreshTtlMs: 3_600_000, refreshIdleTtlMs: 3_600_000 }
+  const sessions = createSessions({ store: store.sessions, refreshTokens, ...lives, now: () => now })
+  const metrics = { audited() {}, unaudited() {} }
+  const audit = createAudit({ store: store.audit, metrics, refusalsPerMinute: 100 })
+
+  const times = { rotatedAt: at, authenticatedAt: at, createdAt: at, expiresAt: at * 2, idleExpiresAt: at * 2 }
+  const who = { userId: user.id, backend: 'corp', subject: '1', clientId: 'blog', audience: 'a', scope: null }
+  const id = '01a20208-8dfb-7543-ad4c-038bbb0f4783'
+  const session = { id, ...who, amr: ['pwd'], counter: 0, ...times }
+  await written(store, store.sessions.creation(session))
+  const first = sessions.tokenOf(session)
+
+  const refresh = async (backendMs: number): Promise<string> => {
+    const along: Along[] = []
+    const found = await sessions.find(first, 'blog', silent)
+    now += backendMs
+    const next = sessions.rotate(found, along, silent)
+    await audit.record({ kind: 'refresh', outcome: 'success' }, silent, along)
+    return sessions.tokenOf(next)
+  }
+  const second = await refresh(0)
+  now += 29_000
+  t.equal(await refresh(2000), second)
+  t.match(await store.sessions.byId(id), { counter: 1 }, 'the session lives on')
+  await t.rejects(refresh(0), { code: 'invalid_grant' }, 'half a minute later it is a theft')
+  t.equal(await store.sessions.byId(id), undefined)
 })
