@@ -27,7 +27,7 @@ export function administrationOf(config: Config, store: Store, { passwords, logi
 }
 
 /** What a password that is kept here must be. */
-export function passwordPolicyOf({ issuer, passwordPolicy: { minLength } }: Config): PasswordPolicy {
+function passwordPolicyOf({ issuer, passwordPolicy: { minLength } }: Config): PasswordPolicy {
   const serviceNames = ['latchkey', issuer, new URL(issuer).hostname]
   return createPasswordPolicy({ minLength, serviceNames, isCommon: createCommonPasswords(minLength) })
 }

@@ -54,7 +54,7 @@ export interface LoggedError {
 }
 
 /** @param depth of causes that are still written */
-export function serializeError(error: unknown, depth = 5): LoggedError | string {
+function serializeError(error: unknown, depth = 5): LoggedError | string {
   if (!(error instanceof Error)) return typeof error === 'string' ? error : safeJson(error)
   const { name, stack, cause } = error
   const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {}

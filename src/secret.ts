@@ -15,7 +15,7 @@ export async function secretsOf({ secrets, database }: Config, { keys }: Store):
  * whole or not at all. Of two processes that start at once, one makes it.
  * @param isNew whether nothing was sealed yet: a secret that was lost is not made anew, for it would open nothing
  */
-export async function keptSecret(folder: string, isNew: boolean): Promise<string> {
+async function keptSecret(folder: string, isNew: boolean): Promise<string> {
   const path = join(folder, 'secret')
   const secret = (await readIfThere(path)) ?? (isNew ? await make(folder, path) : undefined)
   if (secret === undefined) {

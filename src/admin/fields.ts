@@ -24,7 +24,7 @@ export function emailOwner({ identities }: Pick<User, 'identities'>, { chain }: 
 }
 
 /** The backend whose value of a field goes before ours; `undefined`: none. */
-export function attributeOwner(
+function attributeOwner(
   name: string,
   { identities }: Pick<User, 'identities'>,
   { chain }: Pick<AdminTools, 'chain'>
@@ -37,7 +37,7 @@ export function attributeOwner(
 }
 
 /** The rule of a field, built in or declared. @throws {InvalidRequest} there is no such field */
-export function ruleOf(name: string, attributes: AdminTools['attributes']): AttributeRule {
+function ruleOf(name: string, attributes: AdminTools['attributes']): AttributeRule {
   const rule = Object.hasOwn(builtInAttributes, name) ? builtInAttributes[name] : undefined
   const declared = Object.hasOwn(attributes, name) ? attributes[name] : undefined
   const found = rule ?? declared

@@ -40,7 +40,7 @@ const timeOf = (id: string): number => Number.parseInt(id.slice(0, 8) + id.slice
 const printable = /^[\x20-\x7e]*$/
 
 /** Controls, invisible characters and lone surrogates are written as `\u{…}`; what is too long is cut. */
-export function visible(text: string, bytes: number): string {
+function visible(text: string, bytes: number): string {
   if (text.length <= bytes && printable.test(text)) return text
   const written = text.replace(
     /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,

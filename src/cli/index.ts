@@ -19,7 +19,7 @@ import { addUsers } from './users.ts'
 import { addWebhooks } from './webhooks.ts'
 
 /** The exit codes of every command. */
-export const exitCodes = { done: 0, refused: 1, usage: 2 } as const
+const exitCodes = { done: 0, refused: 1, usage: 2 } as const
 
 /** Runs one command line (without node and script), and answers the exit code. @param prepare sees all commands before */
 export async function run(args: readonly string[], prepare: (program: Command) => void = () => {}): Promise<number> {

@@ -7,7 +7,7 @@ import { milliseconds } from './units.ts'
 export type Check = (file: ConfigFile, hasFile: boolean) => readonly Finding[]
 
 /** Bytes that a secret of ours or of a client has at least. */
-export const minSecretBytes = 32
+const minSecretBytes = 32
 
 /** Says a thing of a place where it is so. @param against other places that it is a contradiction to */
 export const when = (wrong: boolean, path: Path, message: string, against: readonly Path[] = []): Finding[] =>

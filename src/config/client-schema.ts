@@ -75,7 +75,7 @@ const definition = {
 export const ClientDefinition = Type.Object(definition, { additionalProperties: false })
 
 /** A client's id. */
-export const ClientId = identifier('an id of printable ASCII without spaces', 'Its client_id.')
+const ClientId = identifier('an id of printable ASCII without spaces', 'Its client_id.')
 
 /** A client of the configuration. */
 export const Client = Type.Object(

@@ -41,7 +41,7 @@ export class ConfigError extends Error {
 }
 
 /** A path as people write it: `backends[0].permissions["cn=a,dc=b"]`. */
-export function pathText(path: Path): string {
+function pathText(path: Path): string {
   return path.reduce<string>((text, part) => {
     if (typeof part === 'number') return `${text}[${part}]`
     if (!/^[A-Za-z_][\w-]*$/.test(part)) return `${text}[${JSON.stringify(part)}]`

@@ -2,7 +2,7 @@ import { isMapping } from './complete.ts'
 import type { Path } from './config-error.ts'
 
 /** The variables that win over the file, and what they set. One that is empty counts as not set. */
-export const variables: Readonly<Record<string, Path>> = {
+const variables: Readonly<Record<string, Path>> = {
   LATCHKEY_ISSUER: ['issuer'],
   LATCHKEY_HOST: ['listen', 'host'],
   LATCHKEY_PORT: ['listen', 'port'],

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { PreconditionFailed } from '../errors.ts'
 
 /** The strong ETag of a version (RFC 9110 8.8.3). */
-export const etagOf = (version: number | string): string => `"${version}"`
+const etagOf = (version: number | string): string => `"${version}"`
 
 /** Tells the version of what an answer shows. */
 export const tag = (reply: FastifyReply, version: number | string | undefined): FastifyReply =>

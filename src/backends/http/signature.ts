@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto'
 
 /** When the request was made, in whole seconds since 1970. */
-export const timestampHeader = 'latchkey-timestamp'
+const timestampHeader = 'latchkey-timestamp'
 /** `v1=` and the HMAC-SHA-256 in hexadecimal, over the timestamp, a full stop and the body as it is sent. */
-export const signatureHeader = 'latchkey-signature'
+const signatureHeader = 'latchkey-signature'
 
 /**
  * The headers by which the service knows that a request is ours, and of now: the scheme of Standard Webhooks and Stripe,

@@ -29,7 +29,7 @@ const unwillingReasons: ReadonlyArray<readonly [words: RegExp, reason: DeniedRea
 ]
 
 /** The state of an account whose bind Active Directory refused; `undefined`: the password was wrong. */
-export const activeDirectoryState = (diagnostic: string): DeniedReason | undefined =>
+const activeDirectoryState = (diagnostic: string): DeniedReason | undefined =>
   activeDirectoryReasons.get(/\bdata ([0-9a-f]+)/.exec(diagnostic)?.[1] ?? '')
 
 /**

@@ -12,7 +12,7 @@ import { createUsers, type UserSearch, userSearches } from './users.ts'
 const placeholder = '{username}'
 
 /** RFC 4514 2.4: a login name as a value within a DN. */
-export const escapedDnValue = (value: string): string =>
+const escapedDnValue = (value: string): string =>
   value.replace(/[\\"+,;<>=]|^[ #]| $/g, (character) => `\\${character}`)
 
 /** Whether the template makes DNs, rather than names that Active Directory takes (`{username}@example.com`). */

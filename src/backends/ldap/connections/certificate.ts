@@ -2,7 +2,7 @@ import { createHash, X509Certificate } from 'node:crypto'
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 
 /** The SHA-256 of a certificate's public key (its SubjectPublicKeyInfo, as in RFC 7469 2.4), base64. */
-export const pinOf = (certificate: X509Certificate): string =>
+const pinOf = (certificate: X509Certificate): string =>
   createHash('sha256')
     .update(certificate.publicKey.export({ type: 'spki', format: 'der' }))
     .digest('base64')
