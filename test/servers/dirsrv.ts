@@ -1,8 +1,7 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -10,6 +9,7 @@ import { promisify } from 'node:util'
 import { type Certificates, createCertificates } from './certificates.ts'
 import { freePort } from './free-port.ts'
 import { type LdapEntry, ldif, serviceAccount, suffix, trunk } from './ldap-fixtures.ts'
+import { isListening, watchOver } from './lifetime.ts'
 import { needs } from './needs.ts'
 
 /** A real 389 Directory Server in a temporary folder, with the plugin memberOf and a password policy. */
@@ -139,19 +139,6 @@ async function importCertificate(folder: string, { cert, key }: Certificates): P
   ])
   await run('certutil', ['-N', '-d', folder, '--empty-password'])
   await run('pk12util', ['-i', bundle, '-d', folder, '-W', 'x', '-K', ''])
-}
-
-const isListening = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.once('connect', () => resolve(true) ?? socket.destroy())
-    socket.once('error', () => resolve(false))
-  })
-
-/** Ends the server and its folder when our end of a pipe closes: however this process ends. */
-const watchOver = (pid: number, folder: string): ChildProcess => {
-  const script = 'cat >/dev/null; kill -KILL "$0"; rm -rf "$1"'
-  return spawn('sh', ['-c', script, String(pid), folder], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
 }
 
 /** Starts a throwaway directory (2 s). It ends with the test, and also where the test's process is killed. */

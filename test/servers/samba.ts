@@ -1,15 +1,15 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { type Certificates, createCertificates } from './certificates.ts'
 import { type LdapEntry, ldif } from './ldap-fixtures.ts'
+import { isListening, watchOver } from './lifetime.ts'
 import { needs, python } from './needs.ts'
 import { adPeopleBase, adPerson, adSuffix, adTrunk, unicodePwd } from './samba-fixtures.ts'
 
@@ -75,13 +75,6 @@ const run = promisify(execFile)
 /** The ports are fixed, so each controller has an address of its own. */
 const ownAddress = (): string => `127.${randomInt(1, 255)}.${randomInt(1, 255)}.${randomInt(1, 255)}`
 
-const isListening = (host: string): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(636, host)
-    socket.once('connect', () => resolve(true) ?? socket.destroy())
-    socket.once('error', () => resolve(false))
-  })
-
 const provision = async (folder: string, address: string, { ca, cert, key }: Certificates): Promise<string> => {
   const options = {
     'posix:eadb': `${folder}/eadb.tdb`,
@@ -104,12 +97,6 @@ const provision = async (folder: string, address: string, { ca, cert, key }: Cer
   return join(folder, 'etc', 'smb.conf')
 }
 
-/** Ends the whole group and its folder when our end of a pipe closes: however this process ends. */
-const watchOver = (pid: number, folder: string): ChildProcess => {
-  const script = 'cat >/dev/null; kill -KILL -- "-$0"; rm -rf "$1"'
-  return spawn('sh', ['-c', script, String(pid), folder], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
-}
-
 /** Provisions and starts a throwaway domain controller (7 s). It ends with the test, and also where that is killed. */
 export async function startSamba(
   t: { teardown(end: () => Promise<void>): unknown },
@@ -125,7 +112,7 @@ export async function startSamba(
     stdio: 'ignore',
     detached: true
   })
-  const watch = samba.pid === undefined ? undefined : watchOver(samba.pid, folder)
+  const watch = samba.pid === undefined ? undefined : watchOver(-samba.pid, folder)
   t.teardown(async () => {
     watch?.kill('SIGKILL')
     if (samba.exitCode === null && samba.signalCode === null) {
@@ -134,7 +121,7 @@ export async function startSamba(
     }
     await rm(folder, { recursive: true, force: true })
   })
-  for (let tries = 0; !(await isListening(address)); tries += 1) {
+  for (let tries = 0; !(await isListening(636, address)); tries += 1) {
     if (samba.exitCode !== null || tries > 500) throw new Error('samba does not start')
     await sleep(20)
   }

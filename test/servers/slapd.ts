@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Certificates } from './certificates.ts'
 import { freePort } from './free-port.ts'
 import { type LdapEntry, ldif, people, serviceAccount, suffix, trunk } from './ldap-fixtures.ts'
+import { isListening, watchOver } from './lifetime.ts'
 
 const administrator = { dn: `cn=admin,${suffix}`, password: 'admin' }
 
@@ -94,19 +95,6 @@ const feed = async (command: string, args: readonly string[], input: string): Pr
   child.stdin?.end(input)
   const [code] = await once(child, 'exit')
   if (code !== 0) throw new Error(`${command} ended with ${code}: ${said}`)
-}
-
-const isListening = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
-    socket.once('connect', () => socket.destroy())
-  })
-
-/** Ends slapd and its folder when our end of a pipe closes: however this process ends. */
-const watchOver = (pid: number, folder: string): ChildProcess => {
-  const script = 'cat >/dev/null; kill -KILL "$0"; rm -rf "$1"'
-  return spawn('sh', ['-c', script, String(pid), folder], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
 }
 
 /** Starts a throwaway slapd. It ends with the test, and also where the test's process is killed. */
