@@ -1,26 +1,20 @@
 import { InvalidGrant, TemporarilyUnavailable } from '../errors.ts'
-import { mergeAttributes, ownsEmail } from './attributes.ts'
+import { mergeAttributes } from './attributes.ts'
 import type { Along } from './audit.ts'
 import type { Identity } from './backend.ts'
-import type { VouchedEmail } from './email.ts'
 import { joinRefusal } from './joining.ts'
 import type { Chain, Link } from './link.ts'
+import {
+  identityAt,
+  isSame,
+  type Login,
+  recordOf,
+  recordWithoutEmail,
+  saysNothingNew,
+  userAfter
+} from './login-record.ts'
 import type { Log } from './ports.ts'
-import type { LoginRecord, User, UserIdentity, UserStore } from './user-store.ts'
-
-/** A login to be written down: who it was at which backend, and when (epoch milliseconds). */
-export interface Login {
-  readonly email: VouchedEmail
-  readonly identity: Identity
-  readonly backend: Link
-  readonly at: number
-  /** False: the account was seen, but nobody logged in (a sync, a refresh). Default: true. */
-  readonly isLogin?: boolean
-  /** When credentials were presented, where they were: epoch milliseconds. */
-  readonly began?: number
-  /** Who has the identity, where that was read a moment ago. */
-  readonly holder?: User
-}
+import type { LoginRecord, User, UserStore } from './user-store.ts'
 
 /** What finding the person behind an identity needs. */
 export interface UserTools {
@@ -131,12 +125,12 @@ async function update(user: User, login: Login, tools: UserTools): Promise<User>
   const record = recordOf(user, login, tools.chain)
   if (saysNothingNew(user, record)) return user
   const recorded = await written(record, tools)
-  if (recorded === 'recorded') return after(user, record)
+  if (recorded === 'recorded') return userAfter(user, record)
   if (recorded === 'gone') throw userGone()
   logConflict(tools.log, login, user.id, 'email-taken')
   const withoutEmail = recordWithoutEmail(record, user)
   await written(withoutEmail, tools)
-  return after(user, withoutEmail)
+  return userAfter(user, withoutEmail)
 }
 
 const userGone = (): InvalidGrant => new InvalidGrant('the user is gone', { reason: 'user-gone' })
@@ -159,91 +153,9 @@ async function written(record: LoginRecord, { store, along }: UserTools): Promis
   return 'recorded'
 }
 
-function recordOf(user: User, login: Login, chain: Chain): LoginRecord {
-  const { backend, email, at, isLogin = true } = login
-  const before = user.identities.find((seen) => isSame(seen, login))
-  const follows = backend.updateAttributes === 'always'
-  const identity = { ...identityAt(login), ...(follows || !before ? {} : { attributes: before.attributes }) }
-  const identities = [...user.identities.filter((seen) => !isSame(seen, login)), identity]
-  const attributes = mergeAttributes(chain, identities, user.ownAttributes)
-  const emailChanged = email.value !== user.email || email.vouched !== user.emailVouched
-  // an account of our own has the user's address itself, as it was before the password was verified
-  const bringsEmail = follows && login.identity.userId === undefined
-  const takesEmail = bringsEmail && emailChanged && ownsEmail(chain, backend.id, user.identities)
-  const fields = [
-    ...(takesEmail && email.value !== user.email ? ['email'] : []),
-    ...differingNames(attributes, user.attributes),
-    ...((before?.isSuperuser ?? false) !== identity.isSuperuser ? ['isSuperuser'] : [])
-  ]
-  return {
-    userId: user.id,
-    identity,
-    at,
-    isLogin,
-    ...(takesEmail ? { email } : {}),
-    ...(sameAttributes(attributes, user.attributes) ? {} : { attributes }),
-    ...(fields.length > 0 ? { changed: { email: takesEmail ? email.value : user.email, fields } } : {})
-  }
-}
-
-function recordWithoutEmail({ email: _taken, changed, ...record }: LoginRecord, user: User): LoginRecord {
-  const fields = changed?.fields.filter((name) => name !== 'email') ?? []
-  return fields.length === 0 ? record : { ...record, changed: { email: user.email, fields } }
-}
-
-/** How exactly the table knows when an account was seen without a login: a session is refreshed every few minutes. */
-const seenWithinMs = 300_000
-
-function saysNothingNew(user: User, { identity, email, attributes, at, isLogin }: LoginRecord): boolean {
-  const before = user.identities.find(
-    ({ backend, subject }) => backend === identity.backend && subject === identity.subject
-  )
-  if (isLogin || email || attributes || !before || at - before.lastSeenAt >= seenWithinMs) return false
-  const { username, isSuperuser } = before
-  const isSameAccount = username === identity.username && isSuperuser === identity.isSuperuser
-  return isSameAccount && sameAttributes(before.attributes, identity.attributes)
-}
-
-function after(user: User, { identity, email, attributes, at, isLogin }: LoginRecord): User {
-  const others = user.identities.filter(
-    (seen) => seen.backend !== identity.backend || seen.subject !== identity.subject
-  )
-  const identities = [...others, identity]
-  return {
-    ...user,
-    ...(email ? { email: email.value, emailVouched: email.vouched } : {}),
-    attributes: attributes ?? user.attributes,
-    identities,
-    isSuperuser: user.ownSuperuser || identities.some(({ isSuperuser }) => isSuperuser),
-    updatedAt: email || attributes ? at : user.updatedAt,
-    lastLoginAt: isLogin ? at : user.lastLoginAt
-  }
-}
-
 function refuseInactive(user: User, backend: Link): void {
   if (user.isActive || backend.backend.allowsInactive) return
   throw new InvalidGrant('the user is inactive', { reason: 'inactive' })
-}
-
-const isSame = (seen: UserIdentity, { backend, identity }: Login): boolean =>
-  seen.backend === backend.id && seen.subject === identity.subject
-
-const identityAt = ({ backend, identity, at }: Login): UserIdentity => ({
-  backend: backend.id,
-  subject: identity.subject,
-  username: identity.username,
-  attributes: identity.attributes,
-  isSuperuser: identity.isSuperuser === true,
-  ...(identity.remembered !== undefined && { remembered: identity.remembered }),
-  lastSeenAt: at
-})
-
-const differingNames = (a: Identity['attributes'], b: Identity['attributes']): string[] =>
-  [...new Set([...Object.keys(a), ...Object.keys(b)])].filter((name) => a[name] !== b[name])
-
-function sameAttributes(a: Identity['attributes'], b: Identity['attributes']): boolean {
-  const names = Object.keys(a)
-  return names.length === Object.keys(b).length && names.every((name) => a[name] === b[name])
 }
 
 function logConflict(log: Log, { backend, identity }: Login, user: string, reason: string): void {
