@@ -5,9 +5,13 @@ import type { Statement } from './statement.ts'
 export type Write = readonly Statement[]
 
 /** How many rows each statement changed, or which of them failed and why: nothing of the write was done then. */
-export type Outcome =
-  | { readonly affectedRows: readonly number[] }
-  | { readonly error: unknown /** Its place in the write. */; readonly at: number }
+export type Outcome = { readonly affectedRows: readonly number[] } | Failure
+
+interface Failure {
+  readonly error: unknown
+  /** The statement's place in the write. */
+  readonly at: number
+}
 
 interface Waiting {
   readonly write: Write
