@@ -197,7 +197,8 @@ function idMistakes(id: string): DefinitionMistake[] {
 
 /**
  * Whoever sets what a client proves itself with, or gets its secret, has its permissions, and at each exchange those of the
- * people whose tokens come by; and where private addresses are allowed, chooses which of them is asked for keys.
+ * people whose tokens come by; and where it lists addresses, chooses which of them is asked for keys, or what limits and events
+ * have for everybody's.
  */
 function beyond(
   definitions: ReadonlyArray<ClientView['definition']>,
@@ -205,15 +206,13 @@ function beyond(
   { complete }: ClientAdministrationTools
 ): ClientRefusal | undefined {
   const completed = definitions.map(complete)
-  if (!mayEverything && completed.some(({ grants }) => lists(grants).includes(exchangeGrant)))
-    return { outcome: 'exchanges' }
-  if (!mayEverything && completed.some(({ allowPrivate }) => lists(allowPrivate).length > 0))
-    return { outcome: 'asks-private' }
-  if (!mayEverything && completed.some(({ forwardedFor }) => lists(forwardedFor).length > 0))
-    return { outcome: 'hands-on' }
-  const all = definitions.flatMap(({ permissions }) => lists(permissions))
+  const allOf = (name: 'grants' | 'allowPrivate' | 'forwardedFor') => completed.flatMap((one) => list(one[name]))
+  if (!mayEverything && allOf('grants').includes(exchangeGrant)) return { outcome: 'exchanges' }
+  if (!mayEverything && allOf('allowPrivate').length > 0) return { outcome: 'asks-private' }
+  if (!mayEverything && allOf('forwardedFor').length > 0) return { outcome: 'hands-on' }
+  const all = definitions.flatMap(({ permissions }) => list(permissions))
   const permissions = [...new Set(all)].filter((name) => !holds(name)).sort()
   return permissions.length === 0 ? undefined : { outcome: 'not-held', permissions }
 }
 
-const lists = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : [])
+const list = (value: unknown): string[] => (Array.isArray(value) ? value.map(String) : [])
