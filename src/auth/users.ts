@@ -14,7 +14,7 @@ import {
   userAfter
 } from './login-record.ts'
 import type { Log } from './ports.ts'
-import type { LoginRecord, User, UserStore } from './user-store.ts'
+import { isLoggedOut, type LoginRecord, type User, type UserStore } from './user-store.ts'
 
 /** What finding the person behind an identity needs. */
 export interface UserTools {
@@ -129,7 +129,7 @@ async function update(user: User, login: Login, tools: UserTools): Promise<User>
   if (recorded === 'gone') throw userGone()
   logConflict(tools.log, login, user.id, 'email-taken')
   const withoutEmail = recordWithoutEmail(record, user)
-  await written(withoutEmail, tools)
+  if ((await written(withoutEmail, tools)) === 'gone') throw userGone()
   return userAfter(user, withoutEmail)
 }
 
@@ -137,11 +137,12 @@ const userGone = (): InvalidGrant => new InvalidGrant('the user is gone', { reas
 
 /** What was verified may be the password of before: whoever was logged out meanwhile logs in anew. */
 function refuseLoggedOut(user: User, { began }: Login): void {
-  if (began === undefined || user.tokensValidFrom <= began) return
+  const session = '' // none has begun that could be spared
+  if (began === undefined || !isLoggedOut(user, began, session)) return
   throw new InvalidGrant('the user was logged out while logging in', { reason: 'logged-out' })
 }
 
-/** A new e-mail may be somebody else's, which has to be known before the login goes on; all else can't be refused. */
+/** A new e-mail may be somebody else's, which has to be known before the login goes on; all else is written with its event. */
 async function written(record: LoginRecord, { store, along }: UserTools): Promise<'recorded' | 'taken' | 'gone'> {
   if (record.email || !along) return store.recordLogin(record)
   along.push({
