@@ -1,6 +1,6 @@
 import type { Along, Audit, AuditEvent, AuditMetrics, AuditStore, EndedAct } from '../auth/audit.ts'
 import type { Log } from '../auth/ports.ts'
-import { InvalidGrant, TemporarilyUnavailable } from '../errors.ts'
+import { Refusal, TemporarilyUnavailable } from '../errors.ts'
 import { createAllowance } from './allowance.ts'
 import { eventOf } from './event.ts'
 
@@ -57,7 +57,7 @@ export function createAudit({ store, metrics, refusalsPerMinute }: AuditTools): 
       metrics.audited(event.kind, event.outcome)
       log.info({ event: 'audit', audit: written(event) }, 'audit')
     } catch (err) {
-      if (err instanceof InvalidGrant) throw err
+      if (err instanceof Refusal && !(err instanceof TemporarilyUnavailable)) throw err
       for (const { unanswered } of along) unanswered?.()
       metrics.unaudited('unavailable')
       log.error({ event: 'audit_unwritten', audit: written(event), err }, 'an event could not be written')
