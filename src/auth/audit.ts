@@ -50,6 +50,8 @@ export interface Trail {
   session?: string
   /** The claim `jti` of the access token that was issued or revoked. */
   jti?: string
+  /** What is issued if the act succeeds: where it is refused, nobody got it. */
+  issued?: { readonly jti: string; readonly session?: string }
   /** The request id. */
   request?: string
   /** Of administration: what was done, `users.create`, and to what beside a user: a client's id, a group's name. */
@@ -59,7 +61,7 @@ export interface Trail {
 }
 
 /** An act that has ended. */
-export interface EndedAct extends Readonly<Trail> {
+export interface EndedAct extends Readonly<Omit<Trail, 'issued'>> {
   readonly outcome: AuditOutcome
   /** Why it was refused: a word of the verdict, such as `wrong-password`, or the code of the error. */
   readonly reason?: string

@@ -156,6 +156,36 @@ t.test('every grant leaves one event, however it ends', async (t) => {
   t.notMatch(rows + latchkey.log(), /eyJ/, 'nor a token')
 })
 
+/** Does something just before the next act is committed, when everything of it is put together. */
+function beforeCommit({ store }: TestLatchkey, meanwhile: () => Promise<unknown>): void {
+  const { audit } = store
+  const { append } = audit
+  Object.assign(audit, {
+    async append(...written: Parameters<typeof append>) {
+      Object.assign(audit, { append })
+      await meanwhile()
+      return append(...written)
+    }
+  })
+}
+
+t.test('a refusal at the commit names no token and no session that nobody got', async (t) => {
+  const latchkey = await open(t)
+  const { store, ann } = latchkey
+  const refresh = { grant_type: 'refresh_token', refresh_token: (await login(latchkey)).refresh_token }
+  const [session] = await store.sessions.ofUser(ann)
+  beforeCommit(latchkey, () => store.sessions.end([session?.id ?? ''], Date.now() + 60_000))
+  const ended = await ask(latchkey, refresh)
+  t.match(ended.answer, { statusCode: 400 })
+  const known = { outcome: 'refused', user: ann, backend: 'local', username: email, jti: null }
+  t.match(only(ended.events), { kind: 'refresh', reason: 'no-session', ...known, session: session?.id })
+
+  beforeCommit(latchkey, () => store.administration.change(({ users }) => users.delete(ann)))
+  const gone = await ask(latchkey, { grant_type: 'password', username: email, password })
+  t.match(gone.answer, { statusCode: 400 })
+  t.match(only(gone.events), { kind: 'login', reason: 'user-gone', ...known, session: null })
+})
+
 t.test('administration: every act by a token is an event, and events are listed for those who may', async (t) => {
   const latchkey = await openTestLatchkey(t, `publicClient: true\n${yaml}`)
   const root = await latchkey.addUser({ email, password, superuser: true })
