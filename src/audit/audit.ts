@@ -35,7 +35,7 @@ export function createAudit({ store, metrics, refusalsPerMinute }: AuditTools): 
     return true
   }
 
-  /** Writes the event with what goes along with it; without that part of it which is refused and may be. */
+  /** Writes the event with what goes along with it; without that part of it which is refused and may be, or with another. */
   const append = async (event: AuditEvent, along: readonly Along[]): Promise<void> => {
     const answer = await store.append(
       [event],
@@ -44,10 +44,10 @@ export function createAudit({ store, metrics, refusalsPerMinute }: AuditTools): 
     if (answer === undefined) return
     const refused = along[answer.refused]
     if (refused === undefined) throw new Error('an event is there already')
-    await refused.refused()
+    const instead = await refused.refused()
     await append(
       event,
-      along.filter((other) => other !== refused)
+      along.flatMap((other) => (other === refused ? (instead ?? []) : other))
     )
   }
 

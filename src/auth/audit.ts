@@ -122,8 +122,11 @@ export interface PendingWrite {
 /** Something that is written with the event of its act, in one commit: the act has done both or nothing. */
 export interface Along {
   readonly write: PendingWrite
-  /** What it is about is gone or has changed. Throws what the caller is told; where it returns, the event is written alone. */
-  refused(): Promise<void>
+  /**
+   * What it is about is gone or has changed. Throws what the caller is told; where it returns, the event is written with what
+   * it answers instead, or without.
+   */
+  refused(): Promise<Along | undefined>
   /** The database did not answer: it may be written, or not. */
   unanswered?(): void
 }

@@ -30,7 +30,7 @@ export async function commitKeys(
   record: (along: readonly Along[]) => Promise<void>
 ): Promise<'done' | 'lost'> {
   let lost: Conflict | undefined
-  const refused = async (): Promise<void> => {
+  const refused = async (): Promise<never> => {
     lost = new Conflict('Somebody else changed the keys first')
     throw lost
   }

@@ -209,6 +209,34 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.equal(await users.byEmail('ann@example.com'), undefined)
   })
 
+  test('a login writes nothing to a user who was administered or logged out since it was read', async (t, {
+    store
+  }) => {
+    const { users } = store
+    const user = await created(users.create(newUser('ann@example.com'), identity('corp', '1')))
+    const { version, tokensValidFrom } = user
+    const asRead = { version, tokensValidFrom }
+    const seen = identity('corp', '1', { username: 'Ann', lastSeenAt: at + 1 })
+    const login = { userId: user.id, identity: seen, attributes: { a: 'by the login' }, at: at + 1 }
+    t.equal(await users.recordLogin({ ...login, asRead }), 'recorded', 'logins leave the version alone')
+    const attributes = { a: 'by administration' }
+    await store.administration.change(({ users }) => users.update(user.id, { attributes }, at + 2))
+    const administered = await users.byId(user.id)
+    const late = { ...login, identity: identity('corp', '1', { username: 'late' }) }
+    t.equal(await users.recordLogin({ ...late, asRead }), 'changed')
+    t.equal(await written(store, users.loginWrite({ ...late, asRead })), false)
+    t.equal(await written(store, users.loginWrite({ ...late, asRead, isLogin: false })), false)
+    t.same(await users.byId(user.id), administered, 'neither the user nor the identity')
+
+    const anew = { version: administered?.version ?? 0, tokensValidFrom }
+    t.equal(await written(store, users.loginWrite({ ...login, asRead: anew, at: at + 3 })), true)
+    await users.logOut(user.id, at + 4)
+    t.equal(await users.recordLogin({ ...late, asRead: anew }), 'changed')
+    t.match(await users.byId(user.id), { lastLoginAt: at + 3, version: anew.version })
+    await store.administration.change(({ users }) => users.delete(user.id))
+    t.equal(await users.recordLogin({ ...late, asRead: anew }), 'gone')
+  })
+
   test('a login with an e-mail that another user has changes nothing', async (t, { store: { users } }) => {
     await created(users.create(newUser('taken@example.com')))
     const user = await created(users.create(newUser('ann@example.com'), identity('corp', '1')))
