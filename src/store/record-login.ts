@@ -35,16 +35,16 @@ export const loginStatements = (record: LoginRecord): Statement[] => {
   const seen = ofIdentity(record)
   const user = ofUser(record)
   const [asRead, reading] = ofReading(record)
-  const ofIdentities: Statement = [
+  const ofIdentities = [
     `update latchkey_identities ${set(seen)} where backend = ? and subject = ? and user_id = ?`,
     [...valuesOf(seen), identity.backend, identity.subject, userId]
-  ]
+  ] as const
   const ofUsers: Statement = [
     `update latchkey_users ${set(user)} where id = ?${asRead}`,
     [...valuesOf(user), userId, ...reading],
     { rows: 1 }
   ]
-  return user.length === 0 ? [ofIdentities] : [ofUsers, ofIdentities]
+  return user.length === 0 ? [[...ofIdentities, { rows: 1 }]] : [ofUsers, ofIdentities]
 }
 
 /**
@@ -56,11 +56,11 @@ export const loginStatement = (record: LoginRecord): Statement => {
   const seen = ofIdentity(record).map(([column, value]) => [`i.${column}`, value] as const)
   const user = ofUser(record).map(([column, value]) => [`u.${column}`, value] as const)
   const assignments = [...seen, ...user]
-  const [asRead, reading] = user.length > 0 ? ofReading(record) : ['', []]
+  const [join, [asRead, reading]] = user.length === 0 ? ['inner', ['', []] as const] : ['left', ofReading(record)]
   return [
-    'update latchkey_users u left join latchkey_identities i on i.user_id = u.id and i.backend = ? and i.subject = ? ' +
+    `update latchkey_users u ${join} join latchkey_identities i on i.user_id = u.id and i.backend = ? and i.subject = ? ` +
       `${set(assignments)} where u.id = ?${asRead}`,
     [identity.backend, identity.subject, ...valuesOf(assignments), userId, ...reading],
-    { row: userId, ...(user.length > 0 && { rows: 1 }) }
+    { row: userId, rows: 1 }
   ]
 }
