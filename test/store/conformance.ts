@@ -338,6 +338,51 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.same(await permissions.registered(), ['blog.add', 'blog.view', 'shop.buy'])
   })
 
+  test('many look-ups at once find what each of them finds alone', async (t, { store }) => {
+    const { users, sessions, objectGrants } = store
+    const people = await Promise.all(
+      Array.from({ length: 40 }, (_, n) =>
+        created(users.create(newUser(`p${n}@example.com`), identity('corp', `s${n}`)))
+      )
+    )
+    const [first, second] = people as [User, User, ...User[]]
+    t.equal(await users.link(first.id, identity('site', 'other')), 'linked')
+    for (const [n, { id }] of people.entries()) {
+      await joinGroups(store, id, [`group${n % 3}`, 'all'], at)
+      await grantPermissions(store, id, [`app.own${n % 5}`])
+      const object = { type: 'doc', id: String(n % 4) }
+      await objectGrants.grant({ holder: { user: id }, permission: 'app.read', object })
+      await objectGrants.grant({ holder: { group: `group${n % 3}` }, permission: 'app.write', object })
+    }
+    for (const [n, { id }] of people.entries())
+      await written(store, sessions.creation(sessionOf(id, { id: `0000${n}` })))
+    await sessions.revoke('dead', at)
+
+    const ids = [...people.map(({ id }) => id), 'nobody', first.id, '']
+    const objects = ['0', '1', '2', 'none'].map((id) => ({ type: 'doc', id }))
+    const looks: ReadonlyArray<() => Promise<unknown>> = [
+      ...ids.map((id) => () => users.byId(id)),
+      ...ids.map((_, n) => () => users.byEmail(`p${n}@example.com`)),
+      ...ids.map((_, n) => () => users.byIdentity('corp', `s${n}`)),
+      () => users.byIdentity('site', 'other'),
+      () => users.byIdentity('site', 's1'),
+      ...ids.map((id) => () => users.storedPermissions(id)),
+      ...ids.flatMap((id) => objects.map((object) => () => users.storedPermissions(id, object))),
+      ...ids.map((_, n) => () => sessions.byId(`0000${n}`)),
+      ...ids.map((id) => () => sessions.isRevoked({ jti: id, sid: '' })),
+      () => sessions.isRevoked({ jti: second.id, sid: 'dead' }),
+      () => sessions.isRevoked({ jti: 'dead', sid: second.id })
+    ]
+    const together = await Promise.all(looks.map((look) => look()))
+    for (const [n, look] of looks.entries()) t.same(together[n], await look(), String(look))
+    t.match(
+      together.slice(0, 40),
+      people.map(({ id, email }) => ({ id, email }))
+    )
+    t.same(together.slice(-2), [true, true])
+    t.equal((together[0] as User).identities.length, 2)
+  })
+
   test('mirrored groups are those of one origin, and nothing else moves', async (t, { store, sql }) => {
     const { users } = store
     const user = await created(users.create(newUser('ann@example.com')))

@@ -57,6 +57,29 @@ t.test('the server is latin1, and our text is not', { skip }, async (t) => {
   t.same(await sql(`select distinct character_set_name ${columns} and character_set_name is not null`), [['utf8mb4']])
 })
 
+t.test('look-ups of one moment are one statement, those of different kinds one each', { skip }, async (t) => {
+  const { store, sql } = await world(t)
+  const count = async (): Promise<number> => {
+    const rows = await sql("show global status like 'Com_stmt_execute'")
+    return Number(Array.isArray(rows) && rows[0]?.[1])
+  }
+  const object = { type: 'doc', id: '1' }
+  const ask = (id: string) => [
+    store.users.byId(id),
+    store.users.byEmail(id),
+    store.users.byIdentity('corp', id),
+    store.users.storedPermissions(id),
+    store.users.storedPermissions(id, object),
+    store.sessions.byId(id),
+    store.sessions.isRevoked({ jti: id, sid: id })
+  ]
+  const before = await count()
+  await Promise.all(Array.from({ length: 30 }, (_, n) => ask(String(n))).flat())
+  t.equal((await count()) - before, 7)
+  await Promise.all(Array.from({ length: 70 }, (_, n) => store.users.byId(String(n))))
+  t.equal((await count()) - before, 7 + 3, 'no more than 32 in one')
+})
+
 t.test('four processes at once open one empty database', { skip }, async (t) => {
   const url = await emptyDatabase()
   const processes = await Promise.all(Array.from({ length: 4 }, () => startProcess(url)))
