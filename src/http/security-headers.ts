@@ -1,6 +1,6 @@
-import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import helmet from 'helmet'
+import { http } from './node-http.ts'
 import type { App } from './server.ts'
 
 /**
@@ -23,8 +23,8 @@ export function protectAnswers(app: App, { issuer }: { readonly issuer: string }
 
 /** What a middleware that looks at no request sets. */
 function headersOf(middleware: ReturnType<typeof helmet>): Record<string, string> {
-  const request = new IncomingMessage(new Socket())
-  const response = new ServerResponse(request)
+  const request = new http.IncomingMessage(new Socket())
+  const response = new http.ServerResponse(request)
   middleware(request, response, (error) => {
     if (error) throw error
   })
