@@ -12,6 +12,7 @@ import { documentRoutes } from './http/document.ts'
 import { answerErrors } from './http/errors.ts'
 import { forwardAuthRoute } from './http/forward-auth.ts'
 import { introspectRoute } from './http/introspect.ts'
+import { requireOneHost } from './http/one-host.ts'
 import { operationRoutes } from './http/operations.ts'
 import type { AppParts } from './http/parts.ts'
 import { passwordResetRoutes } from './http/password-reset.ts'
@@ -35,6 +36,7 @@ export async function createApp(parts: AppParts, options: { readonly handle?: Re
   traceRequests(app, parts)
   logRequests(app, parts)
   protectAnswers(app, parts.tokens)
+  requireOneHost(app)
   await app.register(rateLimit, {
     global: false,
     store: addressCounts(parts.addressRates),

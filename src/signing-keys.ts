@@ -2,10 +2,17 @@ import type { Audit } from './auth/audit.ts'
 import type { Log } from './auth/ports.ts'
 import type { Config } from './config/config.ts'
 import type { Store } from './store/index.ts'
+import { commitKeys } from './tokens/key-administration.ts'
 import { readKeyFile } from './tokens/key-file.ts'
 import { type KeyRing, openKeyRing } from './tokens/key-ring.ts'
 import type { PrivateKey } from './tokens/new-key.ts'
-import { type KeyAct, keepMarginMs, type RotationTimes, type RotationTools, usualLeadMs } from './tokens/rotation.ts'
+import {
+  type CommitKeyAct,
+  keepMarginMs,
+  type RotationTimes,
+  type RotationTools,
+  usualLeadMs
+} from './tokens/rotation.ts'
 import { createSeal } from './tokens/seal.ts'
 
 /** The times of signing keys, where a test can't wait for the usual ones. */
@@ -36,16 +43,18 @@ export async function openSigningKeys(config: Config, store: Store, options: Sig
     },
     rereadMs: times?.rereadMs ?? usualRereadMs,
     log,
-    tell: (act) => record(act, audit, log)
+    commit: committing(audit, log)
   })
 }
 
-/** What the service does to its keys by itself. Where it can't be written down, the log has it: the keys go on. */
-async function record({ action, kid, algorithm, previous }: KeyAct, audit: Pick<Audit, 'record'>, log: Log) {
-  const act = { kind: 'administration', outcome: 'success', actor: 'service', action: `keys.${action}` } as const
-  const details = { algorithm, ...(previous === undefined ? {} : { previous }) }
-  await audit.record({ ...act, target: kid, details }, log).catch(() => {})
-}
+/** What the service does to its keys by itself, it writes down in the same commit. */
+const committing =
+  (audit: Pick<Audit, 'record'>, log: Log): CommitKeyAct =>
+  ({ action, kid, algorithm, previous }, write) => {
+    const act = { kind: 'administration', outcome: 'success', actor: 'service', action: `keys.${action}` } as const
+    const details = { algorithm, ...(previous === undefined ? {} : { previous }) }
+    return commitKeys(write, (along) => audit.record({ ...act, target: kid, details }, log, along))
+  }
 
 /** Of what tokens, audiences and clients of the configuration ask for. */
 const longestTtlSeconds = ({ tokens, audiences, clients }: Config): number =>

@@ -1,6 +1,6 @@
 import type { Along, Audit, AuditEvent, AuditMetrics, AuditStore, EndedAct } from '../auth/audit.ts'
 import type { Log } from '../auth/ports.ts'
-import { InvalidGrant, TemporarilyUnavailable } from '../errors.ts'
+import { Refusal, TemporarilyUnavailable } from '../errors.ts'
 import { createAllowance } from './allowance.ts'
 import { eventOf } from './event.ts'
 
@@ -35,7 +35,7 @@ export function createAudit({ store, metrics, refusalsPerMinute }: AuditTools): 
     return true
   }
 
-  /** Writes the event with what goes along with it; without that part of it which is refused and may be. */
+  /** Writes the event with what goes along with it; without that part of it which is refused and may be, or with another. */
   const append = async (event: AuditEvent, along: readonly Along[]): Promise<void> => {
     const answer = await store.append(
       [event],
@@ -44,10 +44,10 @@ export function createAudit({ store, metrics, refusalsPerMinute }: AuditTools): 
     if (answer === undefined) return
     const refused = along[answer.refused]
     if (refused === undefined) throw new Error('an event is there already')
-    await refused.refused()
+    const instead = await refused.refused()
     await append(
       event,
-      along.filter((other) => other !== refused)
+      along.flatMap((other) => (other === refused ? (instead ?? []) : other))
     )
   }
 
@@ -57,7 +57,7 @@ export function createAudit({ store, metrics, refusalsPerMinute }: AuditTools): 
       metrics.audited(event.kind, event.outcome)
       log.info({ event: 'audit', audit: written(event) }, 'audit')
     } catch (err) {
-      if (err instanceof InvalidGrant) throw err
+      if (err instanceof Refusal && !(err instanceof TemporarilyUnavailable)) throw err
       for (const { unanswered } of along) unanswered?.()
       metrics.unaudited('unavailable')
       log.error({ event: 'audit_unwritten', audit: written(event), err }, 'an event could not be written')

@@ -50,6 +50,8 @@ export interface Trail {
   session?: string
   /** The claim `jti` of the access token that was issued or revoked. */
   jti?: string
+  /** What is issued if the act succeeds: where it is refused, nobody got it. */
+  issued?: { readonly jti: string; readonly session?: string }
   /** The request id. */
   request?: string
   /** Of administration: what was done, `users.create`, and to what beside a user: a client's id, a group's name. */
@@ -59,7 +61,7 @@ export interface Trail {
 }
 
 /** An act that has ended. */
-export interface EndedAct extends Readonly<Trail> {
+export interface EndedAct extends Readonly<Omit<Trail, 'issued'>> {
   readonly outcome: AuditOutcome
   /** Why it was refused: a word of the verdict, such as `wrong-password`, or the code of the error. */
   readonly reason?: string
@@ -120,8 +122,11 @@ export interface PendingWrite {
 /** Something that is written with the event of its act, in one commit: the act has done both or nothing. */
 export interface Along {
   readonly write: PendingWrite
-  /** What it is about is gone or has changed. Throws what the caller is told; where it returns, the event is written alone. */
-  refused(): Promise<void>
+  /**
+   * What it is about is gone or has changed. Throws what the caller is told; where it returns, the event is written with what
+   * it answers instead, or without.
+   */
+  refused(): Promise<Along | undefined>
   /** The database did not answer: it may be written, or not. */
   unanswered?(): void
 }

@@ -40,6 +40,7 @@ export function recordOf(user: User, login: Login, chain: Chain): LoginRecord {
     identity,
     at,
     isLogin,
+    asRead: { version: user.version, tokensValidFrom: user.tokensValidFrom },
     ...(takesEmail ? { email } : {}),
     ...(sameAttributes(attributes, user.attributes) ? {} : { attributes }),
     ...(fields.length > 0 ? { changed: { email: takesEmail ? email.value : user.email, fields } } : {})

@@ -76,6 +76,8 @@ export interface LoginRecord {
   /** False: the account was seen, but nobody logged in. Default: true. */
   readonly isLogin?: boolean
   readonly at: number
+  /** Nothing is written to a user who was administered or logged out since this was read. Absent: whatever is there. */
+  readonly asRead?: Pick<User, 'version' | 'tokensValidFrom'>
   /** The user's e-mail afterwards and the names of the fields that change, where any does: for those who are told. */
   readonly changed?: { readonly email: string; readonly fields: readonly string[] }
 }
@@ -151,8 +153,11 @@ export interface UserStore {
   create(user: NewUser, identity?: UserIdentity): Promise<User | 'taken'>
   /** Adds an identity to a user; `taken` where somebody has that identity already, `gone` where the user is no longer there. */
   link(userId: string, identity: UserIdentity): Promise<'linked' | 'taken' | 'gone'>
-  /** Writes down a login; nothing where the new e-mail belongs to somebody else (`taken`), or the user is `gone`. */
-  recordLogin(record: LoginRecord): Promise<'recorded' | 'taken' | 'gone'>
+  /**
+   * Writes down a login; nothing where the new e-mail belongs to somebody else (`taken`), the user is no longer as read
+   * (`changed`), or is `gone`.
+   */
+  recordLogin(record: LoginRecord): Promise<'recorded' | 'taken' | 'changed' | 'gone'>
   /** The same, to be written with an event; where the e-mail stays as it is, which nobody else can have then. */
   loginWrite(record: LoginRecord): PendingWrite
   /**

@@ -1,4 +1,4 @@
-import { InvalidGrant, TemporarilyUnavailable } from '../errors.ts'
+import { InvalidGrant } from '../errors.ts'
 import { mergeAttributes } from './attributes.ts'
 import type { Along } from './audit.ts'
 import type { Identity } from './backend.ts'
@@ -13,8 +13,9 @@ import {
   saysNothingNew,
   userAfter
 } from './login-record.ts'
+import { overtaken, readAnew, refuseInactive, refuseLoggedOut, tries, userGone, writingOf } from './login-write.ts'
 import type { Log } from './ports.ts'
-import { isLoggedOut, type LoginRecord, type User, type UserStore } from './user-store.ts'
+import type { LoginRecord, User, UserStore } from './user-store.ts'
 
 /** What finding the person behind an identity needs. */
 export interface UserTools {
@@ -29,22 +30,23 @@ export interface UserTools {
   checked(identity: Identity, backend: Link): Identity
 }
 
-const tries = 5
-
 /**
  * Turns an identity into the one person whom it belongs to: whoever has it, else whoever may be joined by the e-mail, else a
  * new user; brings the attributes and the e-mail up to date. Two first logins at once end at one user.
  * @throws {InvalidGrant} a join is refused, `create: false` forbids a new user, or the user is inactive
  */
 export async function recordLogin(login: Login, tools: UserTools): Promise<User> {
-  const checked = { ...login, identity: tools.checked(login.identity, login.backend) }
+  let checked: Login = { ...login, identity: tools.checked(login.identity, login.backend) }
   for (let round = 0; round < tries; round++) {
     const user = await userOf(checked, tools)
-    if (user === 'raced') continue
-    await mirrorGroups(user, checked, tools)
-    return user
+    if (user !== 'raced') {
+      await mirrorGroups(user, checked, tools)
+      return user
+    }
+    const { holder } = checked
+    if (holder) checked = { ...checked, holder: await readAnew(holder.id, checked, tools) }
   }
-  throw new TemporarilyUnavailable('a user could not be written for others that write the same')
+  throw overtaken()
 }
 
 async function mirrorGroups({ id }: User, { identity, backend, at }: Login, { store, log }: UserTools): Promise<void> {
@@ -119,44 +121,31 @@ async function join(user: User, login: Login, tools: UserTools): Promise<User | 
   return update({ ...user, identities: [...user.identities, identity] }, login, tools)
 }
 
-async function update(user: User, login: Login, tools: UserTools): Promise<User> {
+async function update(user: User, login: Login, tools: UserTools): Promise<User | 'raced'> {
   refuseInactive(user, login.backend)
   refuseLoggedOut(user, login)
   const record = recordOf(user, login, tools.chain)
   if (saysNothingNew(user, record)) return user
-  const recorded = await written(record, tools)
-  if (recorded === 'recorded') return userAfter(user, record)
-  if (recorded === 'gone') throw userGone()
+  const recorded = await written(record, login, tools)
+  if (recorded !== 'taken') return recorded === 'recorded' ? userAfter(user, record) : recorded
   logConflict(tools.log, login, user.id, 'email-taken')
   const withoutEmail = recordWithoutEmail(record, user)
-  if ((await written(withoutEmail, tools)) === 'gone') throw userGone()
-  return userAfter(user, withoutEmail)
+  return (await written(withoutEmail, login, tools)) === 'recorded' ? userAfter(user, withoutEmail) : 'raced'
 }
 
-const userGone = (): InvalidGrant => new InvalidGrant('the user is gone', { reason: 'user-gone' })
-
-/** What was verified may be the password of before: whoever was logged out meanwhile logs in anew. */
-function refuseLoggedOut(user: User, { began }: Login): void {
-  const session = '' // none has begun that could be spared
-  if (began === undefined || !isLoggedOut(user, began, session)) return
-  throw new InvalidGrant('the user was logged out while logging in', { reason: 'logged-out' })
-}
-
-/** A new e-mail may be somebody else's, which has to be known before the login goes on; all else is written with its event. */
-async function written(record: LoginRecord, { store, along }: UserTools): Promise<'recorded' | 'taken' | 'gone'> {
-  if (record.email || !along) return store.recordLogin(record)
-  along.push({
-    write: store.loginWrite(record),
-    async refused() {
-      throw userGone()
-    }
-  })
-  return 'recorded'
-}
-
-function refuseInactive(user: User, backend: Link): void {
-  if (user.isActive || backend.backend.allowsInactive) return
-  throw new InvalidGrant('the user is inactive', { reason: 'inactive' })
+/**
+ * A new e-mail may be somebody else's, which has to be known before the login goes on; all else is written with its event.
+ * @throws {InvalidGrant} the user is gone
+ */
+async function written(record: LoginRecord, login: Login, tools: UserTools): Promise<'recorded' | 'taken' | 'raced'> {
+  const { store, along } = tools
+  if (!record.email && along) {
+    along.push(writingOf(record, login, tools))
+    return 'recorded'
+  }
+  const answer = await store.recordLogin(record)
+  if (answer === 'gone') throw userGone()
+  return answer === 'changed' ? 'raced' : answer
 }
 
 function logConflict(log: Log, { backend, identity }: Login, user: string, reason: string): void {

@@ -5,7 +5,7 @@ import { readConfig } from '../config/read-config.ts'
 import { openLog } from '../log.ts'
 import { openStoreOf } from '../open-store.ts'
 import type { Store } from '../store/index.ts'
-import { asConsole } from './console-act.ts'
+import { asConsole, type RecordSuccess } from './console-act.ts'
 
 /** The configuration that this command line is for. @throws {ConfigError} */
 export function configOf(command: Command): Promise<Config> {
@@ -16,13 +16,13 @@ export function configOf(command: Command): Promise<Config> {
 /** Works on the database alone, also beside a running server; acts are audited, warnings and errors go to standard error. */
 export async function withStore<Result>(
   command: Command,
-  work: (store: Store, config: Config) => Promise<Result>
+  work: (store: Store, config: Config, recordSuccess: RecordSuccess) => Promise<Result>
 ): Promise<Result> {
   const config = await configOf(command)
   const log = await openLog('warn', { stream: process.stderr })
   const store = await openStoreOf(config, log)
   try {
-    return await asConsole(command, { store, log }, () => work(store, config))
+    return await asConsole(command, { store, log }, (recordSuccess) => work(store, config, recordSuccess))
   } finally {
     await store.close()
   }

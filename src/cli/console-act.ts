@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { AuditDetails, AuditMetrics, EndedAct } from '../auth/audit.ts'
+import type { Along, AuditDetails, AuditMetrics, EndedAct } from '../auth/audit.ts'
 import { canonicalEmail } from '../auth/email.ts'
 import type { Log } from '../auth/ports.ts'
 import type { User } from '../auth/user-store.ts'
@@ -12,6 +12,9 @@ export const looks = ['audit', 'check', 'dead', 'explain', 'export', 'grants', '
 
 const uncounted: AuditMetrics = { audited() {}, unaudited() {} }
 
+/** Writes down that a command succeeds, with what is written in the same commit: at most once, and it goes on to succeed. */
+export type RecordSuccess = (along: readonly Along[]) => Promise<void>
+
 /**
  * Does what a command at the console does, and writes it down, however it ends: what is refused half-way may be done in
  * part. It is named by the command itself: `users.create`.
@@ -20,18 +23,21 @@ const uncounted: AuditMetrics = { audited() {}, unaudited() {} }
 export async function asConsole<Result>(
   command: Command,
   { store, log }: { readonly store: Store; readonly log: Log },
-  work: () => Promise<Result>
+  work: (recordSuccess: RecordSuccess) => Promise<Result>
 ): Promise<Result> {
-  if (looks.includes(command.name()) || command.opts().dryRun === true) return work()
+  if (looks.includes(command.name()) || command.opts().dryRun === true) return work(async () => {})
   const before = await userNamed(command, store)
-  const record = async (ending: Pick<EndedAct, 'outcome' | 'reason'>): Promise<void> => {
+  let isRecorded = false
+  const record = async (ending: Pick<EndedAct, 'outcome' | 'reason'>, along: readonly Along[] = []): Promise<void> => {
+    if (isRecorded) return
     const { createAudit } = await import('../audit/audit.ts')
     const audit = createAudit({ store: store.audit, metrics: uncounted, refusalsPerMinute: 1 })
-    await audit.record({ ...ending, ...actOf(command, before ?? (await userNamed(command, store))) }, log)
+    await audit.record({ ...ending, ...actOf(command, before ?? (await userNamed(command, store))) }, log, along)
+    isRecorded = true
   }
   let result: Result
   try {
-    result = await work()
+    result = await work((along) => record({ outcome: 'success' }, along))
   } catch (error) {
     await record(endingOf(error)).catch(() => {})
     throw error

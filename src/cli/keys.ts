@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander'
 import { secretsOf } from '../secret.ts'
 import { rotationToolsOf } from '../signing-keys.ts'
-import { keyAsJson, type RotationRefusal, revokeKeyById, rotateKeys } from '../tokens/key-administration.ts'
+import { commitKeys, keyAsJson, type RotationRefusal, revokeKeyById, rotateKeys } from '../tokens/key-administration.ts'
 import { checkSecret } from '../tokens/key-ring.ts'
 import type { Algorithm, StoredKey } from '../tokens/key-store.ts'
 import { isOwn } from '../tokens/new-key.ts'
-import { type RotationTools, usualLeadMs } from '../tokens/rotation.ts'
+import { type CommitKeys, type RotationTools, usualLeadMs } from '../tokens/rotation.ts'
 import { asLine, write } from './administration.ts'
 import { withStore } from './configuration.ts'
 import { Refused } from './refused.ts'
@@ -61,29 +61,30 @@ export function withDashedKeys(args: readonly string[]): string[] {
   return [...args.filter((arg) => !isKey(arg)), '--', ...args.filter(isKey)]
 }
 
+/** What changes keys, with their event. */
+interface KeyTools extends RotationTools {
+  readonly commit: CommitKeys
+}
+
 async function withTools(
   command: Command,
-  work: (tools: RotationTools, stored: readonly StoredKey[]) => Promise<void>
+  work: (tools: KeyTools, stored: readonly StoredKey[]) => Promise<void>
 ): Promise<void> {
-  await withStore(command, async (store, config) => {
-    const tools = rotationToolsOf(config, store, await secretsOf(config, store))
+  await withStore(command, async (store, config, recordSuccess) => {
+    const commit: CommitKeys = (write) => commitKeys(write, recordSuccess)
+    const tools = { ...rotationToolsOf(config, store, await secretsOf(config, store)), commit }
     const stored = await store.keys.all()
     checkSecret(stored, tools.seal)
     await work(tools, stored)
   })
 }
 
-async function rotate(tools: RotationTools, stored: readonly StoredKey[], options: RotateOptions): Promise<void> {
-  const rotated = await rotateKeys(stored, options, tools)
+async function rotate(tools: KeyTools, stored: readonly StoredKey[], options: RotateOptions): Promise<void> {
+  const rotated = await rotateKeys(stored, options, tools, tools.commit)
   if (typeof rotated === 'string') throw new Refused(refusals(options)[rotated])
-  const now = options.json ? await tools.store.all() : []
   for (const next of rotated) {
     const when = options.now ? 'signs now' : `signs from ${iso(next.createdAt + usualLeadMs)} on`
-    write(
-      options.json
-        ? asLine(keyAsJson(now.find(({ kid }) => kid === next.kid) ?? next))
-        : `${next.kid}  ${next.algorithm}  ${when}\n`
-    )
+    write(options.json ? asLine(keyAsJson(next)) : `${next.kid}  ${next.algorithm}  ${when}\n`)
   }
 }
 
@@ -94,8 +95,8 @@ const refusals = ({ algorithm }: RotateOptions): Record<RotationRefusal, string>
   lost: 'somebody else is changing the keys: look at keys list'
 })
 
-async function revoke(kid: string, tools: RotationTools, stored: readonly StoredKey[], { json }: Json): Promise<void> {
-  const revoked = await revokeKeyById(kid, stored, tools)
+async function revoke(kid: string, tools: KeyTools, stored: readonly StoredKey[], { json }: Json): Promise<void> {
+  const revoked = await revokeKeyById(kid, stored, tools, tools.commit)
   if (revoked.outcome === 'not-found') throw new Refused(`there is no key ${JSON.stringify(kid)}`)
   if (revoked.outcome === 'already') throw new Refused('the key is revoked already')
   if (revoked.outcome !== 'revoked')

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { AuditKind, AuditOutcome, EndedAct, Trail } from '../auth/audit.ts'
+import type { Along, AuditKind, AuditOutcome, EndedAct, Trail } from '../auth/audit.ts'
 import type { AppParts } from './parts.ts'
 import type { App } from './server.ts'
 
@@ -7,7 +7,23 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route writes down more than its scope could know. */
     readonly auditsItself?: boolean
+    /** The route writes down its success, by `recordSuccess`. */
+    readonly auditsSuccess?: boolean
   }
+}
+
+/**
+ * Writes down the success of an act before its scope would, with what is written in the same commit.
+ * @throws {TemporarilyUnavailable} it could not be written, and whatever `along` throws where it is refused
+ */
+export async function recordSuccess(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { audit, actor }: { readonly audit: AppParts['audit']; readonly actor: string },
+  along: readonly Along[] = []
+): Promise<void> {
+  const act = actOf(request, reply, actor)
+  if (act) await audit.record(act, request.log, along)
 }
 
 /**
@@ -20,7 +36,8 @@ export function auditScope(scope: App, { audit }: AppParts, askerOf: (request: F
   const seen = new WeakSet<FastifyRequest>()
   scope.addHook('onSend', async (request, reply) => {
     const actor = askerOf(request)
-    if (request.routeOptions.config.auditsItself || seen.has(request)) return
+    const { auditsItself, auditsSuccess } = request.routeOptions.config
+    if (auditsItself || (auditsSuccess && reply.statusCode < 400) || seen.has(request)) return
     if (['GET', 'HEAD', 'OPTIONS'].includes(request.method) || actor === undefined) return
     seen.add(request)
     const act = actOf(request, reply, actor)

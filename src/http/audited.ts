@@ -42,14 +42,15 @@ export async function audited<Answer>(
   }
   try {
     answer = await act({ trail, along, refused })
-    if (issuing.includes(kind) && trail.jti === undefined) throw new Error(`a token of ${kind} left no trail`)
+    if (issuing.includes(kind) && trail.issued === undefined) throw new Error(`a token of ${kind} left no trail`)
   } catch (error) {
     await refused(error)
     throw error
   }
   if (isQuiet(answer) && along.length === 0) return answer
   try {
-    await record({ ...trail, outcome: 'success' }, request, parts, along)
+    const { issued, ...known } = trail
+    await record({ ...known, ...issued, outcome: 'success' }, request, parts, along)
   } catch (error) {
     if (error instanceof InvalidGrant) await refused(error)
     throw error
@@ -60,8 +61,9 @@ export async function audited<Answer>(
 /** Refusals by a limit are counted where they are answered. */
 async function recordRefusal(trail: Trail, error: Error, request: FastifyRequest, parts: AppParts): Promise<void> {
   if (error instanceof SlowDown) return
+  const { issued: _nobodyGotIt, ...known } = trail
   const found = error instanceof InvalidGrant ? await holderOf(trail, parts) : {}
-  await record({ ...trail, ...found, outcome: outcomeOf(error), reason: reasonOf(error) }, request, parts)
+  await record({ ...known, ...found, outcome: outcomeOf(error), reason: reasonOf(error) }, request, parts)
 }
 
 const record = (

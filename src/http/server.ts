@@ -55,7 +55,13 @@ export function createServer({ log, trustedProxies, issuer, refuseUnread, handle
     connectionTimeout: 30_000,
     keepAliveTimeout: 65_000,
     // Node looks for requests that take too long every 30 s only, unless told otherwise.
-    http: { headersTimeout: 8_000, connectionsCheckingInterval: 1_000, maxHeaderSize: 16 * 1024 },
+    // A request without Host, Node would answer in its own way; see one-host.ts.
+    http: {
+      headersTimeout: 8_000,
+      connectionsCheckingInterval: 1_000,
+      maxHeaderSize: 16 * 1024,
+      requireHostHeader: false
+    },
     routerOptions: { maxParamLength: 300 },
     schemaController: { compilersFactory: { buildValidator: ownCompiler, buildSerializer: ownCompiler } },
     return503OnClosing: false,

@@ -1,9 +1,9 @@
-import type { KeyChange, KeyStore, StoredKey } from '../tokens/key-store.ts'
+import type { KeyChange, KeyState, KeyStore, KeyWrite, StoredKey } from '../tokens/key-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
-import { orTaken } from './failures.ts'
-import type { Queries } from './kit.ts'
 import type { StoreOutbox } from './outbox.ts'
+import { pending } from './pending.ts'
+import { insertInto, type Statement } from './statement.ts'
 
 const { and, asc, eq } = orm
 
@@ -11,47 +11,42 @@ const { and, asc, eq } = orm
 export const createKeyStore = (db: Database, outbox: StoreOutbox): KeyStore => {
   const { signingKeys } = db.tables
   const { createdAt, generation, kid, state } = signingKeys
+  const columns = orm.getTableColumns(signingKeys)
+  const insertion = insertInto(signingKeys)
+
+  const changeOf = ({ key, set }: KeyChange): Statement => {
+    const assigned = Object.entries(set) as ReadonlyArray<[keyof typeof columns, unknown]>
+    const assignments = assigned.map(([name]) => `${columns[name].name} = ?`).join(', ')
+    const values = [...assigned.map(([, value]) => value), key.kid, key.state]
+    const sql = `update latchkey_signing_keys set ${assignments} where kid = ? and state = ?`
+    return [sql, values, { rows: 1, row: key.kid }]
+  }
   /** Told where another key signs from now on. */
-  const tellOfRotation = async (tx: Queries, changes: readonly KeyChange[], added?: StoredKey): Promise<void> => {
-    if (!outbox.wants('key.rotated')) return
-    const activated = changes.find(({ set }) => set.state === 'current')?.kid
-    const [row] = activated === undefined ? [] : await tx.select().from(signingKeys).where(eq(kid, activated))
-    const key = row ?? (added?.state === 'current' ? added : undefined)
-    if (key === undefined) return
-    const previous = changes.find(({ from }) => from === 'current')
-    const reason = previous?.set.state === 'revoked' ? 'revoked' : 'rotated'
-    const data = { key: { kid: key.kid, algorithm: key.algorithm }, previous: previous?.kid ?? null, reason } as const
-    await outbox.write(tx, [{ type: 'key.rotated', data }])
+  const rotationOf = ({ changes = [], added = [] }: KeyWrite, { key, set }: KeyChange): Statement[] => {
+    const signs = ({ algorithm }: Pick<StoredKey, 'algorithm'>, at: KeyState | undefined) =>
+      algorithm === key.algorithm && at === 'current'
+    const next = changes.find((other) => signs(other.key, other.set.state))?.key
+    const successor = next ?? added.find((other) => signs(other, other.state))
+    if (key.state !== 'current' || successor === undefined) return []
+    const { kid, algorithm } = successor
+    const reason = set.state === 'revoked' ? 'revoked' : 'rotated'
+    const data = { key: { kid, algorithm }, previous: key.kid, reason } as const
+    const statement = outbox.statement({ type: 'key.rotated', data })
+    return statement ? [statement] : []
   }
 
   return {
     all: async () => db.queries.select().from(signingKeys).orderBy(asc(createdAt), asc(generation)),
-    add: (key) =>
-      orTaken(async () => {
-        await db.queries.insert(signingKeys).values(key)
-        return 'added' as const
-      }),
-    async change(changes, added) {
-      let lost = false
-      try {
-        const answer = await orTaken(() =>
-          db.transaction(async (tx) => {
-            for (const { kid: changed, from, set } of changes) {
-              const where = and(eq(kid, changed), eq(state, from))
-              const [{ affectedRows }] = await tx.update(signingKeys).set(set).where(where)
-              lost = affectedRows === 0
-              if (lost) throw new Error('somebody else changed the key first')
-            }
-            if (added !== undefined) await tx.insert(signingKeys).values(added)
-            await tellOfRotation(tx, changes, added)
-            return 'done' as const
-          })
-        )
-        return answer === 'taken' ? 'lost' : answer
-      } catch (error) {
-        if (lost) return 'lost'
-        throw error
-      }
+    pending(write) {
+      const { changes = [], added = [] } = write
+      const told = changes.flatMap((change) => rotationOf(write, change))
+      return pending([...changes.map(changeOf), ...added.map(insertion), ...told])
+    },
+    async reseal(key, sealed) {
+      await db.queries
+        .update(signingKeys)
+        .set({ sealed })
+        .where(and(eq(kid, key.kid), eq(state, key.state)))
     },
     async remove(removed) {
       await db.queries.delete(signingKeys).where(and(eq(kid, removed), eq(state, 'retired')))

@@ -23,18 +23,25 @@ const set = (assignments: readonly Assignment[]): string =>
 
 const valuesOf = (assignments: readonly Assignment[]): unknown[] => assignments.map(([, value]) => value)
 
+/** The user's row alone, which administration changes as well: what the backend says of its own identity stands in any case. */
+const ofReading = ({ asRead }: LoginRecord): readonly [sql: string, values: readonly unknown[]] =>
+  asRead === undefined
+    ? ['', []]
+    : [' and version = ? and tokens_valid_from = ?', [asRead.version, asRead.tokensValidFrom]]
+
 /** For SQLite, which can't update two tables at once. Every login runs them: Drizzle would build and map them each time. */
 export const loginStatements = (record: LoginRecord): Statement[] => {
   const { userId, identity } = record
   const seen = ofIdentity(record)
   const user = ofUser(record)
+  const [asRead, reading] = ofReading(record)
   const ofIdentities: Statement = [
     `update latchkey_identities ${set(seen)} where backend = ? and subject = ? and user_id = ?`,
     [...valuesOf(seen), identity.backend, identity.subject, userId]
   ]
   const ofUsers: Statement = [
-    `update latchkey_users ${set(user)} where id = ?`,
-    [...valuesOf(user), userId],
+    `update latchkey_users ${set(user)} where id = ?${asRead}`,
+    [...valuesOf(user), userId, ...reading],
     { rows: 1 }
   ]
   return user.length === 0 ? [ofIdentities] : [ofUsers, ofIdentities]
@@ -49,10 +56,11 @@ export const loginStatement = (record: LoginRecord): Statement => {
   const seen = ofIdentity(record).map(([column, value]) => [`i.${column}`, value] as const)
   const user = ofUser(record).map(([column, value]) => [`u.${column}`, value] as const)
   const assignments = [...seen, ...user]
+  const [asRead, reading] = user.length > 0 ? ofReading(record) : ['', []]
   return [
     'update latchkey_users u left join latchkey_identities i on i.user_id = u.id and i.backend = ? and i.subject = ? ' +
-      `${set(assignments)} where u.id = ?`,
-    [identity.backend, identity.subject, ...valuesOf(assignments), userId],
+      `${set(assignments)} where u.id = ?${asRead}`,
+    [identity.backend, identity.subject, ...valuesOf(assignments), userId, ...reading],
     { row: userId, ...(user.length > 0 && { rows: 1 }) }
   ]
 }

@@ -121,7 +121,7 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
       orTaken(async () => {
         const outcome = await db.write(statementsOfLogin(record))
         if (!('error' in outcome)) return 'recorded' as const
-        if (outcome.error instanceof NothingChanged) return 'gone' as const
+        if (outcome.error instanceof NothingChanged) return (await find.byId(record.userId)) ? 'changed' : 'gone'
         throw outcome.error
       }),
 

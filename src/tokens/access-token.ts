@@ -122,10 +122,10 @@ function noteToken({ trail, loggedIn, audience, sid }: IssueRequest, { jti }: { 
   const { user, backend, subject } = loggedIn
   const seen = user.identities.find((identity) => identity.backend === backend.id && identity.subject === subject)
   Object.assign(trail, {
-    ...{ user: user.id, backend: backend.id, audience: audience.id, jti },
+    ...{ user: user.id, backend: backend.id, audience: audience.id },
     ...(subject === '' ? {} : { subject }),
     ...(seen ? { username: seen.username } : {}),
-    ...(sid === undefined ? {} : { session: sid })
+    issued: { jti, ...(sid === undefined ? {} : { session: sid }) }
   })
 }
 
@@ -163,7 +163,7 @@ export async function issueClientToken(request: ClientTokenRequest, tools: Token
   const granted = scope && grantedScope(scope, permissions)
   const { iat, exp } = datesOf(audience, request, tools)
   const jti = randomUUID()
-  Object.assign(request.trail, { audience: audience.id, jti })
+  Object.assign(request.trail, { audience: audience.id, issued: { jti } })
   const claims = {
     ...{ iss: tools.issuer, sub: clientId, aud: audience.id, iat, exp, jti, client_id: clientId },
     gty: 'client_credentials',

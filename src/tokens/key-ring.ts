@@ -3,7 +3,7 @@ import type { Log } from '../auth/ports.ts'
 import type { Algorithm, StoredKey } from './key-store.ts'
 import { type PrivateKey, type PublicJwk, publicJwkOf } from './new-key.ts'
 import { applyOwnKeys } from './own-keys.ts'
-import { advanceKeys, keyIn, type RotationTimes, type RotationTools, type TellOfKey } from './rotation.ts'
+import { advanceKeys, type CommitKeyAct, keyIn, type RotationTimes, type RotationTools } from './rotation.ts'
 import type { Seal } from './seal.ts'
 import { createSigner } from './sign.ts'
 
@@ -42,8 +42,8 @@ export interface KeyRingOptions extends RotationTools {
   /** How often the keys are read again. */
   readonly rereadMs: number
   readonly log: Log
-  /** Hears of each change that nobody asked for. Never throws. */
-  readonly tell: TellOfKey
+  /** Writes each change that nobody asked for. */
+  readonly commit: CommitKeyAct
 }
 
 /** The sealed keys in the database can't be opened: the service's secret is not the one that they were sealed with. */
@@ -76,11 +76,11 @@ const searchMs = 1000
  * @throws {WrongSecret} before anything is issued with a key that the others could not open
  */
 export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
-  const { store, seal, times, log, now, tell } = options
+  const { store, seal, times, log, now, commit } = options
   const found = await store.all()
   checkSecret(found, seal)
   await reseal(found, options)
-  await applyOwnKeys(found, options.own, options, { log, tell })
+  await applyOwnKeys(found, options.own, options, { log, commit })
   let reading = readingOf(await advanced(), options)
   let isStale = false
   let underWay: Promise<void> | undefined
@@ -88,7 +88,7 @@ export async function openKeyRing(options: KeyRingOptions): Promise<KeyRing> {
 
   async function advanced(): Promise<readonly StoredKey[]> {
     const keys = await store.all()
-    return (await advanceKeys(keys, times, options, tell)) ? store.all() : keys
+    return (await advanceKeys(keys, times, options, commit)) ? store.all() : keys
   }
   const read = async (): Promise<void> => {
     try {
@@ -137,9 +137,10 @@ export function checkSecret(keys: readonly StoredKey[], seal: Seal): void {
 
 /** Seals all keys with the newest secret, so that the old one can go. */
 async function reseal(keys: readonly StoredKey[], { store, seal }: RotationTools): Promise<void> {
-  for (const { kid, state, sealed } of keys) {
+  for (const stored of keys) {
+    const { sealed } = stored
     const key = sealed === '' || seal.isNewest(sealed) ? undefined : seal.open(sealed)
-    if (key !== undefined) await store.change([{ kid, from: state, set: { sealed: seal.seal(key) } }])
+    if (key !== undefined) await store.reseal(stored, seal.seal(key))
   }
 }
 

@@ -1,3 +1,5 @@
+import type { PendingWrite } from '../auth/audit.ts'
+
 /** JWS algorithms that we sign with (RFC 7518 3.1, RFC 8037 3.1). */
 export type Algorithm = 'ES256' | 'RS256' | 'EdDSA'
 
@@ -25,25 +27,29 @@ export interface StoredKey {
   readonly retiredAt: number | null
 }
 
-/** What becomes of a key, if it still is what it was taken for. */
+/** What becomes of a key, if it still is in the state that it was read in. */
 export interface KeyChange {
-  readonly kid: string
-  readonly from: KeyState
+  readonly key: Pick<StoredKey, 'kid' | 'algorithm' | 'state'>
   readonly set: Partial<Omit<StoredKey, 'kid' | 'algorithm'>>
 }
 
-/** The signing keys in the database. Throws `TemporarilyUnavailable` where it can't answer. */
+/** What becomes of the keys at once: all of it or nothing. */
+export interface KeyWrite {
+  readonly changes?: readonly KeyChange[]
+  readonly added?: readonly StoredKey[]
+}
+
+/** The signing keys in the database: none changes without its event. Throws `TemporarilyUnavailable` where it can't answer. */
 export interface KeyStore {
   /** All keys, oldest first. */
   all(): Promise<readonly StoredKey[]>
-  /** `taken` where that generation of that algorithm is there already: read it instead. */
-  add(key: StoredKey): Promise<'added' | 'taken'>
   /**
-   * Makes all changes, and adds a key, or does nothing.
-   * @returns `lost` where one key is no longer in the state that it is changed from, or the generation is taken: somebody
-   * else was first
+   * A change of the keys, which is written with its event. It is refused where one key is no longer in the state that it is
+   * changed from, or a generation is taken: somebody else was first.
    */
-  change(changes: readonly KeyChange[], added?: StoredKey): Promise<'done' | 'lost'>
+  pending(write: KeyWrite): PendingWrite
+  /** Seals the private half anew, if the key is as it was; to everybody it is the same key. */
+  reseal(key: Pick<StoredKey, 'kid' | 'state'>, sealed: string): Promise<void>
   /** Forgets a retired key. */
   remove(kid: string): Promise<void>
 }

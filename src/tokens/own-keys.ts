@@ -1,7 +1,7 @@
 import type { Log } from '../auth/ports.ts'
-import type { Algorithm, KeyChange, StoredKey } from './key-store.ts'
+import type { Algorithm, StoredKey } from './key-store.ts'
 import { generateKey, isOwn, type PrivateKey, storedKeyOf } from './new-key.ts'
-import { type KeyAct, keyIn, type RotationTools, type TellOfKey } from './rotation.ts'
+import { type CommitKeyAct, type KeyStep, keyIn, type RotationTools } from './rotation.ts'
 
 /**
  * Brings the keys of the configuration among the others, at a start: one that is new is published, and signs when its time
@@ -12,12 +12,13 @@ export async function applyOwnKeys(
   keys: readonly StoredKey[],
   own: readonly PrivateKey[],
   tools: RotationTools,
-  { log, tell }: { readonly log: Log; readonly tell: TellOfKey }
+  { log, commit }: { readonly log: Log; readonly commit: CommitKeyAct }
 ): Promise<void> {
   for (const algorithm of new Set([...tools.algorithms, ...keys.map((key) => key.algorithm)])) {
     const configured = own.find((key) => key.algorithm === algorithm)
     const usable = configured && !isRevoked(configured, keys, tools, log) ? configured : undefined
-    for (const act of await applyOwnKey(keys, algorithm, usable, tools)) await tell(act)
+    for (const { act, write } of await stepsFor(keys, algorithm, usable, tools))
+      if ((await commit(act, tools.store.pending(write))) === 'lost') break
   }
 }
 
@@ -28,51 +29,41 @@ function isRevoked(key: PrivateKey, keys: readonly StoredKey[], tools: RotationT
   return revoked
 }
 
-async function applyOwnKey(
+/** What is to be done for one algorithm, each step if the one before was not lost to another replica. */
+async function stepsFor(
   keys: readonly StoredKey[],
   algorithm: Algorithm,
   configured: PrivateKey | undefined,
-  { store, seal, now }: RotationTools
-): Promise<readonly KeyAct[]> {
+  { seal, now }: RotationTools
+): Promise<readonly KeyStep[]> {
   const at = now()
   const current = keyIn(keys, algorithm, 'current')
   const next = keyIn(keys, algorithm, 'next')
-  const exchange = async (leaves: boolean, made?: StoredKey): Promise<readonly KeyAct[]> => {
-    const known = keys.find(({ kid }) => kid === made?.kid)
-    const changes = [
-      ...(leaves && next !== undefined ? [withdrawal(next, at)] : []),
-      ...(made !== undefined && known !== undefined ? [returned(known, made)] : [])
-    ]
-    if (changes.length === 0 && made === undefined) return []
-    if ((await store.change(changes, known === undefined ? made : undefined)) === 'lost') return []
-    return actsOf(algorithm, leaves ? next : undefined, made)
-  }
+  const withdrawn = next === undefined ? [] : [withdrawal(next, at)]
   if (configured === undefined) {
     const isLeaving = current !== undefined && isOwn(current)
     const isWithdrawn = next !== undefined && isOwn(next)
     const isReplaced = next !== undefined && !isWithdrawn
     if (!isWithdrawn && (!isLeaving || isReplaced)) return []
-    const made = isLeaving ? storedKeyOf(await generateKey(algorithm), 'next', { keys, seal, at }) : undefined
-    return exchange(isWithdrawn, made)
+    const made = isLeaving ? [storedKeyOf(await generateKey(algorithm), 'next', { keys, seal, at })] : []
+    return [...(isWithdrawn ? withdrawn : []), ...made.map((key) => publication(key, keys))]
   }
   const wanted = storedKeyOf(configured, current === undefined ? 'current' : 'next', { keys, seal, at })
-  if (current?.kid === wanted.kid) return exchange(true)
+  if (current?.kid === wanted.kid) return withdrawn
   if (next?.kid === wanted.kid) return []
-  return exchange(true, wanted)
-}
-
-function actsOf(algorithm: Algorithm, withdrawn: StoredKey | undefined, made: StoredKey | undefined): KeyAct[] {
-  const left = withdrawn && ({ action: 'withdraw', kid: withdrawn.kid, algorithm } as const)
-  const action = made?.state === 'current' ? 'create' : 'publish'
-  return [...(left ? [left] : []), ...(made ? [{ action, kid: made.kid, algorithm } as const] : [])]
+  return [...withdrawn, publication(wanted, keys)]
 }
 
 /** A published key that will not sign: still published a while, for whoever has it is not disturbed. */
-const withdrawal = (next: StoredKey, at: number): KeyChange => {
-  return { kid: next.kid, from: 'next', set: { state: 'retired', retiredAt: at, sealed: '' } }
-}
+const withdrawal = (key: StoredKey, at: number): KeyStep => ({
+  act: { action: 'withdraw', kid: key.kid, algorithm: key.algorithm },
+  write: { changes: [{ key, set: { state: 'retired', retiredAt: at, sealed: '' } }] }
+})
 
-/** A key that left the configuration, and came back before it was forgotten. */
-const returned = ({ kid, state: from }: StoredKey, { kid: _, algorithm: __, ...set }: StoredKey): KeyChange => {
-  return { kid, from, set }
+/** A key that is new, or left the configuration and came back before it was forgotten. */
+function publication(key: StoredKey, keys: readonly StoredKey[]): KeyStep {
+  const { kid, algorithm, ...set } = key
+  const action = key.state === 'current' ? 'create' : 'publish'
+  const known = keys.find((other) => other.kid === kid)
+  return { act: { action, kid, algorithm }, write: known ? { changes: [{ key: known, set }] } : { added: [key] } }
 }

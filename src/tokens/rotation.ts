@@ -1,5 +1,6 @@
-import type { Algorithm, KeyChange, KeyStore, StoredKey } from './key-store.ts'
-import { generateKey, isOwn, type PrivateKey, storedKeyOf } from './new-key.ts'
+import type { PendingWrite } from '../auth/audit.ts'
+import type { Algorithm, KeyChange, KeyStore, KeyWrite, StoredKey } from './key-store.ts'
+import { generateKey, isOwn, storedKeyOf } from './new-key.ts'
 import type { Seal } from './seal.ts'
 
 /** When keys change. */
@@ -22,8 +23,14 @@ export interface KeyAct {
   readonly previous?: string
 }
 
-/** What hears of each such change, where it was made. */
-export type TellOfKey = (act: KeyAct) => Promise<void>
+/**
+ * Writes a change of the keys with its event, in one commit; `lost` where somebody else changed them meanwhile.
+ * @throws {TemporarilyUnavailable} the database did not answer: it may be written, or not
+ */
+export type CommitKeys = (write: PendingWrite) => Promise<'done' | 'lost'>
+
+/** The same for a change that nobody asked for. */
+export type CommitKeyAct = (act: KeyAct, write: PendingWrite) => Promise<'done' | 'lost'>
 
 /** What changing keys needs. */
 export interface RotationTools {
@@ -48,7 +55,7 @@ export const keyIn = (keys: readonly StoredKey[], algorithm: Algorithm, state: S
   keys.filter((key) => key.algorithm === algorithm && key.state === state).at(-1)
 
 /**
- * Does what is due now, each step only if nobody else has: of several replicas one makes each key and each change, and tells.
+ * Does what is due now, each step only if nobody else has: of several replicas one makes each key and each change.
  * @param keys as they were just read
  * @returns whether there was anything to do, so that the keys are to be read again
  */
@@ -56,48 +63,48 @@ export async function advanceKeys(
   keys: readonly StoredKey[],
   { rotateMs, leadMs, keepMs }: RotationTimes,
   tools: RotationTools,
-  tell: TellOfKey
+  commit: CommitKeyAct
 ): Promise<boolean> {
   const at = tools.now()
   const dead = keys.filter(({ state, retiredAt }) => state === 'retired' && at >= (retiredAt ?? at) + keepMs)
   for (const { kid } of dead) await tools.store.remove(kid)
   let changed = dead.length > 0
   for (const algorithm of tools.algorithms) {
-    const current = keyIn(keys, algorithm, 'current')
-    const next = keyIn(keys, algorithm, 'next')
-    const act = await advanceKey(algorithm, { current, next }, { keys, tools, at, leadMs, rotateMs })
-    if (act === undefined) continue
+    const step = await dueStep(algorithm, keys, { tools, at, leadMs, rotateMs })
+    if (step === undefined) continue
     changed = true
-    if (act !== 'lost') await tell(act)
+    await commit(step.act, tools.store.pending(step.write))
   }
   return changed
 }
 
-interface Present {
-  readonly current: StoredKey | undefined
-  readonly next: StoredKey | undefined
+/** A change that nobody asked for. */
+export interface KeyStep {
+  readonly act: KeyAct
+  readonly write: KeyWrite
 }
 
 interface Now extends Pick<RotationTimes, 'leadMs' | 'rotateMs'> {
-  readonly keys: readonly StoredKey[]
   readonly tools: RotationTools
   readonly at: number
 }
 
-/** The step that is due for one algorithm, if any; `lost` where somebody else made it. */
-async function advanceKey(
+/** The step that is due for one algorithm, if any. */
+async function dueStep(
   algorithm: Algorithm,
-  { current, next }: Present,
-  { keys, tools, at, leadMs, rotateMs }: Now
-): Promise<KeyAct | 'lost' | undefined> {
-  const make = async (state: 'current' | 'next', action: KeyAct['action']): Promise<KeyAct | 'lost'> => {
-    const made = await addKey(await generateKey(algorithm), state, keys, tools)
-    return made === undefined ? 'lost' : { action, kid: made.kid, algorithm }
+  keys: readonly StoredKey[],
+  { tools, at, leadMs, rotateMs }: Now
+): Promise<KeyStep | undefined> {
+  const current = keyIn(keys, algorithm, 'current')
+  const next = keyIn(keys, algorithm, 'next')
+  const make = async (state: 'current' | 'next', action: KeyAct['action']): Promise<KeyStep> => {
+    const made = await newKey(algorithm, state, keys, { ...tools, now: () => at })
+    return { act: { action, kid: made.kid, algorithm }, write: { added: [made] } }
   }
   if (current === undefined) return make('current', 'create')
   if (next !== undefined && at >= next.createdAt + leadMs) {
-    const outcome = await tools.store.change(activation(current, next, at))
-    return outcome === 'lost' ? 'lost' : { action: 'activate', kid: next.kid, algorithm, previous: current.kid }
+    const act = { action: 'activate', kid: next.kid, algorithm, previous: current.kid } as const
+    return { act, write: { changes: [retirement(current, at), activation(next, at)] } }
   }
   return next === undefined && isDue(current, rotateMs, leadMs, at) ? make('next', 'publish') : undefined
 }
@@ -105,61 +112,60 @@ async function advanceKey(
 const isDue = (current: StoredKey, rotateMs: number | false, leadMs: number, at: number): boolean =>
   rotateMs !== false && !isOwn(current) && at >= (current.activatedAt ?? current.createdAt) + rotateMs - leadMs
 
-async function addKey(
-  key: PrivateKey,
+const newKey = async (
+  algorithm: Algorithm,
   state: 'current' | 'next',
   keys: readonly StoredKey[],
-  { store, seal, now }: RotationTools
-): Promise<StoredKey | undefined> {
-  const stored = storedKeyOf(key, state, { keys, seal, at: now() })
-  return (await store.add(stored)) === 'added' ? stored : undefined
+  { seal, now }: RotationTools
+): Promise<StoredKey> => storedKeyOf(await generateKey(algorithm), state, { keys, seal, at: now() })
+
+/** A key signs no longer, and nobody needs its private half. */
+const retirement = (key: StoredKey, at: number): KeyChange => {
+  return { key, set: { state: 'retired', retiredAt: at, sealed: '' } }
 }
 
-/** One key takes over from another, whose private half nobody needs any longer. */
-const activation = (current: StoredKey, next: StoredKey, at: number): KeyChange[] => [
-  { kid: current.kid, from: 'current', set: { state: 'retired', retiredAt: at, sealed: '' } },
-  { kid: next.kid, from: 'next', set: { state: 'current', activatedAt: at } }
-]
+const activation = (key: StoredKey, at: number): KeyChange => {
+  return { key, set: { state: 'current', activatedAt: at } }
+}
 
-/**
- * Publishes the next key, or makes it current at once.
- * @returns the key that was or already is published; `undefined` where somebody else changed the keys meanwhile
- */
-export async function rotateKey(
+/** A key as it is after its activation. */
+const activated = (key: StoredKey, at: number): StoredKey => ({ ...key, ...activation(key, at).set })
+
+/** What somebody asked for: the key that signs next, as it will be, and what is to be written for it. */
+export interface PlannedKey<Key = StoredKey> {
+  readonly key: Key
+  readonly write: KeyWrite
+}
+
+/** How the next key is published, if none is yet, or made current at once. */
+export async function planRotation(
   current: StoredKey,
   keys: readonly StoredKey[],
   tools: RotationTools,
   immediately: boolean
-): Promise<StoredKey | undefined> {
+): Promise<PlannedKey> {
+  const at = tools.now()
   const published = keyIn(keys, current.algorithm, 'next')
-  const next = published ?? (await addKey(await generateKey(current.algorithm), 'next', keys, tools))
-  if (next === undefined || !immediately) return next
-  return (await tools.store.change(activation(current, next, tools.now()))) === 'done' ? next : undefined
+  const next = published ?? (await newKey(current.algorithm, 'next', keys, tools))
+  if (!immediately) return { key: next, write: published ? {} : { added: [next] } }
+  const key = activated(next, at)
+  const retired = retirement(current, at)
+  if (published) return { key, write: { changes: [retired, activation(published, at)] } }
+  return { key, write: { changes: [retired], added: [key] } }
 }
 
-/**
- * Takes a key out of the key set, for good. Where it signs, the next one does from now on, or a new one.
- * @returns the key that signs in its place, if it was current; `lost` where somebody else changed the keys meanwhile
- */
-export async function revokeKey(
+/** How a key is taken out of the key set, for good. Where it signs, the next one does from now on, or a new one: `key`. */
+export async function planRevocation(
   revoked: StoredKey,
   keys: readonly StoredKey[],
-  { store, seal, algorithms, now }: RotationTools
-): Promise<StoredKey | undefined | 'lost'> {
-  const at = now()
-  const change: KeyChange = {
-    kid: revoked.kid,
-    from: revoked.state,
-    set: { state: 'revoked', retiredAt: at, sealed: '' }
-  }
-  if (revoked.state !== 'current' || !algorithms.includes(revoked.algorithm)) {
-    return (await store.change([change])) === 'done' ? undefined : 'lost'
-  }
+  tools: RotationTools
+): Promise<PlannedKey<StoredKey | undefined>> {
+  const at = tools.now()
+  const change: KeyChange = { key: revoked, set: { state: 'revoked', retiredAt: at, sealed: '' } }
+  if (revoked.state !== 'current' || !tools.algorithms.includes(revoked.algorithm))
+    return { key: undefined, write: { changes: [change] } }
   const next = keyIn(keys, revoked.algorithm, 'next')
-  if (next !== undefined) {
-    const activated: KeyChange = { kid: next.kid, from: 'next', set: { state: 'current', activatedAt: at } }
-    return (await store.change([change, activated])) === 'done' ? next : 'lost'
-  }
-  const made = storedKeyOf(await generateKey(revoked.algorithm), 'current', { keys, seal, at })
-  return (await store.change([change], made)) === 'done' ? made : 'lost'
+  if (next !== undefined) return { key: activated(next, at), write: { changes: [change, activation(next, at)] } }
+  const made = await newKey(revoked.algorithm, 'current', keys, tools)
+  return { key: made, write: { changes: [change], added: [made] } }
 }

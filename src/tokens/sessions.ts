@@ -131,7 +131,7 @@ export function createSessions({ store, refreshTokens, ...options }: SessionOpti
         async refused() {
           const now = await store.byId(id)
           const isAsFound = now?.rotatedAt === session.rotatedAt && now.counter === counter + 1
-          if (now && (isAsFound || isRepeated(now, counter))) return
+          if (now && (isAsFound || isRepeated(now, counter))) return undefined
           if (now) await end(now, 'a refresh token was used again', log)
           throw new InvalidGrant('the session ended meanwhile', { reason: 'no-session' })
         },

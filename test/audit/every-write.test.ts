@@ -63,10 +63,10 @@ interface World extends TestLatchkey {
   sql(statement: string): void
 }
 
-async function open(t: Test): Promise<World> {
+async function open(t: Test, times: Parameters<typeof openTestLatchkey>[4] = {}): Promise<World> {
   const folder = await temporaryFolder(t)
   await writeFile(join(folder, 'company.ts'), company)
-  const latchkey = await openTestLatchkey(t, yaml, {}, folder)
+  const latchkey = await openTestLatchkey(t, yaml, {}, folder, times)
   const database = new DatabaseSync(join(folder, 'data/latchkey.db'))
   t.teardown(() => database.close())
   const seen = new Set<string>()
@@ -318,6 +318,46 @@ t.test('every command that writes leaves one event', async (t) => {
   world.sql("create trigger no_audit before insert on latchkey_audit begin select raise(abort, 'disk full'); end")
   t.equal(await run(['users', 'reset-link', 'root@example.com']), 1)
   t.notMatch(said, /https:\/\/app/, 'no link that nobody has written down')
+  const before = await world.store.keys.all()
+  const current = before.find(({ state }) => state === 'current')?.kid ?? ''
+  for (const args of [['rotate'], ['rotate', '--now'], ['revoke', current]]) {
+    t.equal(await run(['keys', ...args]), 1)
+    t.same(await world.store.keys.all(), before, `keys ${args[0]} changes no key without its event`)
+  }
+})
+
+t.test('no key changes without its event, over HTTP and by itself', async (t) => {
+  // a key is due at each reading, which comes when it is asked for
+  const world = await open(t, { keyTimes: { rotateMs: 0, leadMs: 0, rereadMs: 2 ** 30 } })
+  const { keys } = world.tokens
+  const bearer = await world.accessToken('root@example.com', password)
+  const before = await world.store.keys.all()
+  const change = (method: Method, path: string) => call(world, bearer, method, `/admin/keys/${path}`)
+  const refuse = "create trigger no_audit before insert on latchkey_audit begin select raise(abort, 'disk full'); end"
+  world.sql(refuse)
+  await keys.refresh()
+  t.same(await world.store.keys.all(), before, 'none is published')
+  t.equal((await change('POST', 'rotate')).status, 503)
+  t.equal((await change('DELETE', before[0]?.kid ?? '')).status, 503)
+  t.same(await world.store.keys.all(), before)
+  world.sql('drop trigger no_audit')
+  await world.fresh()
+  await keys.refresh()
+  matchLists(t, await world.fresh(), [{ action: 'keys.publish', actor: 'service', outcome: 'success' }])
+  world.sql(refuse)
+  await keys.refresh()
+  matchLists(t, await world.store.keys.all(), [{ state: 'current' }, { state: 'next' }], 'it does not sign yet')
+  world.sql('drop trigger no_audit')
+  await keys.refresh()
+  matchLists(t, await world.fresh(), [{ action: 'keys.activate', details: { previous: before[0]?.kid } }])
+  const now = await world.store.keys.all()
+  matchLists(t, now, [{ state: 'retired' }, { state: 'current' }])
+  const { all } = world.store.keys
+  Object.assign(world.store.keys, { all: async () => before })
+  t.equal((await change('POST', 'rotate')).status, 409, 'somebody else changed them since they were read')
+  Object.assign(world.store.keys, { all })
+  matchLists(t, await world.fresh(), [{ action: 'rotateKeys', outcome: 'refused', reason: '409' }])
+  t.same(await all(), now)
 })
 
 t.test('what the service does by itself: a reload', async (t) => {

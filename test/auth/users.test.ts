@@ -353,6 +353,63 @@ t.test('who was logged out after presenting a password logs in anew', async (t) 
   t.match(await recordLogin({ ...login, at: 7000, began: 6000 }, tools), { id, lastLoginAt: 7000 })
 })
 
+t.test('a user who is administered while the login goes on', async (t) => {
+  const ldap = fakeLink('ldap', { vouches: 'always' })
+  const { store, log } = await openUsers(t, [ldap])
+  const { users, administration } = store
+  let meanwhile = async (_id: string): Promise<unknown> => undefined
+  const overtaken: Store['users'] = {
+    ...users,
+    async recordLogin(record) {
+      const act = meanwhile
+      meanwhile = async () => undefined
+      await act(record.userId)
+      return users.recordLogin(record)
+    }
+  }
+  const tools = { store: overtaken, chain: [ldap], log, privileged: async () => false, checked: same }
+  const seen = (firstName: string, email = vouched()) =>
+    ({ backend: ldap, identity: fakeIdentity({ attributes: { firstName } }), email, at: 1000 }) as const
+  const { id } = await recordLogin(seen('Alice'), tools)
+  const ownAttributes = { nick: 'Al' }
+  const attributes = { firstName: 'Alice', ...ownAttributes }
+  meanwhile = () => administration.change(({ users }) => users.update(id, { attributes, ownAttributes }, 2))
+  const after = await recordLogin(seen('Alicia', vouched('alicia@example.com')), tools)
+  t.match(after, { id, email: 'alicia@example.com' })
+  t.same(after.attributes, { firstName: 'Alicia', nick: 'Al' }, 'both are there')
+  t.same((await users.byId(id))?.attributes, after.attributes)
+
+  const holder = await users.byId(id)
+  if (!holder) throw new Error('no user')
+  const identity = { backend: 'ldap', subject: 'subject-1' }
+  meanwhile = () => administration.change(({ users }) => users.unlink(id, identity, 3))
+  const again = { ...seen('Alicia', vouched('third@example.com')), holder, isLogin: false }
+  await t.rejects(recordLogin(again, tools), { ...refused, reason: 'logged-out' })
+  t.match(await users.byId(id), { email: 'alicia@example.com', identities: [] })
+  t.equal(await users.count(), 1, 'nobody is made of an identity that was taken away')
+})
+
+t.test('a user who is administered faster than a login can follow is refused for now', async (t) => {
+  const ldap = fakeLink('ldap')
+  const { store, log } = await openUsers(t, [ldap])
+  const along: Along[] = []
+  const tools = { store: store.users, chain: [ldap], log, along, privileged: async () => false, checked: same }
+  const login = { backend: ldap, identity: fakeIdentity(), email: vouched(), at: 1000 }
+  const { id } = await recordLogin(login, tools)
+  await recordLogin(login, tools)
+  const change = () => store.administration.change(({ users }) => users.update(id, { attributes: {} }, 2))
+  const follow = async (writing: Along | undefined, round = 0): Promise<number> => {
+    if (!writing) throw new Error('nothing goes along')
+    await change()
+    t.same(await store.audit.append([], [writing.write]), { refused: 0 })
+    const next = await writing.refused().catch((error) => {
+      t.match(error, { code: 'temporarily_unavailable' })
+    })
+    return next ? follow(next, round + 1) : round
+  }
+  t.equal(await follow(along[0]), 5)
+})
+
 t.test('a user who is deleted while the login goes on', async (t) => {
   const ldap = fakeLink('ldap')
   const { store, log } = await openUsers(t, [ldap])

@@ -156,6 +156,70 @@ t.test('every grant leaves one event, however it ends', async (t) => {
   t.notMatch(rows + latchkey.log(), /eyJ/, 'nor a token')
 })
 
+/** Does something just before the next act is committed, when everything of it is put together. */
+function beforeCommit({ store }: TestLatchkey, meanwhile: () => Promise<unknown>): void {
+  const { audit } = store
+  const { append } = audit
+  Object.assign(audit, {
+    async append(...written: Parameters<typeof append>) {
+      Object.assign(audit, { append })
+      await meanwhile()
+      return append(...written)
+    }
+  })
+}
+
+t.test('a refusal at the commit names no token and no session that nobody got', async (t) => {
+  const latchkey = await open(t)
+  const { store, ann } = latchkey
+  const refresh = { grant_type: 'refresh_token', refresh_token: (await login(latchkey)).refresh_token }
+  const [session] = await store.sessions.ofUser(ann)
+  beforeCommit(latchkey, () => store.sessions.end([session?.id ?? ''], Date.now() + 60_000))
+  const ended = await ask(latchkey, refresh)
+  t.match(ended.answer, { statusCode: 400 })
+  const known = { outcome: 'refused', user: ann, backend: 'local', username: email, jti: null }
+  t.match(only(ended.events), { kind: 'refresh', reason: 'no-session', ...known, session: session?.id })
+
+  const meanwhile = {
+    'logged-out': () => store.users.logOut(ann, Date.now()),
+    inactive: () => store.administration.change(({ users }) => users.update(ann, { isActive: false }, Date.now())),
+    'user-gone': () => store.administration.change(({ users }) => users.delete(ann))
+  }
+  for (const [reason, act] of Object.entries(meanwhile)) {
+    await store.administration.change(({ users }) => users.update(ann, { isActive: true }, Date.now()))
+    beforeCommit(latchkey, act)
+    const refused = await ask(latchkey, { grant_type: 'password', username: email, password })
+    t.match(refused.answer, { statusCode: 400 }, reason)
+    t.match(only(refused.events), { kind: 'login', reason, ...known, session: null }, reason)
+    t.equal((await store.sessions.ofUser(ann)).length, 0)
+  }
+})
+
+t.test('what an administrator changes while the same person logs in stays', async (t) => {
+  const static_ = `{ id: fixed, type: static, users: [{ username: bob, email: bob@example.com, firstName: Bob, password: "${password}" }] }`
+  const latchkey = await openTestLatchkey(t, yaml.replace('backends:\n', `backends:\n  - ${static_}\n`))
+  const root = await latchkey.addUser({ email, password, superuser: true })
+  const bob = await latchkey.addUser({ email: 'bob@example.com' })
+  const admin = (await login(latchkey)).access_token
+  const change = async (attributes: object) => {
+    const [method, url, headers] = ['PATCH', `/admin/users/${bob}`, { authorization: `Bearer ${admin}` }] as const
+    t.equal((await latchkey.app.inject({ method, url, headers, payload: attributes })).statusCode, 200)
+  }
+  beforeCommit(latchkey, async () => {
+    await change({ displayName: 'Robert' })
+    // and once more, at the second try
+    beforeCommit(latchkey, () => change({ displayName: 'Robert the Second' }))
+  })
+  const { answer, events } = await ask(latchkey, { grant_type: 'password', username: 'bob', password })
+  t.equal(answer.statusCode, 200)
+  t.match(only(events), { outcome: 'success', user: bob })
+  const after = await latchkey.store.users.byId(bob)
+  t.same(after?.attributes, { firstName: 'Bob', displayName: 'Robert the Second' }, 'each field is from its owner')
+  t.ok(after?.lastLoginAt)
+  t.equal((await latchkey.store.sessions.ofUser(bob)).length, 1)
+  t.match(await latchkey.store.users.byId(root), { email })
+})
+
 t.test('administration: every act by a token is an event, and events are listed for those who may', async (t) => {
   const latchkey = await openTestLatchkey(t, `publicClient: true\n${yaml}`)
   const root = await latchkey.addUser({ email, password, superuser: true })

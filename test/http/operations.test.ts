@@ -179,6 +179,39 @@ t.test('a path that can’t be read is refused like all else', async (t) => {
   }
 })
 
+t.test('a request with two Host headers, or none, is refused', async (t) => {
+  const { url } = await serve(t, 'publicClient: true\nbackends: [{ id: local, type: local }]')
+  const port = Number(new URL(url).port)
+  const answer = async (request: string, ...headers: string[]) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(`${[request, ...headers].join('\r\n')}\r\n\r\n`)
+    const [head = '', body = ''] = (await text(socket)).split('\r\n\r\n')
+    return { head, body }
+  }
+  const two = ['Host: a.example.com', 'hOsT: b.example.com']
+  const refused = { error: 'invalid_request', error_description: 'The request needs one header Host' }
+  for (const [request, ...headers] of [
+    ['GET /livez HTTP/1.1', ...two],
+    ['GET /livez HTTP/1.0', ...two],
+    ['GET /livez HTTP/1.1', 'host: a', 'x-forwarded-for: 10.0.0.1', 'host: a'],
+    ['GET /livez HTTP/1.1'],
+    ['GET /no/such/path HTTP/1.1', ...two],
+    ['POST /token HTTP/1.1', 'content-length: 3', ...two]
+  ] as const) {
+    const { head, body } = await answer(request, ...headers)
+    t.match(head, /^HTTP\/1\.1 400 Bad Request\r\n/, request)
+    t.match(head, /\r\nconnection: close(\r\n|$)/i)
+    t.match(head, /\r\nx-request-id: /i)
+    t.same(JSON.parse(body), refused, request)
+  }
+  const administrative = await answer('GET /admin/users HTTP/1.1', ...two)
+  t.match(administrative.head, 'content-type: application/problem+json')
+  t.match(JSON.parse(administrative.body), { type: 'urn:latchkey:problem:invalid-request', status: 400 })
+  const one = await answer('GET /livez HTTP/1.1', 'Host: a.example.com', 'From: me', 'Connection: close')
+  t.match(one.head, /^HTTP\/1\.1 200 /)
+  t.match((await answer('GET /livez HTTP/1.0')).head, /^HTTP\/1\.1 200 /, 'HTTP/1.0 knows no Host')
+})
+
 t.test('who sends slowly is cut off, whatever trickles in', async (t) => {
   const { url } = await serve(t, 'publicClient: true\nbackends: [{ id: local, type: local }]')
   const began = performance.now()

@@ -1,6 +1,8 @@
 import type { Test } from 'tap'
 import { eventOf } from '../../src/audit/event.ts'
 import type { User } from '../../src/auth/user-store.ts'
+import type { Store } from '../../src/store/index.ts'
+import type { KeyChange, KeyWrite, StoredKey } from '../../src/tokens/key-store.ts'
 import type { Session } from '../../src/tokens/session-store.ts'
 import { matchLists } from '../match.ts'
 import { grantPermissions, joinGroups, setActive, setPasswordHash } from './acts.ts'
@@ -205,6 +207,34 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.match(await users.byEmail('änn@example.com'), { id: user.id, emailVouched: false, updatedAt: at + 2000 })
     t.same((await users.byId(user.id))?.attributes, attributes)
     t.equal(await users.byEmail('ann@example.com'), undefined)
+  })
+
+  test('a login writes nothing to a user who was administered or logged out since it was read', async (t, {
+    store
+  }) => {
+    const { users } = store
+    const user = await created(users.create(newUser('ann@example.com'), identity('corp', '1')))
+    const { version, tokensValidFrom } = user
+    const asRead = { version, tokensValidFrom }
+    const seen = identity('corp', '1', { username: 'Ann', lastSeenAt: at + 1 })
+    const login = { userId: user.id, identity: seen, attributes: { a: 'by the login' }, at: at + 1 }
+    t.equal(await users.recordLogin({ ...login, asRead }), 'recorded', 'logins leave the version alone')
+    const attributes = { a: 'by administration' }
+    await store.administration.change(({ users }) => users.update(user.id, { attributes }, at + 2))
+    const administered = await users.byId(user.id)
+    const late = { ...login, identity: identity('corp', '1', { username: 'late' }) }
+    t.equal(await users.recordLogin({ ...late, asRead }), 'changed')
+    t.equal(await written(store, users.loginWrite({ ...late, asRead })), false)
+    t.equal(await written(store, users.loginWrite({ ...late, asRead, isLogin: false })), false)
+    t.same(await users.byId(user.id), administered, 'neither the user nor the identity')
+
+    const anew = { version: administered?.version ?? 0, tokensValidFrom }
+    t.equal(await written(store, users.loginWrite({ ...login, asRead: anew, at: at + 3 })), true)
+    await users.logOut(user.id, at + 4)
+    t.equal(await users.recordLogin({ ...late, asRead: anew }), 'changed')
+    t.match(await users.byId(user.id), { lastLoginAt: at + 3, version: anew.version })
+    await store.administration.change(({ users }) => users.delete(user.id))
+    t.equal(await users.recordLogin({ ...late, asRead: anew }), 'gone')
   })
 
   test('a login with an e-mail that another user has changes nothing', async (t, { store: { users } }) => {
@@ -488,14 +518,11 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     })
     const replica = await open(url)
     t.teardown(() => replica.close())
-    const race = await Promise.all([
-      store.keys.add(key('a', 1)),
-      replica.keys.add(key('b', 1)),
-      store.keys.add(key('c', 1))
-    ])
-    t.same(race.sort(), ['added', 'taken', 'taken'])
-    t.equal(await store.keys.add({ ...key('d', 1, at - 1), algorithm: 'RS256' }), 'added')
-    t.equal(await store.keys.add(key('d', 2)), 'taken', 'the same kid')
+    const add = (where: Store, added: StoredKey) => written(where, where.keys.pending({ added: [added] }))
+    const race = await Promise.all([add(store, key('a', 1)), add(replica, key('b', 1)), add(store, key('c', 1))])
+    t.same(race.sort(), [false, false, true])
+    t.equal(await add(store, { ...key('d', 1, at - 1), algorithm: 'RS256' }), true)
+    t.equal(await add(store, key('d', 2)), false, 'the same kid')
     const keys = await replica.keys.all()
     t.same(
       keys.map(({ algorithm }) => algorithm),
@@ -511,25 +538,39 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     })
     const replica = await open(url)
     t.teardown(() => replica.close())
-    await store.keys.add(key('a', 1, 'current'))
-    await store.keys.add(key('b', 2, 'next'))
-    const activation = (time: number) => [
-      { kid: 'a', from: 'current' as const, set: { state: 'retired' as const, retiredAt: time, sealed: '' } },
-      { kid: 'b', from: 'next' as const, set: { state: 'current' as const, activatedAt: time } }
-    ]
+    const write = (where: Store, keys: KeyWrite) => written(where, where.keys.pending(keys))
+    const [current, next] = [key('a', 1, 'current'), key('b', 2, 'next')]
+    await write(store, { added: [current, next] })
+    const activation = (time: number): KeyWrite => ({
+      changes: [
+        { key: current, set: { state: 'retired', retiredAt: time, sealed: '' } },
+        { key: next, set: { state: 'current', activatedAt: time } }
+      ]
+    })
     const race = await Promise.all(
-      Array.from({ length: 8 }, (_, turn) => (turn % 2 ? store : replica).keys.change(activation(at + turn)))
+      Array.from({ length: 8 }, (_, turn) => write(turn % 2 ? store : replica, activation(at + turn)))
     )
-    t.same(race.sort(), ['done', ...Array(7).fill('lost')])
+    t.same(race.sort(), [...Array(7).fill(false), true])
     const [a, b] = await replica.keys.all()
     matchLists(t, [a, b], [{ state: 'retired', sealed: '' }, { state: 'current' }])
     t.ok(a?.retiredAt !== null && a?.retiredAt === b?.activatedAt, 'both by the same one')
 
-    const retire = { kid: 'b', from: 'current' as const, set: { state: 'retired' as const, retiredAt: at } }
-    t.equal(await store.keys.change([retire, { ...retire, kid: 'a' }]), 'lost', 'the second change is lost')
-    t.equal(await store.keys.change([retire], key('c', 2, 'current')), 'lost', 'the generation is taken')
+    const retire: KeyChange = { key: { ...next, state: 'current' }, set: { state: 'retired', retiredAt: at } }
+    const lost: KeyWrite = { changes: [retire, { ...retire, key: current }] }
+    t.equal(await write(store, lost), false, 'the second change is lost')
+    const taken: KeyWrite = { changes: [retire], added: [key('c', 2, 'current')] }
+    t.equal(await write(store, taken), false, 'the generation is taken')
     t.equal((await store.keys.all())[1]?.state, 'current', 'and the first is undone')
-    t.equal(await store.keys.change([retire], key('c', 3, 'current')), 'done')
+    await store.keys.reseal({ kid: 'b', state: 'next' }, 'newly sealed')
+    t.equal((await store.keys.all())[1]?.sealed, 'x', 'a key that is no longer as it was is not sealed anew')
+    await store.keys.reseal({ kid: 'b', state: 'current' }, 'newly sealed')
+    t.equal((await store.keys.all())[1]?.sealed, 'newly sealed')
+    const event = eventOf({ kind: 'administration', outcome: 'success', action: 'rotateKeys' })
+    t.equal(await store.audit.append([event]), undefined)
+    const unwritten = await store.audit.append([event], [store.keys.pending({ changes: [retire] })])
+    t.same(unwritten, { refused: 1 }, 'the event is there already')
+    t.equal((await store.keys.all())[1]?.state, 'current', 'and no key changes without its event')
+    t.equal(await write(store, { changes: [retire], added: [key('c', 3, 'current')] }), true)
     await store.keys.remove('c')
     await store.keys.remove('a')
     t.same(

@@ -4,6 +4,7 @@ import { setPassword } from '../../src/admin/passwords.ts'
 import { createUser, deleteUser, patchUser } from '../../src/admin/users.ts'
 import type { EventType } from '../../src/auth/events.ts'
 import type { Store } from '../../src/store/index.ts'
+import type { KeyChange, KeyWrite } from '../../src/tokens/key-store.ts'
 import type { Delivery } from '../../src/webhooks/delivery-store.ts'
 import { setActive } from './acts.ts'
 import { at, identity, newUser, open, type World, written } from './world.ts'
@@ -131,16 +132,21 @@ export const webhookConformance = (t: Test, world: (t: Test) => Promise<World>):
       activatedAt: null,
       retiredAt: null
     } as const
-    await keys.add({ ...key, kid: 'one', generation: 1, state: 'current' })
-    await keys.add({ ...key, kid: 'two', generation: 2, state: 'next' })
-    const step = [
-      { kid: 'one', from: 'current', set: { state: 'retired' } },
-      { kid: 'two', from: 'next', set: { state: 'current' } }
-    ] as const
-    t.equal(await keys.change(step), 'done')
-    t.equal(await keys.change(step), 'lost')
+    const one = { ...key, kid: 'one', generation: 1, state: 'current' } as const
+    const two = { ...key, kid: 'two', generation: 2, state: 'next' } as const
     const three = { ...key, kid: 'three', generation: 3, state: 'current' } as const
-    t.equal(await keys.change([{ kid: 'two', from: 'current', set: { state: 'revoked' } }], three), 'done')
+    const writeKeys = (write: KeyWrite) => written(store, keys.pending(write))
+    await writeKeys({ added: [one, two] })
+    const step: KeyWrite = {
+      changes: [
+        { key: one, set: { state: 'retired' } },
+        { key: two, set: { state: 'current' } }
+      ]
+    }
+    t.equal(await writeKeys(step), true)
+    t.equal(await writeKeys(step), false)
+    const revoked: KeyChange = { key: { ...two, state: 'current' }, set: { state: 'revoked' } }
+    t.equal(await writeKeys({ changes: [revoked], added: [three] }), true)
     t.same(await told(store), [
       ['session.ended', { user: { id: user.id }, session: 'S1', except: null }],
       ['key.rotated', { key: { kid: 'two', algorithm: 'ES256' }, previous: 'one', reason: 'rotated' }],

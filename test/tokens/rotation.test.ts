@@ -2,10 +2,12 @@ import { generateKeyPairSync } from 'node:crypto'
 import fc from 'fast-check'
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
 import t from 'tap'
+import type { PendingWrite } from '../../src/auth/audit.ts'
+import { revokeKeyById, rotateKeys } from '../../src/tokens/key-administration.ts'
 import { type KeyRing, type KeyRingOptions, openKeyRing, WrongSecret } from '../../src/tokens/key-ring.ts'
-import type { Algorithm, KeyStore, StoredKey } from '../../src/tokens/key-store.ts'
+import type { Algorithm, KeyStore, KeyWrite, StoredKey } from '../../src/tokens/key-store.ts'
 import { isOwn, type PrivateKey } from '../../src/tokens/new-key.ts'
-import { type KeyAct, keyIn, revokeKey, rotateKey } from '../../src/tokens/rotation.ts'
+import { type CommitKeyAct, type CommitKeys, type KeyAct, keyIn } from '../../src/tokens/rotation.ts'
 import { createSeal } from '../../src/tokens/seal.ts'
 import { keyFor } from '../../src/tokens/verify.ts'
 
@@ -15,8 +17,17 @@ const times = { rotateMs: 2 * hour, leadMs: 16 * minute, keepMs: 11 * minute }
 const ttl = 10 * minute
 const seal = createSeal(['a secret'], 'signing keys')
 
+interface MemoryWrite extends PendingWrite {
+  readonly write: KeyWrite
+}
+
+interface MemoryStore extends KeyStore {
+  down: boolean
+  write(write: KeyWrite): Promise<'done' | 'lost'>
+}
+
 /** A database in memory; `pause` runs before each statement, so that others may have their turn. */
-function memoryStore(pause: () => Promise<void> = async () => {}): KeyStore & { down: boolean } {
+function memoryStore(pause: () => Promise<void> = async () => {}): MemoryStore {
   let rows: readonly StoredKey[] = []
   const taken = (list: readonly StoredKey[], key: StoredKey): boolean =>
     list.some((row) => row.kid === key.kid || (row.algorithm === key.algorithm && row.generation === key.generation))
@@ -27,22 +38,21 @@ function memoryStore(pause: () => Promise<void> = async () => {}): KeyStore & { 
       if (store.down) throw new Error('the database is down')
       return rows
     },
-    async add(key: StoredKey) {
-      await pause()
-      if (taken(rows, key)) return 'taken' as const
-      rows = [...rows, key]
-      return 'added' as const
-    },
-    async change(changes: Parameters<KeyStore['change']>[0], added?: StoredKey) {
+    pending: (write: KeyWrite): MemoryWrite => ({ isPending: true, write }),
+    async write({ changes = [], added = [] }: KeyWrite) {
       await pause()
       let changed = rows
-      for (const { kid, from, set } of changes) {
-        if (!changed.some((row) => row.kid === kid && row.state === from)) return 'lost' as const
-        changed = changed.map((row) => (row.kid === kid ? { ...row, ...set } : row))
+      for (const { key, set } of changes) {
+        if (!changed.some((row) => row.kid === key.kid && row.state === key.state)) return 'lost' as const
+        changed = changed.map((row) => (row.kid === key.kid ? { ...row, ...set } : row))
       }
-      if (added !== undefined && taken(changed, added)) return 'lost' as const
-      rows = added === undefined ? changed : [...changed, added]
+      if (added.some((key) => taken(changed, key))) return 'lost' as const
+      rows = [...changed, ...added]
       return 'done' as const
+    },
+    async reseal({ kid, state }: Pick<StoredKey, 'kid' | 'state'>, sealed: string) {
+      await pause()
+      rows = rows.map((row) => (row.kid === kid && row.state === state ? { ...row, sealed } : row))
     },
     async remove(kid: string) {
       await pause()
@@ -67,16 +77,24 @@ const world = (store = memoryStore(), algorithms: readonly Algorithm[] = ['ES256
   const clock = { now: 1_800_000_000_000 }
   const { events, log } = openLog()
   const acts: KeyAct[] = []
-  const tell = async (act: KeyAct): Promise<void> => void acts.push(act)
+  const commit: CommitKeys = (pending) => store.write((pending as MemoryWrite).write)
+  const commitAct: CommitKeyAct = async (act, pending) => {
+    const outcome = await commit(pending)
+    if (outcome === 'done') acts.push(act)
+    return outcome
+  }
   const tools = { store, seal, algorithms, now: () => clock.now }
   const open = (more: Partial<KeyRingOptions> = {}) =>
-    openKeyRing({ ...tools, own: [], times, rereadMs: 2 ** 30, log, tell, ...more })
+    openKeyRing({ ...tools, own: [], times, rereadMs: 2 ** 30, log, commit: commitAct, ...more })
   const states = async () => (await store.all()).map(({ state }) => state)
   const after = async (ms: number, ...rings: KeyRing[]): Promise<void> => {
     clock.now += ms
     for (const ring of rings) await ring.refresh()
   }
-  return { clock, store, tools, events, acts, open, states, after }
+  const rotate = async (now: boolean) => rotateKeys(await store.all(), { algorithm: 'ES256', now }, tools, commit)
+  const revoke = async (kid: string, stored?: readonly StoredKey[]) =>
+    revokeKeyById(kid, stored ?? (await store.all()), tools, commit)
+  return { clock, store, events, acts, open, states, after, rotate, revoke }
 }
 
 const kidOf = (token: string): string => JSON.parse(Buffer.from(token.split('.')[0] ?? '', 'base64url').toString()).kid
@@ -120,13 +138,13 @@ t.test('a key is published a lead before it signs, and until its last token is d
 })
 
 t.test('the other replica follows, within its next reading or at an unknown key', async (t) => {
-  const { open, after, store, tools, acts } = world()
+  const { open, after, store, rotate, acts } = world()
   const [one, two] = [await open(), await open()]
   t.equal(await sign(one), await sign(two))
   const stored = await store.all()
   const current = keyIn(stored, 'ES256', 'current')
   if (current === undefined) throw new Error('no key')
-  await rotateKey(current, stored, tools, true)
+  await rotate(true)
   await one.refresh()
   const kid = await sign(one)
   t.not(kid, current.kid)
@@ -167,13 +185,13 @@ t.test('the last keys serve on while the database is down', async (t) => {
 })
 
 t.test('a revoked key is gone at once, and another one signs', async (t) => {
-  const { open, store, tools, states, after } = world()
+  const { open, store, states, after, revoke: revokeKid } = world()
   const ring = await open()
   const revoke = async (state: 'current' | 'next'): Promise<string> => {
     const stored = await store.all()
     const key = keyIn(stored, 'ES256', state)
     if (key === undefined) throw new Error(`no ${state} key`)
-    await revokeKey(key, stored, tools)
+    await revokeKid(key.kid)
     await ring.refresh()
     t.notOk(published(ring).includes(key.kid))
     t.equal(ring.verificationKey(key.kid), undefined)
@@ -191,14 +209,14 @@ t.test('a revoked key is gone at once, and another one signs', async (t) => {
   const stored = await store.all()
   const [current] = stored.filter(({ state }) => state === 'current')
   if (current === undefined) throw new Error('no key')
-  const race = await Promise.all([revokeKey(current, stored, tools), revokeKey(current, stored, tools)])
-  t.equal(race.filter((answer) => answer === 'lost').length, 1)
+  const race = await Promise.all([revokeKid(current.kid, stored), revokeKid(current.kid, stored)])
+  t.equal(race.filter(({ outcome }) => outcome === 'lost').length, 1)
   t.ok((await store.all()).every(({ state, sealed }) => state !== 'revoked' || sealed === ''))
 })
 
 t.test('a key of the configuration', async (t) => {
   const [a, b] = [keyPair(), keyPair()]
-  const { open, store, states, after, tools, events, acts } = world()
+  const { open, store, states, after, revoke, events, acts } = world()
   const first = await open({ own: [a] })
   t.ok(isOwn((await store.all())[0] as StoredKey), 'signs at once where nothing has signed yet')
   t.notMatch(JSON.stringify(first.jwks()), /own/)
@@ -238,7 +256,7 @@ t.test('a key of the configuration', async (t) => {
   const stored = await store.all()
   const left = stored.find(({ kid }) => kid === (JSON.parse(stored[0]?.publicJwk ?? '{}') as { kid: string }).kid)
   if (left === undefined) throw new Error('no key')
-  await revokeKey(left, stored, tools)
+  await revoke(left.kid)
   await open({ own: [a] })
   t.same(events, ['own_key_revoked'], 'one that was revoked is not used again')
   t.notOk(isOwn(keyIn(await store.all(), 'ES256', 'current') as StoredKey))
@@ -282,7 +300,7 @@ const turns = fc.array(
 t.test('whoever is first: one current key an algorithm, and every living token can be verified', async (t) => {
   const story = async (told: Turn[], pause: () => Promise<void>): Promise<void> => {
     const algorithms: readonly Algorithm[] = ['ES256', 'EdDSA']
-    const { clock, store, tools, open } = world(memoryStore(pause), algorithms)
+    const { clock, store, open, rotate, revoke } = world(memoryStore(pause), algorithms)
     const rings = await Promise.all([open(), open()])
     const living: Array<{ token: string; diesAt: number }> = []
     const signAll = async (): Promise<void> => {
@@ -295,9 +313,9 @@ t.test('whoever is first: one current key an algorithm, and every living token c
       const stored = await store.all()
       const current = keyIn(stored, 'ES256', 'current')
       const next = keyIn(stored, 'ES256', 'next')
-      if (name === 'rotate' && current) await rotateKey(current, stored, tools, false)
-      if (name === 'revoke next' && next) await revokeKey(next, stored, tools)
-      if (name === 'revoke current' && current) await revokeKey(current, stored, tools)
+      if (name === 'rotate' && current) await rotate(false)
+      if (name === 'revoke next' && next) await revoke(next.kid, stored)
+      if (name === 'revoke current' && current) await revoke(current.kid, stored)
     }
     const check = async (): Promise<void> => {
       const keys = await store.all()

@@ -1,5 +1,14 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Along } from '../../auth/audit.ts'
 import { Conflict, NotFound, SetByConfiguration } from '../../errors.ts'
-import { keyAsJson, type RotationRefusal, revokeKeyById, rotateKeys } from '../../tokens/key-administration.ts'
+import {
+  commitKeys,
+  keyAsJson,
+  type RotationRefusal,
+  revokeKeyById,
+  rotateKeys
+} from '../../tokens/key-administration.ts'
+import { recordSuccess } from '../audited-scope.ts'
 import type { AppParts } from '../parts.ts'
 import { KeyRotation, RotatedKeys, SigningKey } from '../schemas/admin/keys.ts'
 import { ById, listQuery, nothing, pageOf as pageSchema } from '../schemas/admin/words.ts'
@@ -21,7 +30,14 @@ const refusals: Readonly<Record<RotationRefusal, string>> = {
 
 /** `/admin/keys`: what tokens are signed with. */
 export function keyRoutes(admin: App, parts: AppParts): void {
-  const { store } = parts.administration.keys
+  const { keys } = parts.administration
+  const { store } = keys
+  /** The event of what a caller asks for, which the change is written with. */
+  const recording =
+    (request: FastifyRequest, reply: FastifyReply) =>
+    (along: readonly Along[] = []): Promise<void> =>
+      recordSuccess(request, reply, { audit: parts.audit, actor: callerOf(request).user.id }, along)
+
   admin.get(
     '/keys',
     {
@@ -62,7 +78,7 @@ export function keyRoutes(admin: App, parts: AppParts): void {
   admin.post(
     '/keys/rotate',
     {
-      config: { access: 'latchkey.change_key' },
+      config: { access: 'latchkey.change_key', auditsSuccess: true },
       preValidation: bodyMayMiss,
       schema: {
         operationId: 'rotateKeys',
@@ -72,22 +88,21 @@ export function keyRoutes(admin: App, parts: AppParts): void {
         response: { 200: ref(RotatedKeys), ...bodyProblems(409) }
       }
     },
-    async (request) => {
-      const { keys } = parts.administration
-      const rotated = await rotateKeys(await store.all(), request.body, keys)
+    async (request, reply) => {
+      const record = recording(request, reply)
+      const rotated = await rotateKeys(await store.all(), request.body, keys, (write) => commitKeys(write, record))
       if (rotated === 'from-file') throw new SetByConfiguration(refusals[rotated])
       if (typeof rotated === 'string') throw new Conflict(refusals[rotated])
       await parts.tokens.keys.refresh()
       const kids = rotated.map(({ kid }) => kid)
       request.log.info({ event: 'keys_rotated', keys: kids, by: callerOf(request).user.id }, 'keys rotated')
-      const now = await store.all()
-      return { items: now.filter(({ kid }) => kids.includes(kid)).map(keyAsJson) }
+      return { items: rotated.map(keyAsJson) }
     }
   )
   admin.delete(
     '/keys/:id',
     {
-      config: { access: 'latchkey.change_key' },
+      config: { access: 'latchkey.change_key', auditsSuccess: true },
       schema: {
         operationId: 'revokeKey',
         summary: 'Revoke a signing key, and its tokens with it',
@@ -99,9 +114,11 @@ export function keyRoutes(admin: App, parts: AppParts): void {
     },
     async (request, reply) => {
       const { id } = request.params
-      const { outcome } = await revokeKeyById(id, await store.all(), parts.administration.keys)
+      const record = recording(request, reply)
+      const { outcome } = await revokeKeyById(id, await store.all(), keys, (write) => commitKeys(write, record))
       if (outcome === 'not-found') throw new NotFound()
       if (outcome === 'lost') throw new Conflict(refusals.lost)
+      if (outcome === 'already') await record()
       await parts.tokens.keys.refresh()
       if (outcome === 'revoked')
         request.log.info({ event: 'key_revoked', key: id, by: callerOf(request).user.id }, 'key revoked')
