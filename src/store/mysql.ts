@@ -12,7 +12,6 @@ import { isLost, isNoTable, translated, wantsRetry } from './mysql-errors.ts'
 import { createGroupCommit } from './mysql-group.ts'
 import { mysqlDialect } from './mysql-kit.ts'
 import { execute, openPool, optionsOf } from './mysql-pool.ts'
-import { loginStatement } from './record-login.ts'
 import { createTables } from './tables.ts'
 import { createWriteGroup } from './write-group.ts'
 
@@ -116,7 +115,6 @@ export const openMysql = async (options: {
     alias: mysqlDialect.kit.alias,
     insertMissing: mysqlDialect.insertMissing,
     lookUp: gathered,
-    loginStatements: (record) => [loginStatement(record)],
     // several, since one may wait for a row that somebody else holds
     write: createWriteGroup(createGroupCommit({ run, transact: (work) => persistently(() => transact(work)) }), {
       groups: 4,

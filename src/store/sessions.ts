@@ -5,13 +5,9 @@ import { forKeys, type Key } from './keyed.ts'
 import type { Queries } from './kit.ts'
 import type { StoreOutbox } from './outbox.ts'
 import { pending } from './pending.ts'
-import { insertInto } from './statement.ts'
+import { insertInto, updateOf } from './statement.ts'
 
 const { and, asc, desc, eq, gt, inArray, lte } = orm
-
-/** A statement that Drizzle would build each time. */
-const rotation =
-  'update latchkey_sessions set counter = counter + 1, rotated_at = ?, idle_expires_at = ? where id = ? and counter = ?'
 
 /** The sessions in the database, and the tokens that are dead before their time. */
 export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionStore => {
@@ -85,7 +81,21 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
         .orderBy(asc(sessions.id))
         .limit(limit),
     rotation: (id, counter, { at, idleExpiresAt }) =>
-      pending([[rotation, [at, idleExpiresAt, id, counter], { rows: 1, row: id }]]),
+      pending([
+        updateOf(
+          {
+            table: 'latchkey_sessions',
+            key: [['id', id]],
+            only: [['counter', counter]],
+            set: [
+              ['rotated_at', at],
+              ['idle_expires_at', idleExpiresAt]
+            ],
+            also: 'counter = counter + 1'
+          },
+          { rows: 1 }
+        )
+      ]),
     async end(ids, deadUntil) {
       if (ids.length === 0) return
       await db.transaction(async (tx) => {

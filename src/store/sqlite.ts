@@ -5,7 +5,6 @@ import type { Database } from './database.ts'
 import type { Run } from './kit.ts'
 import { oneByOne } from './look-ups.ts'
 import { migrate } from './migrate.ts'
-import { loginStatements } from './record-login.ts'
 import { connect, deadlineNow, locked, lockedAtOnce, patiently } from './sqlite-connection.ts'
 import { sqliteDialect } from './sqlite-kit.ts'
 import { createTables } from './tables.ts'
@@ -85,7 +84,6 @@ export const openSqlite = async (options: { url: string; migrate: boolean }): Pr
     alias: sqliteDialect.kit.alias,
     insertMissing: sqliteDialect.insertMissing,
     lookUp: oneByOne,
-    loginStatements,
     write,
     transaction,
     async ping() {
