@@ -38,6 +38,7 @@ export function recordOf(user: User, login: Login, chain: Chain): LoginRecord {
   return {
     userId: user.id,
     identity,
+    isSameAccount: before !== undefined && isSameAccount(before, identity),
     at,
     isLogin,
     asRead: { version: user.version, tokensValidFrom: user.tokensValidFrom },
@@ -57,15 +58,22 @@ export function recordWithoutEmail({ email: _taken, changed, ...record }: LoginR
 const seenWithinMs = 300_000
 
 /** Whether an account that was seen without a login is as the table has it. */
-export function saysNothingNew(user: User, { identity, email, attributes, at, isLogin }: LoginRecord): boolean {
+export function saysNothingNew(
+  user: User,
+  { identity, isSameAccount, email, attributes, at, isLogin }: LoginRecord
+): boolean {
   const before = user.identities.find(
     ({ backend, subject }) => backend === identity.backend && subject === identity.subject
   )
   if (isLogin || email || attributes || !before || at - before.lastSeenAt >= seenWithinMs) return false
-  const { username, isSuperuser } = before
-  const isSameAccount = username === identity.username && isSuperuser === identity.isSuperuser
-  return isSameAccount && sameAttributes(before.attributes, identity.attributes)
+  return isSameAccount === true
 }
+
+const isSameAccount = (before: UserIdentity, now: UserIdentity): boolean =>
+  before.username === now.username &&
+  before.isSuperuser === now.isSuperuser &&
+  before.remembered === now.remembered &&
+  sameAttributes(before.attributes, now.attributes)
 
 /** The user as it is once the record is written. */
 export function userAfter(user: User, { identity, email, attributes, at, isLogin }: LoginRecord): User {

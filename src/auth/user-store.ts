@@ -69,6 +69,8 @@ export interface NewUser {
 export interface LoginRecord {
   readonly userId: string
   readonly identity: UserIdentity
+  /** Nothing of the identity differs from what was read, but when it was seen. */
+  readonly isSameAccount?: boolean
   /** Absent: the same as before. */
   readonly email?: { readonly value: string; readonly vouched: boolean }
   /** Absent: the same as before. */

@@ -1,11 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse
-} from 'node:http'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import Fastify, {
@@ -18,6 +12,7 @@ import Fastify, {
   LogController,
   type RawServerDefault
 } from 'fastify'
+import { http } from './node-http.ts'
 import { administrative } from './schemas/admin.ts'
 import { shared } from './schemas.ts'
 import { validateLazily } from './validation.ts'
@@ -96,8 +91,8 @@ const ownCompiler = (): never => {
 
 /** As Fastify makes it. */
 function listener(options: FastifyHttpOptions<Server, FastifyBaseLogger>, handle: RequestListener): Server {
-  const { http = {}, keepAliveTimeout = 0, requestTimeout = 0, connectionTimeout = 0 } = options
-  return createHttpServer({ ...http, keepAliveTimeout, requestTimeout }, handle).setTimeout(connectionTimeout)
+  const { http: parser = {}, keepAliveTimeout = 0, requestTimeout = 0, connectionTimeout = 0 } = options
+  return http.createServer({ ...parser, keepAliveTimeout, requestTimeout }, handle).setTimeout(connectionTimeout)
 }
 
 const metadataPaths = ['/.well-known/oauth-authorization-server', '/.well-known/authzen-configuration']

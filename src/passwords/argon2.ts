@@ -29,7 +29,8 @@ export async function openPasswords(options: PasswordOptions = {}): Promise<Hash
   const { memoryKiB = 19_456, iterations = 2, parallelism = 1 } = options
   const { concurrency = availableParallelism(), queueLength = 1000, queueTimeoutMs = 1300 } = options
   const cost: Cost = { memoryCost: memoryKiB, timeCost: iterations, parallelism }
-  const queue = createQueue({ permits: concurrency, maxWaiting: queueLength, maxWaitMs: queueTimeoutMs })
+  const limits = { permits: concurrency, maxWaiting: queueLength, maxWaitMs: queueTimeoutMs }
+  const queue = createQueue({ ...limits, group: { most: 8, patienceMs: 50 } })
   const hash = (password: string): Promise<string> =>
     queue.run(() => argon2Hash(composed(password), { ...cost, algorithm: argon2id }))
   const decoy = await hash(randomBytes(32).toString('base64'))

@@ -22,10 +22,17 @@ interface Waiting {
 
 /**
  * A permit belongs to the work and not to who asked for it: a caller who is gone has not freed a thread.
- * @param options.permits works at once; @param options.maxWaiting the queue's bound; @param options.maxWaitMs its deadline
+ * @param options.permits works at once; @param options.maxWaiting the queue's bound; @param options.maxWaitMs its deadline;
+ * @param options.group how many results go on together while others wait for a permit (see `createGathering`)
  */
-export function createQueue(options: { permits: number; maxWaiting: number; maxWaitMs: number }): Queue {
+export function createQueue(options: {
+  permits: number
+  maxWaiting: number
+  maxWaitMs: number
+  group?: GroupLimits
+}): Queue {
   const waiting = new Set<Waiting>()
+  const gathering = createGathering(options.group)
   let running = 0
 
   const release = (): void => {
@@ -66,8 +73,42 @@ export function createQueue(options: { permits: number; maxWaiting: number; maxW
         return await traced(within, 'hash.work', work)
       } finally {
         release()
+        await gathering.join({ isBusy: waiting.size > 0 })
       }
     },
     status: () => ({ running, waiting: waiting.size })
+  }
+}
+
+/** How many go on together at most, and how long the first of them waits for the others. */
+interface GroupLimits {
+  readonly most: number
+  readonly patienceMs: number
+}
+
+/**
+ * A hash sweeps through the processor's caches, and whatever follows it is as slow as if it ran for the first time. Where many
+ * are hashed one after the other, a few results are held back and go on together, so that all but the first find the caches
+ * warm; while nobody waits for a permit, nobody waits for company.
+ */
+function createGathering({ most, patienceMs }: GroupLimits = { most: 1, patienceMs: 0 }) {
+  let held: Array<() => void> = []
+  let timer: NodeJS.Timeout | undefined
+
+  const letGo = (): void => {
+    clearTimeout(timer)
+    timer = undefined
+    const all = held
+    held = []
+    for (const goOn of all) goOn()
+  }
+
+  return {
+    join: ({ isBusy }: { readonly isBusy: boolean }): Promise<void> =>
+      new Promise((resolve) => {
+        held.push(resolve)
+        if (!isBusy || held.length >= most) letGo()
+        else timer ??= setTimeout(letGo, patienceMs)
+      })
   }
 }

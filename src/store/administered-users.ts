@@ -3,8 +3,9 @@ import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import type { Queries } from './kit.ts'
+import { oneByOne } from './look-ups.ts'
 import type { Told } from './outbox.ts'
-import { createStoredPermissions } from './stored-permissions.ts'
+import { findStoredPermissions } from './stored-permissions.ts'
 import type { Tables } from './tables.ts'
 import { toUser, toUsers } from './user-rows.ts'
 
@@ -53,7 +54,7 @@ export const administeredUsers = (
       const [user] = toUsers(rows)
       return user?.id === id ? user : undefined
     },
-    storedPermissions: (userId) => createStoredPermissions(db, queries)(userId),
+    storedPermissions: (userId) => oneByOne(findStoredPermissions(db, queries))({ userId }),
 
     async directPermissions(userId) {
       const rows = await queries

@@ -1,6 +1,5 @@
-import type { LoginRecord } from '../auth/user-store.ts'
 import type { Dialect, Queries } from './kit.ts'
-import type { Statement } from './statement.ts'
+import type { LookUp, LookUps } from './look-ups.ts'
 import type { Tables } from './tables.ts'
 import type { Outcome, Write } from './write-group.ts'
 
@@ -11,8 +10,8 @@ export interface Database {
   readonly queries: Queries
   readonly alias: Dialect['kit']['alias']
   readonly insertMissing: Dialect['insertMissing']
-  /** How a login is written down at the user and at the identity. */
-  loginStatements(record: LoginRecord): readonly Statement[]
+  /** Makes look-ups by a key of a look-up by many, with others that are asked for at the same moment where that is faster. */
+  lookUp<Key, Value>(find: LookUps<Key, Value>): LookUp<Key, Value>
   /** All statements or none, in one commit with what others write at the same moment. */
   write(write: Write): Promise<Outcome>
   /** All or nothing. May run `work` again after a deadlock, so it does nothing but queries. */

@@ -3,7 +3,7 @@ import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import type { StoreOutbox } from './outbox.ts'
 import { pending } from './pending.ts'
-import { insertInto, type Statement } from './statement.ts'
+import { insertInto, type Statement, updateOf } from './statement.ts'
 
 const { and, asc, eq } = orm
 
@@ -16,10 +16,15 @@ export const createKeyStore = (db: Database, outbox: StoreOutbox): KeyStore => {
 
   const changeOf = ({ key, set }: KeyChange): Statement => {
     const assigned = Object.entries(set) as ReadonlyArray<[keyof typeof columns, unknown]>
-    const assignments = assigned.map(([name]) => `${columns[name].name} = ?`).join(', ')
-    const values = [...assigned.map(([, value]) => value), key.kid, key.state]
-    const sql = `update latchkey_signing_keys set ${assignments} where kid = ? and state = ?`
-    return [sql, values, { rows: 1, row: key.kid }]
+    return updateOf(
+      {
+        table: 'latchkey_signing_keys',
+        key: [['kid', key.kid]],
+        only: [['state', key.state]],
+        set: assigned.map(([name, value]) => [columns[name].name, value])
+      },
+      { rows: 1 }
+    )
   }
   /** Told where another key signs from now on. */
   const rotationOf = ({ changes = [], added = [] }: KeyWrite, { key, set }: KeyChange): Statement[] => {

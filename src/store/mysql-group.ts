@@ -4,7 +4,7 @@ import { NothingChanged } from './failures.ts'
 import type { Run } from './kit.ts'
 import { isLockWait, translated } from './mysql-errors.ts'
 import { execute } from './mysql-pool.ts'
-import type { Statement } from './statement.ts'
+import { type Statement, updateOfMany } from './statement.ts'
 import type { Outcome, Write } from './write-group.ts'
 
 interface GroupTools {
@@ -82,14 +82,24 @@ async function inOrder(connection: PoolConnection, write: Write, progress: { at:
   return affectedRows
 }
 
-/** Statements of different writes don't depend on each other: first what is done one by one, then inserts by their table. */
+/** A statement, and whose it is: the write's place in the group. */
+interface Placed {
+  readonly statement: Statement
+  readonly at: number
+  readonly place: number
+}
+
+/** Statements of different writes don't depend on each other: first changes of rows and all else, then inserts by their table. */
 async function together(connection: PoolConnection, writes: readonly Write[]): Promise<Outcome[]> {
   const outcomes = writes.map((write) => ({ affectedRows: write.map(() => 1) }))
-  const all = writes.flatMap((write, at) => write.map((statement, place) => ({ statement, at, place })))
+  const all = writes.flatMap((write, at) => write.map((statement, place): Placed => ({ statement, at, place })))
   const single = all.filter(({ statement: [, , { insert } = {}] }) => insert === undefined)
-  for (const { statement, at, place } of single.sort((a, b) => inOrderOfRows(a.statement, b.statement))) {
-    const { affectedRows } = outcomes[at] ?? { affectedRows: [] }
-    affectedRows[place] = await affectedBy(statement, on(connection))
+  for (const alike of alikeInOrder(single)) {
+    const [{ statement, at, place }] = alike
+    if (alike.length === 1) {
+      const { affectedRows } = outcomes[at] ?? { affectedRows: [] }
+      affectedRows[place] = await affectedBy(statement, on(connection))
+    } else await changeTogether(connection, alike)
   }
   const inserts = Map.groupBy(all, ({ statement: [, , { insert } = {}] }) => insert?.head)
   for (const [head, rows] of inserts) {
@@ -102,8 +112,38 @@ async function together(connection: PoolConnection, writes: readonly Write[]): P
   return outcomes
 }
 
-const inOrderOfRows = ([, , { row: a = '' } = {}]: Statement, [, , { row: b = '' } = {}]: Statement): number =>
-  a < b ? -1 : Number(a > b)
+async function changeTogether(connection: PoolConnection, alike: readonly Placed[]): Promise<void> {
+  const changes = alike.flatMap(({ statement: [, , { change } = {}] }) => change ?? [])
+  const mustAll = alike.some(({ statement: [, , { rows = 0 } = {}] }) => rows > 0)
+  for (const part of parts(changes)) {
+    const [sql, values, traits] = updateOfMany(part)
+    await affectedBy(mustAll && traits ? [sql, values, traits] : [sql, values], on(connection))
+  }
+}
+
+/**
+ * All take their rows in one order, so that no two groups wait for each other. What comes one after the other then, of one shape
+ * and of another row each, is one statement.
+ */
+function alikeInOrder(placed: readonly Placed[]): Array<[Placed, ...Placed[]]> {
+  const sorted = placed.map((one) => ({ one, row: rowOf(one), shape: shapeOf(one) }))
+  sorted.sort((a, b) => (a.row < b.row ? -1 : Number(a.row > b.row)))
+  const runs: Array<[Placed, ...Placed[]]> = []
+  for (const [at, { one, row, shape }] of sorted.entries()) {
+    const before = sorted[at - 1]
+    const run = runs.at(-1)
+    if (run && before && shape !== undefined && before.shape === shape && before.row !== row) run.push(one)
+    else runs.push([one])
+  }
+  return runs
+}
+
+const rowOf = ({ statement: [, , { change } = {}] }: Placed): string =>
+  change === undefined ? '' : JSON.stringify([change.table, change.key.map(([, value]) => value)])
+
+/** Those of one text have the same columns. */
+const shapeOf = ({ statement: [sql, , { change, rows = 0 } = {}] }: Placed): string | undefined =>
+  change && `${rows > 0} ${sql}`
 
 /** By powers of two, so that a connection prepares six statements at most for a table. */
 function parts<T>(rows: readonly T[]): T[][] {

@@ -1,13 +1,15 @@
 import type { LoginRecord } from '../auth/user-store.ts'
-import type { Statement } from './statement.ts'
+import { type Assignment, type RowChange, type Statement, updateOf } from './statement.ts'
 
-type Assignment = readonly [column: string, value: unknown]
-
-const ofIdentity = ({ identity }: LoginRecord): Assignment[] => [
-  ['username', identity.username],
-  ['attributes', JSON.stringify(identity.attributes)],
-  ['is_superuser', identity.isSuperuser],
-  ['remembered', identity.remembered ?? null],
+const ofIdentity = ({ identity, isSameAccount = false }: LoginRecord): Assignment[] => [
+  ...(isSameAccount
+    ? []
+    : ([
+        ['username', identity.username],
+        ['attributes', JSON.stringify(identity.attributes)],
+        ['is_superuser', identity.isSuperuser],
+        ['remembered', identity.remembered ?? null]
+      ] as const)),
   ['last_seen_at', identity.lastSeenAt]
 ]
 
@@ -18,49 +20,29 @@ const ofUser = ({ email, attributes, at, isLogin = true }: LoginRecord): Assignm
   ...(email === undefined && attributes === undefined ? [] : [['updated_at', at] as const])
 ]
 
-const set = (assignments: readonly Assignment[]): string =>
-  `set ${assignments.map(([column]) => `${column} = ?`).join(', ')}`
-
-const valuesOf = (assignments: readonly Assignment[]): unknown[] => assignments.map(([, value]) => value)
-
 /** The user's row alone, which administration changes as well: what the backend says of its own identity stands in any case. */
-const ofReading = ({ asRead }: LoginRecord): readonly [sql: string, values: readonly unknown[]] =>
+const ofReading = ({ asRead }: LoginRecord): Assignment[] =>
   asRead === undefined
-    ? ['', []]
-    : [' and version = ? and tokens_valid_from = ?', [asRead.version, asRead.tokensValidFrom]]
+    ? []
+    : [
+        ['version', asRead.version],
+        ['tokens_valid_from', asRead.tokensValidFrom]
+      ]
 
-/** For SQLite, which can't update two tables at once. Every login runs them: Drizzle would build and map them each time. */
+/** How a login is written down at the user and at the identity. */
 export const loginStatements = (record: LoginRecord): Statement[] => {
   const { userId, identity } = record
-  const seen = ofIdentity(record)
   const user = ofUser(record)
-  const [asRead, reading] = ofReading(record)
-  const ofIdentities = [
-    `update latchkey_identities ${set(seen)} where backend = ? and subject = ? and user_id = ?`,
-    [...valuesOf(seen), identity.backend, identity.subject, userId]
-  ] as const
-  const ofUsers: Statement = [
-    `update latchkey_users ${set(user)} where id = ?${asRead}`,
-    [...valuesOf(user), userId, ...reading],
-    { rows: 1 }
-  ]
-  return user.length === 0 ? [[...ofIdentities, { rows: 1 }]] : [ofUsers, ofIdentities]
-}
-
-/**
- * For MySQL, which updates both tables in one statement: one way to the server and back, where a transaction takes four.
- * Drizzle has no such update.
- */
-export const loginStatement = (record: LoginRecord): Statement => {
-  const { userId, identity } = record
-  const seen = ofIdentity(record).map(([column, value]) => [`i.${column}`, value] as const)
-  const user = ofUser(record).map(([column, value]) => [`u.${column}`, value] as const)
-  const assignments = [...seen, ...user]
-  const [join, [asRead, reading]] = user.length === 0 ? ['inner', ['', []] as const] : ['left', ofReading(record)]
-  return [
-    `update latchkey_users u ${join} join latchkey_identities i on i.user_id = u.id and i.backend = ? and i.subject = ? ` +
-      `${set(assignments)} where u.id = ?${asRead}`,
-    [identity.backend, identity.subject, ...valuesOf(assignments), userId, ...reading],
-    { row: userId, rows: 1 }
-  ]
+  const seen: RowChange = {
+    table: 'latchkey_identities',
+    key: [
+      ['backend', identity.backend],
+      ['subject', identity.subject]
+    ],
+    only: [['user_id', userId]],
+    set: ofIdentity(record)
+  }
+  if (user.length === 0) return [updateOf(seen, { rows: 1 })]
+  const row: RowChange = { table: 'latchkey_users', key: [['id', userId]], only: ofReading(record), set: user }
+  return [updateOf(row, { rows: 1 }), updateOf(seen)]
 }

@@ -1,32 +1,50 @@
 import type { SessionStore } from '../tokens/session-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
+import { forKeys, type Key } from './keyed.ts'
 import type { Queries } from './kit.ts'
 import type { StoreOutbox } from './outbox.ts'
 import { pending } from './pending.ts'
-import { insertInto } from './statement.ts'
+import { insertInto, updateOf } from './statement.ts'
 
-const { and, asc, desc, eq, gt, inArray, lte, sql } = orm
-
-/** A statement that Drizzle would build each time. */
-const rotation =
-  'update latchkey_sessions set counter = counter + 1, rotated_at = ?, idle_expires_at = ? where id = ? and counter = ?'
+const { and, asc, desc, eq, gt, inArray, lte } = orm
 
 /** The sessions in the database, and the tokens that are dead before their time. */
 export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionStore => {
   const { sessions, revokedTokens } = db.tables
   const { queries } = db
-  const value = sql.placeholder
-  const byId = queries
-    .select()
-    .from(sessions)
-    .where(eq(sessions.id, value('id')))
-    .prepare()
-  const revoked = queries
-    .select({ id: revokedTokens.id })
-    .from(revokedTokens)
-    .where(sql`${revokedTokens.id} in (${value('jti')}, ${value('sid')})`)
-    .prepare()
+  const withIds = forKeys(['id'], (marks) =>
+    queries
+      .select()
+      .from(sessions)
+      .where(
+        inArray(
+          sessions.id,
+          marks.map(({ id }) => id)
+        )
+      )
+      .prepare()
+  )
+  const byId = db.lookUp(async (keys: ReadonlyArray<Key<'id'>>) => {
+    const found = await withIds(keys)
+    return keys.map(({ id }) => found.find((session) => session.id === id))
+  })
+  const revokedAmong = forKeys(['jti', 'sid'], (marks) =>
+    queries
+      .select({ id: revokedTokens.id })
+      .from(revokedTokens)
+      .where(
+        inArray(
+          revokedTokens.id,
+          marks.flatMap(({ jti, sid }) => [jti, sid])
+        )
+      )
+      .prepare()
+  )
+  const isRevoked = db.lookUp(async (keys: ReadonlyArray<Key<'jti' | 'sid'>>) => {
+    const found = await revokedAmong(keys)
+    return keys.map(({ jti, sid }) => found.some(({ id }) => id === jti || id === sid))
+  })
 
   const insertion = insertInto(sessions)
 
@@ -45,10 +63,7 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
 
   return {
     creation: (session) => pending([insertion(session)]),
-    async byId(id) {
-      const [session] = await byId.execute({ id })
-      return session?.id === id ? session : undefined
-    },
+    byId: (id) => byId({ id }),
     ofUser: async (userId) =>
       queries.select().from(sessions).where(eq(sessions.userId, userId)).orderBy(desc(sessions.createdAt)),
     list: async ({ cursor = '', limit, userId, clientId, liveAt }) =>
@@ -66,7 +81,21 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
         .orderBy(asc(sessions.id))
         .limit(limit),
     rotation: (id, counter, { at, idleExpiresAt }) =>
-      pending([[rotation, [at, idleExpiresAt, id, counter], { rows: 1, row: id }]]),
+      pending([
+        updateOf(
+          {
+            table: 'latchkey_sessions',
+            key: [['id', id]],
+            only: [['counter', counter]],
+            set: [
+              ['rotated_at', at],
+              ['idle_expires_at', idleExpiresAt]
+            ],
+            also: 'counter = counter + 1'
+          },
+          { rows: 1 }
+        )
+      ]),
     async end(ids, deadUntil) {
       if (ids.length === 0) return
       await db.transaction(async (tx) => {
@@ -82,7 +111,7 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
     async revoke(jti, expiresAt) {
       await db.insertMissing(queries, revokedTokens, [{ id: jti, expiresAt }])
     },
-    isRevoked: async (token) => (await revoked.execute(token)).length > 0,
+    isRevoked,
     async removeExpired(now, limit) {
       const old = await queries
         .select({ id: sessions.id })

@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { TemporarilyUnavailable } from '../errors.ts'
 import type { Database } from './database.ts'
 import type { Run } from './kit.ts'
+import { oneByOne } from './look-ups.ts'
 import { migrate } from './migrate.ts'
-import { loginStatements } from './record-login.ts'
 import { connect, deadlineNow, locked, lockedAtOnce, patiently } from './sqlite-connection.ts'
 import { sqliteDialect } from './sqlite-kit.ts'
 import { createTables } from './tables.ts'
@@ -83,7 +83,7 @@ export const openSqlite = async (options: { url: string; migrate: boolean }): Pr
     }),
     alias: sqliteDialect.kit.alias,
     insertMissing: sqliteDialect.insertMissing,
-    loginStatements,
+    lookUp: oneByOne,
     write,
     transaction,
     async ping() {

@@ -2,71 +2,131 @@ import type { Grant, PermissionObject } from '../auth/backend.ts'
 import type { StoredPermissions } from '../auth/user-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
+import { forKeys, type Key, type Mark } from './keyed.ts'
+import { type Queries, runOf } from './kit.ts'
+import type { LookUps } from './look-ups.ts'
 
-const { and, eq, sql } = orm
+const { and, eq, inArray, or, sql } = orm
 
 interface Row {
+  readonly userId: string
   readonly permission: string | null
   /** The group that gives it; null: the user has it alone. */
   readonly group: string | null
-  /** Where it is for one object only; a database without booleans says 1. */
-  readonly isThere: number
+  /** The object that it is for; null: it is held generally. */
+  readonly objectType: string | null
+  readonly objectId: string | null
 }
 
-/** The permissions stored for a user, direct and by groups, in one statement. */
-export const createStoredPermissions = (
+/** The permissions stored for users, direct and by groups, in one statement. */
+export const findStoredPermissions = (
   db: Database,
   queries = db.queries
-): ((userId: string) => Promise<StoredPermissions>) => {
-  const statement = generally(db, queries).prepare()
-  return async (userId) => storedOf(await statement.execute({ userId }))
+): LookUps<Key<'userId'>, StoredPermissions> => {
+  const rowsOf = forKeys(['userId'], (marks) => unionOf(queries, generally(db, queries, marks)))
+  return async (keys) => {
+    const byUser = Map.groupBy(await rowsOf(keys), ({ userId }) => userId)
+    return keys.map(({ userId }) => storedOf(byUser.get(userId) ?? []))
+  }
 }
 
-/** The same with what the user holds on exactly one object, directly and by groups; in one statement as well. */
-export const createStoredPermissionsOn = (
-  db: Database
-): ((userId: string, object: PermissionObject) => Promise<StoredPermissions>) => {
-  const { groups, userGroups, userObjectGrants: own, groupObjectGrants: shared } = db.tables
-  const given = { userId: sql.placeholder('userId'), type: sql.placeholder('type'), id: sql.placeholder('id') }
-  const isThere = sql<number>`1`
-  const direct = db.queries
-    .select({ permission: own.permission, group: sql<string>`null`, isThere })
-    .from(own)
-    .where(and(eq(own.userId, given.userId), eq(own.objectType, given.type), eq(own.objectId, given.id)))
-  const byGroups = db.queries
-    .select({ permission: shared.permission, group: groups.name, isThere })
-    .from(userGroups)
-    .innerJoin(shared, eq(shared.groupId, userGroups.groupId))
-    .innerJoin(groups, eq(groups.id, userGroups.groupId))
-    .where(and(eq(userGroups.userId, given.userId), eq(shared.objectType, given.type), eq(shared.objectId, given.id)))
-  const statement = generally(db, db.queries).union(direct).union(byGroups).prepare()
-  return async (userId, object) => storedOf(await statement.execute({ userId, ...object }), object)
+/** The same with what each user holds on exactly one object, directly and by groups; in one statement as well. */
+export const findStoredPermissionsOn = (db: Database): LookUps<Key<'userId' | 'type' | 'id'>, StoredPermissions> => {
+  const rowsOf = forKeys(['userId', 'type', 'id'], (marks) =>
+    unionOf(db.queries, [
+      ...generally(db, db.queries, marks),
+      onObjects(db, marks),
+      ...marks.map((mark) => onObjectByGroups(db, mark))
+    ])
+  )
+  const isOf = (row: Row, { type, id }: Pick<PermissionObject, 'type' | 'id'>): boolean =>
+    row.objectType === null || (row.objectType === type && row.objectId === id)
+  return async (keys) => {
+    const byUser = Map.groupBy(await rowsOf(keys), ({ userId }) => userId)
+    return keys.map((key) => storedOf((byUser.get(key.userId) ?? []).filter((row) => isOf(row, key))))
+  }
 }
 
-/** A membership of two origins counts once: `union` leaves out what comes twice. */
-const generally = (db: Database, queries: Database['queries']) => {
-  const { groups, groupPermissions, userGroups, userPermissions } = db.tables
-  const isThere = sql<number>`0`
+interface Select {
+  toSQL(): { readonly sql: string; readonly params: unknown[] }
+}
+
+/** Drizzle puts each union into the next as a table of its own, which MySQL fills and reads again. */
+const unionOf = (queries: Queries, selects: readonly Select[]) => {
+  const parts = selects.map((select) => select.toSQL())
+  const text = parts.map((part) => part.sql).join(' union all ')
+  const params = parts.flatMap((part) => part.params)
+  const run = runOf(queries)
+  return {
+    execute: async (values: Record<string, unknown>): Promise<Row[]> =>
+      (await run(text, orm.fillPlaceholders(params, values), false)).map(rowOf)
+  }
+}
+
+const rowOf = (columns: unknown): Row => {
+  const [userId = '', permission = null, group = null, objectType = null, objectId = null] = textsOf(columns)
+  return { userId: userId ?? '', permission, group, objectType, objectId }
+}
+
+/** MySQL answers bytes where bytes are compared. */
+const textsOf = (columns: unknown): Array<string | null> =>
+  Array.isArray(columns) ? columns.map((column) => (column === null ? null : String(column))) : []
+
+type Marks = ReadonlyArray<Mark<'userId'>>
+
+/** A membership of two origins comes twice. */
+const generally = ({ tables }: Database, queries: Queries, marks: Marks) => {
+  const { groups, groupPermissions, userGroups, userPermissions } = tables
+  const ids = marks.map(({ userId }) => userId)
   const byGroups = queries
-    .select({ permission: groupPermissions.permission, group: groups.name, isThere })
+    .select({ userId: userGroups.userId, permission: groupPermissions.permission, group: groups.name, ...everywhere })
     .from(userGroups)
     .innerJoin(groups, eq(groups.id, userGroups.groupId))
     .leftJoin(groupPermissions, eq(groupPermissions.groupId, groups.id))
-    .where(eq(userGroups.userId, sql.placeholder('userId')))
+    .where(inArray(userGroups.userId, ids))
+  const { userId, permission } = userPermissions
   const direct = queries
-    .select({ permission: userPermissions.permission, group: sql<string>`null`, isThere })
+    .select({ userId, permission, group: alone, ...everywhere })
     .from(userPermissions)
-    .where(eq(userPermissions.userId, sql.placeholder('userId')))
-  return byGroups.union(direct)
+    .where(inArray(userId, ids))
+  return [byGroups, direct]
 }
 
-function storedOf(rows: readonly Row[], object?: PermissionObject): StoredPermissions {
-  const where = object && `, on ${object.type} ${object.id}`
-  const grants = rows.flatMap(({ permission, group, isThere }): Grant[] => {
-    if (permission === null) return []
+const alone = sql`null`
+const everywhere = { objectType: sql`null`, objectId: sql`null` }
+
+type ObjectMark = Mark<'userId' | 'type' | 'id'>
+
+const onObjects = ({ queries, tables: { userObjectGrants } }: Database, marks: readonly ObjectMark[]) => {
+  const { userId, permission, objectType, objectId } = userObjectGrants
+  const those = marks.map((mark) => and(eq(userId, mark.userId), eq(objectType, mark.type), eq(objectId, mark.id)))
+  return queries
+    .select({ userId, permission, group: alone, objectType, objectId })
+    .from(userObjectGrants)
+    .where(or(...those))
+}
+
+/** For one key: of several, MySQL would read all grants of the groups. */
+const onObjectByGroups = ({ queries, tables }: Database, mark: ObjectMark) => {
+  const { groups, userGroups, groupObjectGrants: shared } = tables
+  const { permission, objectType, objectId } = shared
+  return queries
+    .select({ userId: userGroups.userId, permission, group: groups.name, objectType, objectId })
+    .from(userGroups)
+    .innerJoin(shared, eq(shared.groupId, userGroups.groupId))
+    .innerJoin(groups, eq(groups.id, userGroups.groupId))
+    .where(and(eq(userGroups.userId, mark.userId), eq(objectType, mark.type), eq(objectId, mark.id)))
+}
+
+function storedOf(rows: readonly Row[]): StoredPermissions {
+  const grants = new Map<string, Grant>()
+  const groups = new Set<string>()
+  for (const { permission, group, objectType, objectId } of rows) {
+    if (group !== null) groups.add(group)
+    if (permission === null) continue
     const holder = group === null ? 'the user itself' : `group ${group}`
-    return [{ permission, origin: Number(isThere) === 1 ? `${holder}${where}` : holder }]
-  })
-  const names = rows.flatMap(({ group }) => (group === null ? [] : [group]))
-  return { grants, groups: [...new Set(names)].sort() }
+    const origin = objectType === null ? holder : `${holder}, on ${objectType} ${objectId}`
+    grants.set(`${permission}\n${origin}`, { permission, origin })
+  }
+  return { grants: [...grants.values()], groups: [...groups].sort() }
 }

@@ -1,12 +1,13 @@
-import type { UserStore } from '../auth/user-store.ts'
+import type { User, UserStore } from '../auth/user-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
-import { createStoredPermissions, createStoredPermissionsOn } from './stored-permissions.ts'
-import { toUsers } from './user-rows.ts'
+import { forKeys, type Key } from './keyed.ts'
+import { findStoredPermissions, findStoredPermissionsOn } from './stored-permissions.ts'
+import { type JoinedRow, toUsers } from './user-rows.ts'
 
-const { and, eq, sql } = orm
+const { and, eq, inArray, or } = orm
 
-/** The part of the users' port that reads. Each look-up is one statement, and compares bytes again in code. */
+/** The part of the users' port that reads. Each look-up is one statement, with others where that is faster, and compares bytes again in code. */
 export const createUserQueries = (
   db: Database
 ): Pick<UserStore, 'byId' | 'byEmail' | 'byIdentity' | 'storedPermissions' | 'count'> => {
@@ -18,38 +19,58 @@ export const createUserQueries = (
       .from(users)
       .leftJoin(identities, eq(identities.userId, users.id))
 
-  const byId = joined()
-    .where(eq(users.id, sql.placeholder('id')))
-    .prepare()
-  const byEmail = joined()
-    .where(eq(users.email, sql.placeholder('email')))
-    .prepare()
+  const withIds = forKeys(['id'], (marks) =>
+    joined()
+      .where(
+        inArray(
+          users.id,
+          marks.map(({ id }) => id)
+        )
+      )
+      .prepare()
+  )
+  const withEmails = forKeys(['email'], (marks) =>
+    joined()
+      .where(
+        inArray(
+          users.email,
+          marks.map(({ email }) => email)
+        )
+      )
+      .prepare()
+  )
   const asked = db.alias(identities, 'asked')
-  const byIdentity = queries
-    .select({ user: users, identity: identities })
-    .from(asked)
-    .innerJoin(users, eq(users.id, asked.userId))
-    .innerJoin(identities, eq(identities.userId, users.id))
-    .where(and(eq(asked.backend, sql.placeholder('backend')), eq(asked.subject, sql.placeholder('subject'))))
-    .prepare()
+  const withIdentities = forKeys(['backend', 'subject'], (marks) =>
+    queries
+      .select({ user: users, identity: identities })
+      .from(asked)
+      .innerJoin(users, eq(users.id, asked.userId))
+      .innerJoin(identities, eq(identities.userId, users.id))
+      .where(or(...marks.map(({ backend, subject }) => and(eq(asked.backend, backend), eq(asked.subject, subject)))))
+      .prepare()
+  )
+  const find = <Name extends string>(
+    rowsOf: (keys: ReadonlyArray<Key<Name>>) => Promise<JoinedRow[]>,
+    isIt: (user: User, key: Key<Name>) => boolean
+  ) =>
+    db.lookUp(async (keys: ReadonlyArray<Key<Name>>) => {
+      const found = toUsers(await rowsOf(keys))
+      return keys.map((key) => found.find((user) => isIt(user, key)))
+    })
 
-  const generally = createStoredPermissions(db)
-  const onObject = createStoredPermissionsOn(db)
+  const byId = find(withIds, (user, { id }) => user.id === id)
+  const byEmail = find(withEmails, (user, { email }) => user.email === email)
+  const byIdentity = find(withIdentities, ({ identities: held }, { backend, subject }) =>
+    held.some((one) => one.backend === backend && one.subject === subject)
+  )
+  const generally = db.lookUp(findStoredPermissions(db))
+  const onObject = db.lookUp(findStoredPermissionsOn(db))
 
   return {
-    async byId(id) {
-      const [user] = toUsers(await byId.execute({ id }))
-      return user?.id === id ? user : undefined
-    },
-    async byEmail(email) {
-      const [user] = toUsers(await byEmail.execute({ email }))
-      return user?.email === email ? user : undefined
-    },
-    async byIdentity(backend, subject) {
-      const [user] = toUsers(await byIdentity.execute({ backend, subject }))
-      return user?.identities.some((one) => one.backend === backend && one.subject === subject) ? user : undefined
-    },
-    storedPermissions: (userId, object) => (object ? onObject(userId, object) : generally(userId)),
+    byId: (id) => byId({ id }),
+    byEmail: (email) => byEmail({ email }),
+    byIdentity: (backend, subject) => byIdentity({ backend, subject }),
+    storedPermissions: (userId, object) => (object ? onObject({ userId, ...object }) : generally({ userId })),
 
     async count() {
       const [row] = await queries.select({ n: orm.count() }).from(users)

@@ -53,13 +53,13 @@ export const toUser = (row: UserRow, rows: readonly IdentityRow[]): User => {
   }
 }
 
-/** The users of joined rows, in the order in which they come. */
+/** The users of joined rows, in the order in which they come; a row that comes twice counts once. */
 export const toUsers = (rows: readonly JoinedRow[]): User[] => {
-  const byId = new Map<string, { user: UserRow; identities: IdentityRow[] }>()
+  const byId = new Map<string, { user: UserRow; identities: Map<string, IdentityRow> }>()
   for (const { user, identity } of rows) {
-    const entry = byId.get(user.id) ?? { user, identities: [] }
+    const entry = byId.get(user.id) ?? { user, identities: new Map() }
     byId.set(user.id, entry)
-    if (identity !== null) entry.identities.push(identity)
+    if (identity !== null) entry.identities.set(`${identity.backend} ${identity.subject}`, identity)
   }
-  return Array.from(byId.values(), ({ user, identities }) => toUser(user, identities))
+  return Array.from(byId.values(), ({ user, identities }) => toUser(user, [...identities.values()]))
 }

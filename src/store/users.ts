@@ -8,6 +8,7 @@ import type { Queries } from './kit.ts'
 import { createMoveIn } from './moved.ts'
 import { gather, type StoreOutbox } from './outbox.ts'
 import { pending } from './pending.ts'
+import { loginStatements } from './record-login.ts'
 import type { Statement } from './statement.ts'
 import { createUserGroups } from './user-groups.ts'
 import { createUserList } from './user-list.ts'
@@ -64,7 +65,7 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
     const { userId: id, changed } = record
     const data = changed && { user: { id, email: changed.email }, changed: [...changed.fields].sort() }
     const told = data && outbox.statement({ type: 'user.changed', data })
-    return [...db.loginStatements(record), ...(told ? [told] : [])]
+    return [...loginStatements(record), ...(told ? [told] : [])]
   }
 
   const linkAndTell = async (tx: Queries, row: ReturnType<typeof identityRow>): Promise<void> => {

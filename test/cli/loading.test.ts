@@ -39,6 +39,11 @@ t.test('the server loads nothing that only other commands or a page need', async
   ]) {
     t.notOk(packages.includes(name), name)
   }
+  t.same(
+    packages.filter((name) => name.startsWith('NativeModule')),
+    [],
+    'nor an HTTP client of Node’s own'
+  )
   // prom-client loads the API for itself
   t.same(
     packages.filter((name) => name.startsWith('@opentelemetry/')),

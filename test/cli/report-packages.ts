@@ -12,4 +12,11 @@ registerHooks({
   }
 })
 
-process.once('exit', () => writeFileSync(process.env.PACKAGES ?? '', [...packages].sort().join('\n')))
+/** Node's own HTTP client, which it loads when something first looks at `fetch`. */
+const ownClient = (): string[] => {
+  const { moduleLoadList }: { readonly moduleLoadList?: readonly string[] } = Object(process)
+  if (moduleLoadList === undefined) throw new Error('Node tells no more what it loads')
+  return moduleLoadList.filter((name) => name.endsWith('internal/deps/undici/undici'))
+}
+
+process.once('exit', () => writeFileSync(process.env.PACKAGES ?? '', [...packages, ...ownClient()].sort().join('\n')))

@@ -268,6 +268,66 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.same((await sessions.ofUser(user.id)).map(({ id }) => id).sort(), [idOf(1), idOf(3)])
   })
 
+  test('of changes at once each row gets its own values, and those that are refused are refused alone', async (t, {
+    store
+  }) => {
+    const { users, sessions } = store
+    const people = await Promise.all(
+      Array.from({ length: 21 }, (_, n) =>
+        created(users.create(newUser(`p${n}@example.com`), identity('corp', `s${n}`)))
+      )
+    )
+    for (const [n, { id }] of people.entries())
+      await written(store, sessions.creation(sessionOf(id, { id: `0000${n}` })))
+    const round = (turn: number, stale: number | undefined) =>
+      Promise.all(
+        people.flatMap(({ id: userId }, n) => {
+          const times = { at: at + 100 * turn + n, idleExpiresAt: at + 10_000 + 100 * turn + n }
+          const seen = identity('corp', `s${n}`, { username: `${turn} of ${n}`, lastSeenAt: times.at })
+          const asRead = { version: n === stale ? 7 : 0, tokensValidFrom: 0 }
+          return [
+            written(store, sessions.rotation(`0000${n}`, n === stale ? 99 : turn, times)),
+            written(
+              store,
+              users.loginWrite({ userId, identity: seen, isSameAccount: n % 5 === 4, at: times.at, asRead })
+            )
+          ]
+        })
+      )
+    const expected = (turn: number, n: number, name: number) => ({
+      user: { lastLoginAt: at + 100 * turn + n, identities: [{ username: n % 5 === 4 ? `s${n}` : `${name} of ${n}` }] },
+      session: { counter: turn + 1, rotatedAt: at + 100 * turn + n, idleExpiresAt: at + 10_000 + 100 * turn + n }
+    })
+    const found = () =>
+      Promise.all(
+        people.map(async ({ id }, n) => ({ user: await users.byId(id), session: await sessions.byId(`0000${n}`) }))
+      )
+    t.ok((await round(0, undefined)).every(Boolean))
+    t.match(
+      await found(),
+      people.map((_, n) => expected(0, n, 0))
+    )
+    const answers = await round(1, 3)
+    t.same(
+      answers.flatMap((isWritten, place) => (isWritten ? [] : [place])),
+      [6, 7]
+    )
+    t.match(
+      await found(),
+      people.map((_, n) => expected(n === 3 ? 0 : 1, n, n === 3 ? 0 : 1))
+    )
+
+    const [first] = people as [User, ...User[]]
+    const twice = await Promise.all(
+      [1, 2, 3].map((n) => {
+        const seen = identity('corp', 's0', { lastSeenAt: at + 900 + n })
+        return written(store, users.loginWrite({ userId: first.id, identity: seen, at: at + 900 + n }))
+      })
+    )
+    t.same(twice, [true, true, true], 'the same row several times')
+    t.equal((await users.byId(first.id))?.lastLoginAt, at + 903)
+  })
+
   test('a login does not move an identity that went to another user meanwhile', async (t, { store: { users } }) => {
     const user = await created(users.create(newUser('ann@example.com')))
     const other = await created(users.create(newUser('bob@example.com'), identity('corp', '1')))
@@ -366,6 +426,51 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
       ['blog.add', 'blog.view']
     )
     t.same(await permissions.registered(), ['blog.add', 'blog.view', 'shop.buy'])
+  })
+
+  test('many look-ups at once find what each of them finds alone', async (t, { store }) => {
+    const { users, sessions, objectGrants } = store
+    const people = await Promise.all(
+      Array.from({ length: 40 }, (_, n) =>
+        created(users.create(newUser(`p${n}@example.com`), identity('corp', `s${n}`)))
+      )
+    )
+    const [first, second] = people as [User, User, ...User[]]
+    t.equal(await users.link(first.id, identity('site', 'other')), 'linked')
+    for (const [n, { id }] of people.entries()) {
+      await joinGroups(store, id, [`group${n % 3}`, 'all'], at)
+      await grantPermissions(store, id, [`app.own${n % 5}`])
+      const object = { type: 'doc', id: String(n % 4) }
+      await objectGrants.grant({ holder: { user: id }, permission: 'app.read', object })
+      await objectGrants.grant({ holder: { group: `group${n % 3}` }, permission: 'app.write', object })
+    }
+    for (const [n, { id }] of people.entries())
+      await written(store, sessions.creation(sessionOf(id, { id: `0000${n}` })))
+    await sessions.revoke('dead', at)
+
+    const ids = [...people.map(({ id }) => id), 'nobody', first.id, '']
+    const objects = ['0', '1', '2', 'none'].map((id) => ({ type: 'doc', id }))
+    const looks: ReadonlyArray<() => Promise<unknown>> = [
+      ...ids.map((id) => () => users.byId(id)),
+      ...ids.map((_, n) => () => users.byEmail(`p${n}@example.com`)),
+      ...ids.map((_, n) => () => users.byIdentity('corp', `s${n}`)),
+      () => users.byIdentity('site', 'other'),
+      () => users.byIdentity('site', 's1'),
+      ...ids.map((id) => () => users.storedPermissions(id)),
+      ...ids.flatMap((id) => objects.map((object) => () => users.storedPermissions(id, object))),
+      ...ids.map((_, n) => () => sessions.byId(`0000${n}`)),
+      ...ids.map((id) => () => sessions.isRevoked({ jti: id, sid: '' })),
+      () => sessions.isRevoked({ jti: second.id, sid: 'dead' }),
+      () => sessions.isRevoked({ jti: 'dead', sid: second.id })
+    ]
+    const together = await Promise.all(looks.map((look) => look()))
+    for (const [n, look] of looks.entries()) t.same(together[n], await look(), String(look))
+    t.match(
+      together.slice(0, 40),
+      people.map(({ id, email }) => ({ id, email }))
+    )
+    t.same(together.slice(-2), [true, true])
+    t.equal((together[0] as User).identities.length, 2)
   })
 
   test('mirrored groups are those of one origin, and nothing else moves', async (t, { store, sql }) => {

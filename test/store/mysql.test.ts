@@ -8,7 +8,7 @@ import { startMariadb } from '../servers/mariadb.ts'
 import { needs } from '../servers/needs.ts'
 import { setActive } from './acts.ts'
 import { conformance } from './conformance.ts'
-import { at, identity, newUser, open, silent, startProcess, type World } from './world.ts'
+import { at, identity, newUser, open, silent, startProcess, type World, written } from './world.ts'
 
 const skip = needs('mariadbd', 'mariadb-install-db', 'mariadb')
 // a server without configuration is latin1, and every test here runs on one
@@ -55,6 +55,51 @@ t.test('the server is latin1, and our text is not', { skip }, async (t) => {
   t.same(await sql('select @@character_set_server'), [['latin1']])
   const columns = "from information_schema.columns where table_schema = database() and table_name like 'latchkey%'"
   t.same(await sql(`select distinct character_set_name ${columns} and character_set_name is not null`), [['utf8mb4']])
+})
+
+/** How many prepared statements the server has run. */
+const executed = async ({ sql }: World): Promise<number> => {
+  const rows = await sql("show global status like 'Com_stmt_execute'")
+  return Number(Array.isArray(rows) && rows[0]?.[1])
+}
+
+t.test('changes of one moment are few statements', { skip }, async (t) => {
+  const here = await world(t)
+  const { users } = here.store
+  const people = await Promise.all(
+    Array.from({ length: 33 }, (_, n) => users.create(newUser(`p${n}@example.com`), identity('corp', `s${n}`)))
+  )
+  const before = await executed(here)
+  const answers = await Promise.all(
+    people.map((user, n) => {
+      if (user === 'taken') throw new Error('taken')
+      const seen = identity('corp', `s${n}`)
+      return written(here.store, users.loginWrite({ userId: user.id, identity: seen, isSameAccount: true, at }))
+    })
+  )
+  t.ok(answers.every(Boolean))
+  t.equal((await executed(here)) - before, 4, 'of users and of identities, 32 and one each')
+})
+
+t.test('look-ups of one moment are one statement, those of different kinds one each', { skip }, async (t) => {
+  const here = await world(t)
+  const { store } = here
+  const count = () => executed(here)
+  const object = { type: 'doc', id: '1' }
+  const ask = (id: string) => [
+    store.users.byId(id),
+    store.users.byEmail(id),
+    store.users.byIdentity('corp', id),
+    store.users.storedPermissions(id),
+    store.users.storedPermissions(id, object),
+    store.sessions.byId(id),
+    store.sessions.isRevoked({ jti: id, sid: id })
+  ]
+  const before = await count()
+  await Promise.all(Array.from({ length: 30 }, (_, n) => ask(String(n))).flat())
+  t.equal((await count()) - before, 7)
+  await Promise.all(Array.from({ length: 70 }, (_, n) => store.users.byId(String(n))))
+  t.equal((await count()) - before, 7 + 3, 'no more than 32 in one')
 })
 
 t.test('four processes at once open one empty database', { skip }, async (t) => {
