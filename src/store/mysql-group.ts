@@ -73,11 +73,15 @@ const affectedBy = async (
 
 const on = (connection: PoolConnection) => (sql: string, values: unknown[]) => execute(connection, sql, values)
 
+/** In the order that groups have, too: changes of rows by their rows and all else, then inserts. */
 async function inOrder(connection: PoolConnection, write: Write, progress: { at: number }): Promise<number[]> {
   const affectedRows: number[] = []
-  for (progress.at = 0; progress.at < write.length; progress.at++) {
-    const statement = write[progress.at]
-    if (statement) affectedRows.push(await affectedBy(statement, on(connection)))
+  const placed = write.map((statement, place): Placed => ({ statement, at: 0, place }))
+  const isInsert = ({ statement: [, , { insert } = {}] }: Placed): boolean => insert !== undefined
+  const single = alikeInOrder(placed.filter((one) => !isInsert(one))).flat()
+  for (const { statement, place } of [...single, ...placed.filter(isInsert)]) {
+    progress.at = place
+    affectedRows[place] = await affectedBy(statement, on(connection))
   }
   return affectedRows
 }

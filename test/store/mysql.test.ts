@@ -247,6 +247,66 @@ t.test('who waits for a locked row in vain fails alone', { skip }, async (t) => 
   t.equal((await store.audit.find({ limit: 9 })).items.length, 2)
 })
 
+/** Waits until so many transactions wait for somebody's lock. */
+const lockWaits = async (count: number): Promise<void> => {
+  const asked = "select count(*) from information_schema.innodb_trx where trx_state = 'LOCK WAIT'"
+  const waiting = async (): Promise<number> => Number(/\d+/.exec(String(await mariadb().sql(asked)))?.[0])
+  for (let tries = 0; tries < 100 && (await waiting()) < count; tries++)
+    await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+t.test('a login that is written alone takes its rows in the order of groups', { skip }, async (t) => {
+  const { store, url } = await world(t)
+  const user = await store.users.create(newUser('ann@example.com'), identity('corp', 'ann'))
+  if (user === 'taken') throw new Error('taken')
+  const holder = await mysql.createConnection({ uri: url })
+  t.teardown(() => holder.end())
+  await holder.query('begin')
+  await holder.query("select * from latchkey_identities where subject = 'ann' for update")
+  const login = written(
+    store,
+    store.users.loginWrite({ userId: user.id, identity: identity('corp', 'ann'), at: at + 1 })
+  )
+  const ended = login.catch(() => false)
+  await lockWaits(1)
+  const free = holder.query('select id from latchkey_users where id = ? for update nowait', [user.id])
+  await t.resolves(free, 'it holds no user while it waits for the identity')
+  await holder.query('rollback')
+  await ended
+})
+
+t.test('a change of the keys waits for no logins', { skip }, async (t) => {
+  const { store, url } = await world(t)
+  const user = await store.users.create(newUser('ann@example.com'), identity('corp', 'ann'))
+  if (user === 'taken') throw new Error('taken')
+  const holder = await mysql.createConnection({ uri: url })
+  t.teardown(() => holder.end())
+  await holder.query('begin')
+  await holder.query('select * from latchkey_users where id = ? for update', [user.id])
+  const login = () =>
+    written(store, store.users.loginWrite({ userId: user.id, identity: identity('corp', 'ann'), at: at + 1 }))
+  const logins: Array<Promise<boolean>> = []
+  // as many groups as there are, and some who wait for one
+  for (let group = 0; group < 6; group++) {
+    logins.push(login())
+    for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate)
+  }
+  const ended = Promise.allSettled(logins)
+  let isHeld = true
+  const key = { kid: 'a', algorithm: 'ES256', generation: 1, state: 'next', publicJwk: '{}', sealed: 'x' } as const
+  const times = { createdAt: at, activatedAt: null, retiredAt: null }
+  const change = written(store, store.keys.pending({ added: [{ ...key, ...times }] })).then((isWritten) => {
+    t.ok(isHeld, 'written while the logins wait')
+    return isWritten
+  })
+  const patience = new Promise((resolve) => setTimeout(resolve, 1000))
+  await Promise.race([change, patience])
+  isHeld = false
+  await holder.query('rollback')
+  t.equal(await change, true)
+  await ended
+})
+
 t.test('what a column can’t hold fails alone', { skip }, async (t) => {
   const { store } = await world(t)
   const user = await store.users.create(newUser('ann@example.com'), identity('corp', 'ann'))
