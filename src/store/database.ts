@@ -14,6 +14,8 @@ export interface Database {
   lookUp<Key, Value>(find: LookUps<Key, Value>): LookUp<Key, Value>
   /** All statements or none, in one commit with what others write at the same moment. */
   write(write: Write): Promise<Outcome>
+  /** The same in a commit of its own, at once. */
+  writeApart(write: Write): Promise<Outcome>
   /** All or nothing. May run `work` again after a deadlock, so it does nothing but queries. */
   transaction<T>(work: (queries: Queries) => Promise<T>): Promise<T>
   ping(): Promise<void>

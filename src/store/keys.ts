@@ -45,7 +45,8 @@ export const createKeyStore = (db: Database, outbox: StoreOutbox): KeyStore => {
     pending(write) {
       const { changes = [], added = [] } = write
       const told = changes.flatMap((change) => rotationOf(write, change))
-      return pending([...changes.map(changeOf), ...added.map(insertion), ...told])
+      // a key is to be seen a while before it signs: its publication stands in no queue of logins
+      return pending([...changes.map(changeOf), ...added.map(insertion), ...told], { apart: true })
     },
     async reseal(key, sealed) {
       await db.queries

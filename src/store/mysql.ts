@@ -109,6 +109,7 @@ export const openMysql = async (options: {
       }
     })
 
+  const commit = createGroupCommit({ run, transact: (work) => persistently(() => transact(work)) })
   return {
     tables: createTables(mysqlDialect.kit),
     queries: mysqlDialect.queries(run),
@@ -116,11 +117,8 @@ export const openMysql = async (options: {
     insertMissing: mysqlDialect.insertMissing,
     lookUp: gathered,
     // several, since one may wait for a row that somebody else holds
-    write: createWriteGroup(createGroupCommit({ run, transact: (work) => persistently(() => transact(work)) }), {
-      groups: 4,
-      most: 64,
-      patienceMs: 2000
-    }),
+    write: createWriteGroup(commit, { groups: 4, most: 64, patienceMs: 2000 }),
+    writeApart: createWriteGroup(commit, { most: 1 }),
     transaction: (work) => persistently(() => transact((connection) => work(queriesOf(connection)))),
     async ping() {
       await run('select 1', [], false)

@@ -8,7 +8,7 @@ import { migrate } from './migrate.ts'
 import { connect, deadlineNow, locked, lockedAtOnce, patiently } from './sqlite-connection.ts'
 import { sqliteDialect } from './sqlite-kit.ts'
 import { createTables } from './tables.ts'
-import { createWriteGroup } from './write-group.ts'
+import { createWriteGroup, type Write } from './write-group.ts'
 
 /** Work is done one after the other: two transactions on one connection would be one. */
 const createQueue = () => {
@@ -71,7 +71,8 @@ export const openSqlite = async (options: { url: string; migrate: boolean }): Pr
   const read: Run = (sql, params) => patiently(() => (writer.db.isTransaction ? reader : writer).run(sql, params))
   const inside = sqliteDialect.queries(async (sql, params, writes) => writer.run(sql, params, writes))
   const transaction: Database['transaction'] = (work) => inTurn(() => locked(writer, () => work(inside)))
-  const write = createWriteGroup((writes) => inTurn(() => lockedAtOnce(writer, writes)))
+  const commit = (writes: readonly Write[]) => inTurn(() => lockedAtOnce(writer, writes))
+  const write = createWriteGroup(commit)
   const tables = createTables(sqliteDialect.kit)
   return {
     tables,
@@ -85,6 +86,7 @@ export const openSqlite = async (options: { url: string; migrate: boolean }): Pr
     insertMissing: sqliteDialect.insertMissing,
     lookUp: oneByOne,
     write,
+    writeApart: createWriteGroup(commit, { most: 1 }),
     transaction,
     async ping() {
       await read('select 1', [], false)
