@@ -3,6 +3,7 @@ import type { Identity, Verdict } from '../../src/auth/backend.ts'
 import type { LdapOptions } from '../../src/backends/ldap/options.ts'
 import { claimsOf, openTestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
+import { command } from '../process.ts'
 import { groupOfNames, groupsBase, peopleBase, person, suffix, userPassword } from '../servers/ldap-fixtures.ts'
 import { logIn, openLdapBackend, questionContext } from '../servers/ldap-fixtures-backend.ts'
 import { startSlapd } from '../servers/slapd.ts'
@@ -25,7 +26,13 @@ const slapd = await startSlapd(t, {
     groupOfNames('editors', [uidOf('alice'), uidOf('changing'), uidOf('many')]),
     groupOfNames('staff', [groupDn('editors'), uidOf('bob')]),
     groupOfNames('Admins', [uidOf('alice')]),
-    groupOfNames('former', [uidOf('bob')])
+    groupOfNames('former', [uidOf('bob')]),
+    person('spelled'),
+    groupOfNames('Caf\u0065\u0301', [uidOf('spelled')]),
+    [
+      `description=long,${groupsBase}`,
+      { objectClass: 'groupOfNames', description: 'long', cn: '\u4e2d'.repeat(90), member: uidOf('spelled') }
+    ]
   ]
 })
 
@@ -194,6 +201,20 @@ t.test('mirrored groups follow each login, and nothing else is touched', async (
   )
   const changing = await broken.store.users.byEmail('changing@example.com')
   t.same((await broken.store.users.storedPermissions(changing?.id ?? '')).groups, ['editors', 'staff'])
+})
+
+t.test('a group is the local one of its name in whatever form it is written; one too long is left out', async (t) => {
+  const latchkey = await openTestLatchkey(
+    t,
+    configuration(`groups: { ${groups}, mirror: true, groupPermissions: true }`)
+  )
+  await command(t, ['groups', 'create', 'Caf\u00e9', '--permission', 'blog.cafe'], latchkey.folder)
+  const token = await latchkey.accessToken('spelled', userPassword)
+  t.same(claimsOf(token).permissions, ['blog.cafe'])
+  const user = await latchkey.store.users.byEmail('spelled@example.com')
+  t.same((await latchkey.store.users.storedPermissions(user?.id ?? '')).groups, ['Caf\u00e9'])
+  const { stdout } = await command(t, ['groups', 'list'], latchkey.folder)
+  t.match(stdout, /^\S+ {2}Caf\u00e9 {2}blog\.cafe\n$/, 'and no other is made')
 })
 
 t.test('local groups of the same name give their permissions without being joined', async (t) => {
