@@ -20,7 +20,7 @@ const slapd = await startSlapd(t, {
     person('changing'),
     person('many', { mail: ['x@other.org', 'many@example.com', 'y@other.org'] }),
     person('tied', { mail: ['one@example.com', 'two@example.com'] }),
-    person('mailless', { mail: [] }),
+    person('mailless', { mail: [], departmentNumber: '7', roomNumber: ['1', '2'] }),
     person('twin1', { mail: 'twin@example.com' }),
     person('twin2', { mail: ['other@example.com', 'TWIN@example.com'] }),
     groupOfNames('editors', [uidOf('alice'), uidOf('changing'), uidOf('many')]),
@@ -265,4 +265,12 @@ t.test('of several addresses the first domain decides; a fallback where there is
   t.equal(await emailOf(careful, 'tied'), 'invalid_grant')
   t.equal(await emailOf(careful, 'mailless'), 'mailless@other.org')
   t.equal(await emailOf(careful, 'alice'), 'alice@example.com')
+  const made = await email(', fallback: "d{DepartmentNumber}.{uid}@other.org"')
+  t.equal(await emailOf(made, 'mailless'), 'd7.mailless@other.org', 'of any attribute, however it is spelled')
+  for (const name of ['roomNumber', 'carLicense', 'no attribute']) {
+    const unfilled = await email(`, fallback: "{${name}}@other.org"`)
+    t.equal(await emailOf(unfilled, 'mailless'), 'invalid_grant', name)
+    const { stdout } = await command(t, ['explain', 'mailless'], unfilled.folder)
+    t.match(stdout, /FAIL email .*it gave none\n +→ what `email\.fallback` names is not there, or has several values/)
+  }
 })
