@@ -156,8 +156,8 @@ export interface UserStore {
   /** Adds an identity to a user; `taken` where somebody has that identity already, `gone` where the user is no longer there. */
   link(userId: string, identity: UserIdentity): Promise<'linked' | 'taken' | 'gone'>
   /**
-   * Writes down a login; nothing where the new e-mail belongs to somebody else (`taken`), the user is no longer as read
-   * (`changed`), or is `gone`.
+   * Writes down a login; nothing where the new e-mail belongs to somebody else (`taken`), the user is no longer as read or,
+   * where nothing else is written, has the identity no longer (`changed`), or is `gone`.
    */
   recordLogin(record: LoginRecord): Promise<'recorded' | 'taken' | 'changed' | 'gone'>
   /** The same, to be written with an event; where the e-mail stays as it is, which nobody else can have then. */

@@ -1,5 +1,5 @@
 import type { LoginRecord } from '../auth/user-store.ts'
-import { type Assignment, type Statement, updateOf } from './statement.ts'
+import { type Assignment, type RowChange, type Statement, updateOf } from './statement.ts'
 
 const ofIdentity = ({ identity, isSameAccount = false }: LoginRecord): Assignment[] => [
   ...(isSameAccount
@@ -33,7 +33,7 @@ const ofReading = ({ asRead }: LoginRecord): Assignment[] =>
 export const loginStatements = (record: LoginRecord): Statement[] => {
   const { userId, identity } = record
   const user = ofUser(record)
-  const ofIdentities = updateOf({
+  const seen: RowChange = {
     table: 'latchkey_identities',
     key: [
       ['backend', identity.backend],
@@ -41,8 +41,8 @@ export const loginStatements = (record: LoginRecord): Statement[] => {
     ],
     only: [['user_id', userId]],
     set: ofIdentity(record)
-  })
-  if (user.length === 0) return [ofIdentities]
-  const row = { table: 'latchkey_users', key: [['id', userId]], only: ofReading(record), set: user } as const
-  return [updateOf(row, { rows: 1 }), ofIdentities]
+  }
+  if (user.length === 0) return [updateOf(seen, { rows: 1 })]
+  const row: RowChange = { table: 'latchkey_users', key: [['id', userId]], only: ofReading(record), set: user }
+  return [updateOf(row, { rows: 1 }), updateOf(seen)]
 }

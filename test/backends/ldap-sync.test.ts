@@ -1,9 +1,11 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { userToolsOf } from '../../src/auth/login.ts'
 import { type SyncOptions, syncUsers } from '../../src/auth/sync.ts'
 import { inOrder } from '../../src/backends/ldap/in-order.ts'
-import { openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
+import { openTestLatchkey, type TestLatchkey, temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
 import { command } from '../process.ts'
 import { groupOfNames, groupsBase, peopleBase, person, personName, serviceAccount } from '../servers/ldap-fixtures.ts'
@@ -124,6 +126,88 @@ t.test('an account that the directory cannot tell about ends a sync in words, wh
     [code, stderr],
     [1, 'BackendUnavailable: backend corp is unavailable: size-limit: group search: LDAP result 4\n']
   )
+})
+
+t.test('who is deleted while the sync is about them is refused, and all others are brought up to date', async (t) => {
+  await slapd.add([person('deleted1'), person('deleted2'), person('outlives')])
+  const latchkey = await openTestLatchkey(t, configuration())
+  const { store, login } = latchkey
+  await sync(latchkey)
+  await latchkey.addUser({ email: 'taken@example.com' })
+  const mailOf = (name: string, mail: string) =>
+    slapd.modify(`dn: uid=${name},${peopleBase}\nchangetype: modify\nreplace: mail\nmail: ${mail}\n`)
+  await mailOf('deleted1', 'new@example.com')
+  await mailOf('deleted2', 'taken@example.com')
+  await mailOf('outlives', 'lives@example.com')
+  const deleted = new Set<string>()
+  const users: typeof store.users = {
+    ...store.users,
+    async recordLogin(record) {
+      const { username } = record.identity
+      // of the second one it is known first that somebody else has the new address
+      const isSecondTry = username === 'deleted2' && record.email === undefined
+      if (!deleted.has(username) && (username === 'deleted1' || isSecondTry)) {
+        deleted.add(username)
+        await store.administration.change(({ users }) => users.delete(record.userId))
+      }
+      return store.users.recordLogin(record)
+    }
+  }
+  const report = await sync({ ...latchkey, login: { ...login, store: users } })
+  t.same([...deleted].sort(), ['deleted1', 'deleted2'])
+  const gone = report.refused.filter(({ username }) => deleted.has(username))
+  t.same(
+    gone.map(({ reason }) => reason),
+    ['the user is gone', 'the user is gone']
+  )
+  t.equal(report.created, 0)
+  const left = await emails(latchkey)
+  t.ok(left.includes('lives@example.com'))
+  t.notMatch(left.join(), 'deleted', 'and nobody comes back by it')
+  for (const name of ['deleted1', 'deleted2', 'outlives'])
+    await slapd.modify(`dn: uid=${name},${peopleBase}\nchangetype: delete\n`)
+})
+
+t.test('who is gone there, and deleted here meanwhile, ends no sync', async (t) => {
+  const folder = await temporaryFolder(t)
+  // asked whether somebody is gone, it deletes them behind the back of the command
+  await writeFile(
+    join(folder, 'company.ts'),
+    `import { DatabaseSync } from 'node:sqlite'
+    import { defineBackend, Type } from 'latchkey'
+    const identityOf = (name) => ({ subject: name, username: name, emails: [name + '@example.com'], attributes: {} })
+    const names = (process.env.NAMES ?? '').split(',')
+    export default defineBackend({
+      options: Type.Object({}),
+      open: () => ({
+        takes: ['password'],
+        authenticate: async () => ({ outcome: 'unknown' }),
+        async *identities() { yield* names.map(identityOf) },
+        async identity() {
+          const db = new DatabaseSync('data/latchkey.db')
+          db.exec("delete from latchkey_users where email = 'ann@example.com'")
+          db.close()
+          return { state: 'gone' }
+        }
+      })
+    })`
+  )
+  await writeFile(
+    join(folder, 'latchkey.yaml'),
+    'publicClient: true\nbackends: [{ id: company, type: ./company.ts }]\n'
+  )
+  const run = (NAMES: string) =>
+    command(t, ['ldap', 'sync', 'company', '--max-change', '100%'], folder, { env: { NAMES } })
+  t.match(await run('ann,bea,zoe'), { code: 0, stdout: /^found 3: 3 created/ })
+  const { code, stdout, stderr } = await run('zoe')
+  t.match([code, stderr], [0, ''])
+  t.match(stdout, /^found 1: 0 created[\s\S]*deactivated bea@example.com: gone\n/)
+  const shown = await command(t, ['users', 'list', '--json'], folder)
+  const left = shown.stdout.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line)]))
+  matchLists(t, left, [
+    { email: 'bea@example.com', isActive: false },
+    { email: 'zoe@example.com', isActive: true }
+  ])
 })
 
 t.test('the last active superuser stays, though gone', async (t) => {

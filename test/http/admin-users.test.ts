@@ -413,6 +413,15 @@ async function groupsAndGrants(t: Test, { ask, root, addUser }: World): Promise<
   t.same(first.items, [own])
   t.same((await ask('GET', `/admin/object-grants?limit=1&cursor=${first.next}`)).body.items, [byGroup])
   t.same((await ask('GET', '/admin/object-grants?group=authors&objectType=post')).body.items, [byGroup])
+  const filtered = async (filter: Record<string, string>) =>
+    (await ask('GET', `/admin/object-grants?${new URLSearchParams(filter)}`)).body.items
+  const { permission, objectType, objectId } = own
+  t.same(await filtered({ user: ann }), [own])
+  t.same(await filtered({ user: root }), [])
+  t.same(await filtered({ objectType, objectId }), [own, byGroup])
+  t.same(await filtered({ objectType, objectId: '43' }), [])
+  t.same(await filtered({ permission }), [own, byGroup])
+  t.same(await filtered({ permission: 'blog.add_post' }), [])
   const query = new URLSearchParams(own).toString()
   t.equal((await ask('DELETE', `/admin/object-grants?${query}`)).status, 204)
   t.equal((await ask('DELETE', `/admin/object-grants?${query}`)).status, 404)

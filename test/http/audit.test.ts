@@ -257,6 +257,15 @@ t.test('administration: every act by a token is an event, and events are listed 
   const page = await listed('limit=2')
   const rest = await listed(`limit=200&cursor=${page.next}`)
   t.equal(new Set([...page.items, ...rest.items].map(({ id }) => id)).size, 2 + rest.items.length)
+  const oldest = items.at(-1)
+  matchLists(t, (await listed(`kind=administration&since=${oldest.at}&until=${oldest.at}`)).items, [{ id: oldest.id }])
+  for (const none of ['since=2999-01-01', 'until=2000-01-01', 'client=web', `user=${randomUUID()}`])
+    t.same((await listed(none)).items, [], none)
+  const logins = await listed('client=public')
+  matchLists(t, logins.items, [
+    { kind: 'login', user: bob },
+    { kind: 'login', user: root }
+  ])
   t.equal((await listed('since=2026-13-45')).status, 400)
   t.equal((await listed('kind=nonsense')).status, 400)
 })

@@ -501,7 +501,8 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.same(await users.groupPermissions([]), [])
   })
 
-  test('an account that was seen is no login', async (t, { store: { users } }) => {
+  test('an account that was seen is no login', async (t, { store }) => {
+    const { users } = store
     const user = await created(users.create(newUser('ann@example.com'), identity('corp', '1')))
     const seen = identity('corp', '1', { username: 'Ann', lastSeenAt: at + 9 })
     t.equal(await users.recordLogin({ userId: user.id, identity: seen, at: at + 9, isLogin: false }), 'recorded')
@@ -509,6 +510,12 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     const attributes = { a: 1 }
     await users.recordLogin({ userId: user.id, identity: seen, attributes, at: at + 9, isLogin: false })
     t.match(await users.byId(user.id), { lastLoginAt: null, updatedAt: at + 9, attributes })
+    const again = { userId: user.id, identity: seen, at: at + 9, isLogin: false }
+    t.equal(await users.recordLogin(again), 'recorded', 'as it was already')
+    await store.administration.change(({ users }) => users.unlink(user.id, identity('corp', '1'), at))
+    t.equal(await users.recordLogin(again), 'changed', 'the identity is no longer there')
+    await store.administration.change(({ users }) => users.delete(user.id))
+    t.equal(await users.recordLogin(again), 'gone', 'nor the user')
   })
 
   test('declarations that vanish are kept and marked', async (t, { store: { permissions }, sql }) => {

@@ -1,99 +1,109 @@
 import { join } from 'node:path'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { createAudit } from '../../src/audit/audit.ts'
 import type { Along } from '../../src/auth/audit.ts'
 import { TemporarilyUnavailable } from '../../src/errors.ts'
+import { newId } from '../../src/new-id.ts'
+import type { Store } from '../../src/store/index.ts'
 import { createRefreshTokens } from '../../src/tokens/refresh-token.ts'
-import type { Session } from '../../src/tokens/session-store.ts'
-import { createSessions, type SessionOptions } from '../../src/tokens/sessions.ts'
+import type { Session, SessionStore } from '../../src/tokens/session-store.ts'
+import { createSessions } from '../../src/tokens/sessions.ts'
 import { fakeLog } from '../auth/fakes.ts'
 import { temporaryFolder } from '../latchkey.ts'
+import { startMariadb } from '../servers/mariadb.ts'
+import { needs } from '../servers/needs.ts'
 import { at, newUser, open as openStore, silent, written } from '../store/world.ts'
 
-const start = 1_767_225_600_000
+/** What is asked of a database of either dialect, which is empty at first. */
+type Ask = (t: Test, store: Store) => Promise<void>
+
+const asks: Array<readonly [name: string, ask: Ask]> = []
+const test = (name: string, ask: Ask): void => {
+  asks.push([name, ask])
+}
 
 /** One session in a database that may be hanging, and a clock. */
-const open = () => {
-  const state = { now: start, hangs: false, ended: false }
+const open = async (store: Store) => {
+  const state = { now: at, hangs: false }
+  const user = await store.users.create(newUser(`${newId()}@example.com`))
+  if (user === 'taken') throw new Error('taken')
   const session: Session = {
-    ...{ id: '019a9c5e-7d1c-7c3a-9a51-5f6f4f1f0b11', userId: 'u', backend: 'corp', subject: 'S', clientId: 'web' },
-    ...{ audience: 'a', scope: null, amr: ['pwd'], counter: 0, rotatedAt: start, authenticatedAt: start },
-    ...{ createdAt: start, expiresAt: start + 1e9, idleExpiresAt: start + 1e9 }
+    ...{ id: newId(), userId: user.id, backend: 'corp', subject: 'S', clientId: 'web' },
+    ...{ audience: 'a', scope: null, amr: ['pwd'], counter: 0, rotatedAt: at, authenticatedAt: at },
+    ...{ createdAt: at, expiresAt: at + 1e9, idleExpiresAt: at + 1e9 }
   }
-  const stored = { ...session }
-  const store = {
-    async byId() {
-      if (state.hangs) throw new TemporarilyUnavailable('hangs')
-      return state.ended ? undefined : { ...stored }
-    },
-    rotation: (_id: string, counter: number, { at }: { at: number }) => {
-      Object.assign(stored, { counter: counter + 1, rotatedAt: at })
-      return { isPending: true as const }
-    },
-    async end() {
-      state.ended = true
-    }
-  } as Partial<SessionOptions['store']> as SessionOptions['store']
-  const refreshTokens = createRefreshTokens(['x'.repeat(32)])
+  await written(store, store.sessions.creation(session))
+  const byId: SessionStore['byId'] = async (id) => {
+    if (state.hangs) throw new TemporarilyUnavailable('hangs')
+    return store.sessions.byId(id)
+  }
   const sessions = createSessions({
-    store,
-    refreshTokens,
+    store: { ...store.sessions, byId },
+    refreshTokens: createRefreshTokens(['x'.repeat(32)]),
     refreshTtlMs: 1e9,
     refreshIdleTtlMs: 1e9,
     now: () => state.now
   })
-  return { state, sessions, token: sessions.tokenOf(session) }
+  const token = sessions.tokenOf(session)
+  /** A refresh as far as the database; what is answered to it is another matter. */
+  const rotated = async (): Promise<{ successor: string; along: Along; isWritten: boolean }> => {
+    const gathered: Along[] = []
+    const successor = sessions.tokenOf(sessions.rotate(await sessions.find(token, 'web', log), gathered, log))
+    const [along] = gathered
+    if (along === undefined) throw new Error('nothing goes along')
+    return { successor, along, isWritten: await written(store, along.write) }
+  }
+  const isEnded = async (): Promise<boolean> => (await store.sessions.byId(session.id)) === undefined
+  return { state, sessions, token, rotated, isEnded }
 }
 
 const log = fakeLog()
 
-t.test('a rotation that a hanging database did after all is a lost reply', async (t) => {
+test('a rotation that a hanging database did after all is a lost reply', async (t, store) => {
   for (const told of [true, false]) {
-    const { state, sessions, token } = open()
-    const along: Along[] = []
-    const successor = sessions.tokenOf(sessions.rotate(await sessions.find(token, 'web', log), along, log))
+    const { state, sessions, token, rotated, isEnded } = await open(store)
+    const { successor, along, isWritten } = await rotated()
+    t.ok(isWritten)
     state.now += 4000
-    if (told) along[0]?.unanswered?.()
+    if (told) along.unanswered?.()
     else {
       state.hangs = true
       await t.rejects(sessions.find(token, 'web', log), { code: 'temporarily_unavailable' }, 'met by a second try')
       state.hangs = false
     }
     state.now += 60_000
-    const found = await sessions.find(token, 'web', log)
-    t.equal(sessions.tokenOf(sessions.rotate(found, along, log)), successor, 'the same for whoever tries again')
-    t.equal(state.ended, false)
+    const again = await rotated()
+    t.equal(again.successor, successor, 'the same for whoever tries again')
+    t.notOk(again.isWritten, 'which is there already')
+    t.equal(await again.along.refused(), undefined, 'and no reason to refuse')
+    t.notOk(await isEnded())
   }
 })
 
-t.test('without such a time, and long after it, another use of an old token ends the session', async (t) => {
+test('without such a time, and long after it, another use of an old token ends the session', async (t, store) => {
   for (const [hung, later] of [
     [false, 31_000],
     [true, 301_000]
   ] as const) {
-    const { state, sessions, token } = open()
-    const along: Along[] = []
-    sessions.rotate(await sessions.find(token, 'web', log), along, log)
-    if (hung) along[0]?.unanswered?.()
+    const { state, sessions, token, rotated, isEnded } = await open(store)
+    const { along } = await rotated()
+    if (hung) along.unanswered?.()
     state.now += later
     await t.rejects(sessions.find(token, 'web', log), { code: 'invalid_grant' })
-    t.equal(state.ended, true)
+    t.ok(await isEnded())
   }
 })
 
-t.test('a rotation from before a time without answers is not excused by it', async (t) => {
-  const { state, sessions, token } = open()
-  const along: Along[] = []
-  sessions.rotate(await sessions.find(token, 'web', log), along, log)
+test('a rotation from before a time without answers is not excused by it', async (t, store) => {
+  const { state, sessions, token, rotated } = await open(store)
+  const { along } = await rotated()
   state.now += 60_000
-  along[0]?.unanswered?.()
+  along.unanswered?.()
   state.now += 1000
   await t.rejects(sessions.find(token, 'web', log), { code: 'invalid_grant' })
 })
 
-t.test('who repeats a refresh token in time gets its successor, however long the backend takes then', async (t) => {
-  const store = await openStore(`file:${join(await temporaryFolder(t), 'latchkey.db')}`)
-  t.teardown(() => store.close())
+test('who repeats a refresh token in time gets its successor, however long the backend takes then', async (t, store) => {
   const user = await store.users.create(newUser('ann@example.com'))
   if (user === 'taken') throw new Error('taken')
   let now = at
@@ -124,4 +134,18 @@ t.test('who repeats a refresh token in time gets its successor, however long the
   t.match(await store.sessions.byId(id), { counter: 1 }, 'the session lives on')
   await t.rejects(refresh(0), { code: 'invalid_grant' }, 'half a minute later it is a theft')
   t.equal(await store.sessions.byId(id), undefined)
+})
+
+const onEach = async (t: Test, url: string): Promise<void> => {
+  const store = await openStore(url)
+  t.teardown(() => store.close())
+  for (const [name, ask] of asks) await t.test(name, (t) => ask(t, store))
+}
+
+t.test('sessions on SQLite', async (t) => onEach(t, `file:${join(await temporaryFolder(t), 'latchkey.db')}`))
+
+t.test('sessions on MariaDB', { skip: needs('mariadbd', 'mariadb-install-db', 'mariadb') }, async (t) => {
+  const server = await startMariadb()
+  t.teardown(() => server.stop())
+  await onEach(t, await server.database('sessions'))
 })
