@@ -31,7 +31,7 @@ export function checkedAttributes(
   const kept: Record<string, AttributeValue> = {}
   for (const [name, value] of Object.entries(identity.attributes)) {
     const rule = builtInAttributes[name] ?? declared[name]
-    const checked = rule && conforming(value, rule)
+    const checked = rule && conformingText(value, rule)
     if (checked !== undefined) kept[name] = checked
     else
       log.warn(
@@ -41,6 +41,18 @@ export function checkedAttributes(
   }
   return { ...identity, attributes: kept satisfies Attributes }
 }
+
+/** How databases write booleans. */
+const truths: ReadonlyMap<AttributeValue, boolean> = new Map([
+  ['0', false],
+  ['1', true],
+  ['f', false],
+  ['t', true]
+])
+
+/** The same for a value of another program, which may have booleans as a database writes them. */
+export const conformingText = (value: AttributeValue, rule: AttributeRule): AttributeValue | undefined =>
+  conforming(rule.type === 'boolean' ? (truths.get(String(value).toLowerCase()) ?? value) : value, rule)
 
 /** The value as its rule wants it, or `undefined` where it can't be. */
 export function conforming(value: AttributeValue, rule: AttributeRule): AttributeValue | undefined {
@@ -71,10 +83,9 @@ function booleanOf(value: AttributeValue): boolean | undefined {
   return text === 'true' ? true : text === 'false' ? false : undefined
 }
 
-/** ISO 8601: a day, or a moment with its offset. */
+/** ISO 8601: a day, or a moment with its offset. JavaScript would make 1 March of 30 February. */
 function isDate(value: string): boolean {
-  return (
-    /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(value) &&
-    !Number.isNaN(Date.parse(value))
-  )
+  const [, day] = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.exec(value) ?? []
+  if (day === undefined || Number.isNaN(Date.parse(value))) return false
+  return new Date(day).toISOString().startsWith(day)
 }

@@ -60,8 +60,10 @@ export const createUserFilters = (db: Database): ((query: UserQuery) => Promise<
   const active = (value: boolean): Filter => ({
     ...{ condition: isFlag(users.isActive, value), branches: [ofUsers(eq(users.isActive, value))], isSorted: true }
   })
-  const superuser = (value: boolean): Filter => {
-    const flagged = { table: identities, userId: identities.userId, where: eq(identities.isSuperuser, true) }
+  const superuser = (value: boolean, backends: readonly string[] | undefined): Filter => {
+    const counts = backends && orm.inArray(unindexed.text(identities.backend), [...backends])
+    const where = and(eq(identities.isSuperuser, true), counts)
+    const flagged = { table: identities, userId: identities.userId, where }
     const own = isFlag(users.isSuperuser, value)
     if (!value) return { condition: and(own, orm.not(has(flagged))), isSorted: false }
     const branches = [ofUsers(eq(users.isSuperuser, true)), flagged]
@@ -95,7 +97,7 @@ export const createUserFilters = (db: Database): ((query: UserQuery) => Promise<
     const filters: Filter[] = []
     if (query.search !== undefined && query.search !== '') filters.push(search(query.search))
     if (query.isActive !== undefined) filters.push(active(query.isActive))
-    if (query.isSuperuser !== undefined) filters.push(superuser(query.isSuperuser))
+    if (query.isSuperuser !== undefined) filters.push(superuser(query.isSuperuser, query.superuserBackends))
     if (query.backend !== undefined) filters.push(backend(query.backend))
     if (query.permission !== undefined) filters.push(await permission(query.permission))
     const inGroup = query.group === undefined ? undefined : await group(query.group)

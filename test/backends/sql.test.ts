@@ -210,6 +210,28 @@ t.test('SQLite', async (t) => {
     for (const value of ['null', "''", `'${'x'.repeat(256)}'`, "'a' || char(10)"])
       await t.rejects(subject(value), unavailable('protocol'), value)
   })
+  await t.test('names that are none of a permission or a group are left out, and the log says so', async (t) => {
+    const names = [
+      "''",
+      'null',
+      "'nodot'",
+      "'a.b c.d'",
+      "'a.b' || char(10)",
+      "'blog.add_post'",
+      `'${'x'.repeat(255)}.y'`
+    ]
+    const union = names.map((name) => `select ${name} as permission where :subject = '1'`).join(' union all ')
+    const { backend } = await openSqlite(t, {
+      permissions: union,
+      groups: `select column1 as "group" from (values (''), ('editors'), (null), ('a' || char(10))) where :subject = '1'`
+    })
+    t.same(await backend.permissions?.({ subject: '1' }, context()), {
+      grants: [{ permission: 'blog.add_post', origin: 'sql permissions' }],
+      groups: ['editors']
+    })
+    t.match(log.lines.at(-1)?.fields, { event: 'names_refused', subject: '1', permissions: 5, groups: 2 })
+    log.lines.length = 0
+  })
   await t.test('a row that is not who was typed is nobody; weak digests by setting', async (t) => {
     const loose = `select ${columns} from people where lower(substr(name, 1, 3)) = lower(substr(:username, 1, 3))`
     const { backend } = await openSqlite(t, { user: loose })

@@ -199,6 +199,13 @@ t.test('each line that is refused is told, and the others are imported', async (
     [csv.stdout, csv.stderr],
     ['2 read: 1 created, 0 there already, 1 refused', 'line 2: another number of columns']
   )
+  const quoted = ['email,department', '"six@example.com","x\r\ny"', '"seven\n@example.com",x', 'eight,x', ',x']
+  await writeFile(join(folder, 'quoted.csv'), `\ufeff${quoted.join('\r\n')}\r\n`)
+  t.same(
+    (await command(t, ['users', 'import', 'quoted.csv'], folder)).stderr.match(/line \d+: \w+/g),
+    ['line 2: department', 'line 4: email', 'line 6: email', 'line 7: email'],
+    'where each begins'
+  )
   await writeFile(join(folder, 'broken.csv'), 'email,department\n"four@example.com,x')
   t.match(await command(t, ['users', 'import', 'broken.csv'], folder), { code: 1, stderr: /can't be read on/ })
   await writeFile(join(folder, 'twice.csv'), 'email,department,email\nfour@example.com,x,five@example.com\n')

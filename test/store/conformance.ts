@@ -657,6 +657,18 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     const made = await create('made')
     await create('nobody')
     await users.link(made.id, identity('corp', 'made', { isSuperuser: true }))
+    for (const [superuserBackends, found] of [
+      [undefined, [root, made]],
+      [['corp'], [root, made]],
+      [['other'], [root]],
+      [[], [root]]
+    ] as const) {
+      const counted = { limit: 100, ...(superuserBackends && { superuserBackends }) }
+      const ids = async (isSuperuser: boolean) =>
+        (await users.list({ ...counted, isSuperuser })).items.map(({ id }) => id)
+      t.same(await ids(true), found.map(({ id }) => id).sort(), `superusers by ${superuserBackends}`)
+      t.equal((await ids(false)).includes(made.id), found.length === 1)
+    }
     await grantPermissions(store, direct.id, ['p.x'])
     await joinGroups(store, member.id, ['holders', 'more'], at)
     await joinGroups(store, sharer.id, ['sharers'], at)

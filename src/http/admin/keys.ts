@@ -8,7 +8,7 @@ import { ref } from '../schemas/words.ts'
 import type { App } from '../server.ts'
 import { bodyMayMiss } from './body.ts'
 import { callerOf } from './caller.ts'
-import { pageOf, positionOf } from './page.ts'
+import { behindCursor, pageOf } from './page.ts'
 
 const common = { tags: ['administration'], security: [{ bearer: [] }] }
 
@@ -35,10 +35,8 @@ export function keyRoutes(admin: App, parts: AppParts): void {
       }
     },
     async ({ query: { limit, cursor } }) => {
-      const all = await store.all()
-      const after = positionOf(cursor)
-      const from = after === undefined ? 0 : all.findIndex(({ kid }) => kid === after) + 1
-      return pageOf(all.slice(from), limit, ({ kid }) => kid, keyAsJson)
+      const kidOf = ({ kid }: { readonly kid: string }) => kid
+      return pageOf(behindCursor(await store.all(), cursor, kidOf), limit, kidOf, keyAsJson)
     }
   )
   admin.get(
