@@ -279,6 +279,17 @@ t.test('MariaDB', { skip: needs('mariadbd', 'mariadb-install-db', 'mariadb') }, 
     t.match(await logIn(backend, 'jose'), { outcome: 'unknown' })
     t.match(await logIn(backend, 'jose@example.com'), { outcome: 'accepted' })
   })
+  await t.test('a name that the table could not hold is nobody, and no outage', async (t) => {
+    await server.sql(`use old; create table latin (name varchar(190), other varchar(190) character set utf8mb4) character set latin1;
+      insert into latin values ('josé', 'x')`)
+    const user = `select name as subject, name as username, '${hash}' as passwordHash from latin where name = :username`
+    const backend = open(t, { database: { url }, user })
+    for (const name of ['日本', 'a\u{1f600}', 'jos'])
+      t.match(await logIn(backend, name), { outcome: 'unknown' }, name)
+    t.match(await logIn(backend, 'josé'), { outcome: 'accepted' })
+    const mixed = `${user} and name collate latin1_bin = name collate latin1_swedish_ci`
+    await t.rejects(logIn(open(t, { database: { url }, user: mixed }), 'ann'), unavailable('statement'))
+  })
   await t.test('writes nothing', async (t) => {
     await server.sql('create sequence old.counter')
     await readsOnly(
