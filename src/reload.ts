@@ -107,8 +107,11 @@ async function openApp(generation: Generation, before: Generation): Promise<App>
   }
 }
 
-/** @throws {ConfigError} settings changed that a running server can't exchange */
+/** @throws {ConfigError} settings changed that a running server can't exchange, or the file is gone */
 function refuseRestart(before: Config, after: Config): void {
+  // what holds without a file is for the first look: nobody asks for that by moving a file away
+  if (before.file !== undefined && after.file === undefined)
+    throw new ConfigError(before.file, [{ path: '', message: 'there is no such file any more' }])
   const settings = (config: Config): Readonly<Record<string, unknown>> => ({
     issuer: config.issuer,
     'listen.host': config.listen.host,

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
@@ -126,6 +126,13 @@ t.test('latchkey reload: everything at once, or nothing', async (t) => {
   t.match(refused.stderr, 'backnds: unknown key: did you mean backends?')
   t.match(refused.stderr, './gone.ts: there is no such file')
   t.equal((await server.token(credentials('cid'))).status, 200, 'all stays as it was')
+
+  const file = join(server.folder, 'latchkey.yaml')
+  await rename(file, `${file}.away`)
+  const away = await server.reload()
+  t.equal(away.code, 1)
+  t.match(away.stderr, 'latchkey.yaml: 1 mistake\n  there is no such file any more')
+  t.equal((await server.token(credentials('cid'))).status, 200, 'and what holds without a file is not put in its place')
 
   await writeFile(
     join(server.folder, 'throws.ts'),
