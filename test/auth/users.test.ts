@@ -103,6 +103,14 @@ t.test('a join needs every one of its conditions', async (t) => {
   t.equal(await store.users.count(), 32, 'no case made a user')
 })
 
+t.test('mirrored groups have the names that groups have here, whoever spells them', async (t) => {
+  const ldap = fakeLink('ldap')
+  const { store, record } = await openUsers(t, [ldap])
+  const mirroredGroups = ['Cafe\u0301', 'Caf\u00e9', '\u7fa4'.repeat(100), ' x', '']
+  const { id } = await record(ldap, fakeIdentity({ mirroredGroups }), vouched())
+  t.same((await store.users.storedPermissions(id)).groups, ['Caf\u00e9'], 'one, and none beyond 255 bytes')
+})
+
 t.test('a first login', async (t) => {
   const [ldap, none] = [fakeLink('ldap'), fakeLink('closed', { create: false })]
   const { store, record } = await openUsers(t, [ldap, none])
