@@ -93,8 +93,10 @@ export const createUserList = (db: Database): UserStore['list'] => {
   const sorted = (branches: readonly Branch[], conditions: readonly (SQL | undefined)[], asked: Asked) => {
     const { order, descending, run, cursor, limit } = asked
     const direction = descending ? desc : asc
+    // somebody may have two accounts at one backend, and be in a group by two origins
     const parts = branches.map(
-      ({ table, userId, where }) => sql`select ${userId} as id from ${table} where ${where ?? sql`1 = 1`}`
+      ({ table, userId, where }) =>
+        sql`select ${table === users ? sql`` : sql`distinct `}${userId} as id from ${table} where ${where ?? sql`1 = 1`}`
     )
     const chosen = sql`(${sql.join(parts, sql` union `)}) chosen`
     const by = {

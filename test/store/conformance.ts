@@ -276,6 +276,49 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.same((await users.list({ limit: 25, search: 'u2' })).next, null)
   })
 
+  test('users are found by all filters together, each once', async (t, { store }) => {
+    const { users } = store
+    const people = [
+      { name: 'a', groups: ['one', 'two'] },
+      { name: 'b', groups: ['one', 'three'], mirrored: ['one'] },
+      { name: 'c', groups: ['one'] },
+      { name: 'd', groups: ['two', 'three'] },
+      { name: 'e', groups: ['one'], permissions: ['p.x'], accounts: 2 }
+    ]
+    for (const { name, groups, mirrored = [], permissions = [], accounts = 1 } of people) {
+      const { id } = await created(users.create(newUser(`${name}@example.com`)))
+      await joinGroups(store, id, groups, at)
+      await users.mirrorGroups(id, 'corp', mirrored, at)
+      if (permissions.length > 0) await grantPermissions(store, id, permissions)
+      for (let n = 0; n < accounts; n++) await users.link(id, identity('corp', `${name}${n}`))
+    }
+    await store.administration.change(async ({ groups }) => {
+      for (const { id } of await groups.byNames(['two', 'three'])) await groups.setPermissions(id, ['p.x'], at)
+    })
+    const found = async (query: object, limit: number) => {
+      const names: string[] = []
+      let cursor: string | null | undefined
+      do {
+        const page = await users.list({ ...query, limit, ...(cursor ? { cursor } : {}) })
+        names.push(...page.items.map(({ email }) => email.slice(0, 1)))
+        cursor = page.next
+      } while (cursor !== null)
+      return names.sort().join('')
+    }
+    for (const order of ['id', 'email', 'createdAt', 'lastLoginAt'])
+      for (const limit of [1, 100])
+        for (const [query, expected] of [
+          [{ group: 'one' }, 'abce'],
+          [{ backend: 'corp' }, 'abcde'],
+          [{ permission: 'p.x' }, 'abde'],
+          [{ group: 'one', permission: 'p.x' }, 'abe'],
+          [{ group: 'one', permission: 'p.x', isActive: true, backend: 'corp' }, 'abe'],
+          [{ group: 'two', permission: 'p.x', search: 'd' }, 'd'],
+          [{ group: 'one', permission: 'p.x', isSuperuser: false, isActive: true }, 'abe']
+        ] as const)
+          t.equal(await found({ ...query, order }, limit), expected, `${JSON.stringify(query)} by ${order}, ${limit}`)
+  })
+
   test('a search is a prefix and nothing else', async (t, { store: { users } }) => {
     const names = [
       '100%@example.com',
