@@ -51,7 +51,7 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
     },
     ofUser: async (userId) =>
       queries.select().from(sessions).where(eq(sessions.userId, userId)).orderBy(desc(sessions.createdAt)),
-    list: async ({ cursor = '', limit, userId, clientId, liveAt }) =>
+    list: async ({ cursor = '', limit, userId, clientId, backends, liveAt }) =>
       queries
         .select()
         .from(sessions)
@@ -60,6 +60,7 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
             gt(sessions.id, cursor),
             userId === undefined ? undefined : eq(sessions.userId, userId),
             clientId === undefined ? undefined : eq(sessions.clientId, clientId),
+            backends && inArray(sessions.backend, [...backends]),
             liveAt === undefined ? undefined : gt(sessions.idleExpiresAt, liveAt)
           )
         )

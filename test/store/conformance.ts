@@ -134,6 +134,8 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
       [other.id, session.id]
     )
     t.same(await sessions.list({ cursor: session.id, limit: 5 }), [other])
+    t.equal((await sessions.list({ backends: ['site', 'corp'], limit: 5 })).length, 2)
+    for (const backends of [['site'], []]) t.same(await sessions.list({ backends, limit: 5 }), [])
     await sessions.end([session.id], at + 100)
     await sessions.end([session.id], at + 200)
     t.equal(await sessions.byId(session.id), undefined)
