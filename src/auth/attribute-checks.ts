@@ -43,16 +43,13 @@ export function checkedAttributes(
 }
 
 /** How databases write booleans. */
-const truths: ReadonlyMap<AttributeValue, boolean> = new Map([
-  ['0', false],
-  ['1', true],
-  ['f', false],
-  ['t', true]
-])
+const truths: Readonly<Record<string, boolean>> = { '0': false, '1': true, f: false, t: true }
 
-/** The same for a value of another program, which may have booleans as a database writes them. */
-export const conformingText = (value: AttributeValue, rule: AttributeRule): AttributeValue | undefined =>
-  conforming(rule.type === 'boolean' ? (truths.get(String(value).toLowerCase()) ?? value) : value, rule)
+/** The same for a value of another program, whose text may be a boolean as a database writes it. */
+export function conformingText(value: AttributeValue, rule: AttributeRule): AttributeValue | undefined {
+  if (rule.type !== 'boolean' || typeof value !== 'string') return conforming(value, rule)
+  return conforming(truths[value.toLowerCase()] ?? value, rule)
+}
 
 /** The value as its rule wants it, or `undefined` where it can't be. */
 export function conforming(value: AttributeValue, rule: AttributeRule): AttributeValue | undefined {
