@@ -35,11 +35,21 @@ export function checkedAttributes(
     if (checked !== undefined) kept[name] = checked
     else
       log.warn(
-        { event: 'attribute_refused', backend: backend.id, subject: identity.subject, attribute: name },
+        {
+          ...{ event: 'attribute_refused', backend: backend.id, subject: identity.subject, attribute: name },
+          reason: reasonOf(value, rule)
+        },
         'attribute refused'
       )
   }
   return { ...identity, attributes: kept satisfies Attributes }
+}
+
+/** Why a value does not conform. */
+function reasonOf(value: AttributeValue, rule: AttributeRule | undefined): string {
+  if (rule === undefined) return 'undeclared'
+  if (rule.type !== 'string' || typeof value !== 'string') return 'wrong-type'
+  return [...value].length > rule.maxLength ? 'too-long' : 'malformed'
 }
 
 /** How databases write booleans. */
