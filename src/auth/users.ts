@@ -52,8 +52,9 @@ export async function recordLogin(login: Login, tools: UserTools): Promise<User>
 
 async function mirrorGroups({ id }: User, { identity, backend, at }: Login, { store, log }: UserTools): Promise<void> {
   if (identity.mirroredGroups === undefined) return
-  const names = [...new Set(identity.mirroredGroups.flatMap((name) => groupName(name) ?? []))]
-  const { joined, left } = await store.mirrorGroups(id, backend.id, names, at)
+  // a group of ours is one however its accents are put together, and has no longer name whoever makes it
+  const names = new Set(identity.mirroredGroups.flatMap((name) => groupName(name) ?? []))
+  const { joined, left } = await store.mirrorGroups(id, backend.id, [...names], at)
   if (joined.length + left.length === 0) return
   log.info({ event: 'groups_mirrored', user: id, backend: backend.id, joined, left }, 'groups mirrored')
 }

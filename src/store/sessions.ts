@@ -67,7 +67,7 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
     byId: (id) => byId({ id }),
     ofUser: async (userId) =>
       queries.select().from(sessions).where(eq(sessions.userId, userId)).orderBy(desc(sessions.createdAt)),
-    list: async ({ cursor = '', limit, userId, clientId, liveAt }) =>
+    list: async ({ cursor = '', limit, userId, clientId, backends, liveAt }) =>
       queries
         .select()
         .from(sessions)
@@ -76,6 +76,7 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
             gt(sessions.id, cursor),
             userId === undefined ? undefined : eq(sessions.userId, userId),
             clientId === undefined ? undefined : eq(sessions.clientId, clientId),
+            backends && inArray(sessions.backend, [...backends]),
             liveAt === undefined ? undefined : gt(sessions.idleExpiresAt, liveAt)
           )
         )
