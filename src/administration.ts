@@ -27,9 +27,13 @@ export function administrationOf(config: Config, store: Store, { passwords, logi
 }
 
 /** What a password that is kept here must be. */
-function passwordPolicyOf({ issuer, passwordPolicy: { minLength } }: Config): PasswordPolicy {
+function passwordPolicyOf(
+  { issuer, passwordPolicy: { minLength } }: Config,
+  { holdings }: Pick<Store, 'holdings'>
+): PasswordPolicy {
   const serviceNames = ['latchkey', issuer, new URL(issuer).hostname]
-  return createPasswordPolicy({ minLength, serviceNames, isCommon: createCommonPasswords(minLength) })
+  const loginNamesOf = async (id: string) => (await holdings.of([id])).get(id)?.loginNames ?? []
+  return createPasswordPolicy({ minLength, serviceNames, isCommon: createCommonPasswords(minLength), loginNamesOf })
 }
 
 /** The same for the command line, which opens no backend. */
@@ -43,7 +47,7 @@ export function consoleAdministration(
     users: store.users,
     chain: config.backends.map(({ policy }) => policy),
     attributes: config.users.attributes,
-    passwordPolicy: passwordPolicyOf(config),
+    passwordPolicy: passwordPolicyOf(config, store),
     hashPassword,
     permissionsOf: async () => [],
     now: Date.now

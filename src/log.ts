@@ -35,14 +35,22 @@ export async function openLog(
 
 /** Fields that are called like secrets, and those inside of fields. A line that has none, as every line should, is not copied. */
 function withoutSecrets(fields: object, depth = 1): Record<string, unknown> {
-  const hidden = Object.entries(fields).flatMap(([name, value]): Array<[string, unknown]> => {
-    if (secrets.has(name)) return [[name, '[hidden]']]
-    if (depth === 0 || typeof value !== 'object' || value === null || value instanceof Error) return []
-    const inner = withoutSecrets(value, depth - 1)
-    return inner === value ? [] : [[name, inner]]
-  })
-  return hidden.length === 0 ? (fields as Record<string, unknown>) : { ...fields, ...Object.fromEntries(hidden) }
+  let copy: Record<string, unknown> | undefined
+  for (const [name, value] of Object.entries(fields)) {
+    const shown = secrets.has(name)
+      ? '[hidden]'
+      : depth > 0 && isMapping(value)
+        ? withoutSecrets(value, depth - 1)
+        : value
+    if (shown === value) continue
+    copy ??= { ...fields }
+    copy[name] = shown
+  }
+  return copy ?? (fields as Record<string, unknown>)
 }
+
+const isMapping = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !(value instanceof Error)
 
 /** An error as the log may have it: no fields of a driver's own, which may hold a query's values, and no parameters in its text. */
 export interface LoggedError {

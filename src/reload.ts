@@ -8,6 +8,7 @@ import type { Generation } from './generation.ts'
 import type { Dispatcher } from './http/dispatch.ts'
 import type { App } from './http/server.ts'
 import type { Latchkey } from './latchkey.ts'
+import { endSessionsOfLeft } from './left-backends.ts'
 
 /** How a reload ended: `mistakes` says why all stays as it was. */
 export type ReloadOutcome = { readonly reloaded: true } | { readonly reloaded: false; readonly mistakes: string }
@@ -37,6 +38,7 @@ export function createReloader({ latchkey, dispatcher, read, log }: ReloadTools)
   let current: { readonly generation: Generation; readonly app?: App } = { generation: latchkey }
   let last: Promise<unknown> = Promise.resolve()
   const retiring = new Set<Promise<void>>()
+  const closing = new AbortController()
 
   const exchange = async (): Promise<void> => {
     const { generation: before, app: oldApp } = current
@@ -51,6 +53,7 @@ export function createReloader({ latchkey, dispatcher, read, log }: ReloadTools)
       .switchTo(app, patienceMs)
       .then(() => oldApp?.close())
       .then(() => before.retire(generation))
+      .then(() => endSessionsOfLeft(before.config, generation, { log, signal: closing.signal }))
       .catch((err) => log.warn({ err }, 'the configuration before could not be closed'))
       .finally(() => retiring.delete(retired))
     retiring.add(retired)
@@ -89,6 +92,7 @@ export function createReloader({ latchkey, dispatcher, read, log }: ReloadTools)
       return next
     },
     async close() {
+      closing.abort()
       await last
       await current.app?.close()
       await Promise.all(retiring)
@@ -107,8 +111,11 @@ async function openApp(generation: Generation, before: Generation): Promise<App>
   }
 }
 
-/** @throws {ConfigError} settings changed that a running server can't exchange */
+/** @throws {ConfigError} settings changed that a running server can't exchange, or the file is gone */
 function refuseRestart(before: Config, after: Config): void {
+  // what holds without a file is for the first look: nobody asks for that by moving a file away
+  if (before.file !== undefined && after.file === undefined)
+    throw new ConfigError(before.file, [{ path: '', message: 'there is no such file any more' }])
   const settings = (config: Config): Readonly<Record<string, unknown>> => ({
     issuer: config.issuer,
     'listen.host': config.listen.host,

@@ -50,7 +50,10 @@ export function checkedValue(name: string, value: AttributeValue, attributes: Ad
   const rule = ruleOf(name, attributes)
   const checked = conforming(value, rule)
   if (checked !== undefined) return checked
-  const expected = rule.type === 'string' ? `text of ${rule.maxLength} characters at most` : `a ${rule.type}`
+  const expected =
+    rule.type === 'string'
+      ? `text of ${rule.maxLength} characters at most, none of them a control character`
+      : `a ${rule.type}`
   throw invalidField(name, `expected ${expected}`)
 }
 
@@ -72,6 +75,7 @@ export function changedAttributes(
   change: AttributeChange,
   tools: AdminTools
 ): Pick<User, 'attributes' | 'ownAttributes'> {
+  for (const name of Object.keys(change)) if (!Object.hasOwn(user.attributes, name)) ruleOf(name, tools.attributes)
   // a value that is there already may be sent back as it was read
   const differing = Object.entries(change).filter(([name, value]) => (user.attributes[name] ?? null) !== value)
   for (const [name] of differing) {

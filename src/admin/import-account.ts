@@ -1,5 +1,5 @@
 import type { ImportedUser } from '../auth/administration-store.ts'
-import { builtInAttributes, conforming } from '../auth/attribute-checks.ts'
+import { builtInAttributes, conformingText } from '../auth/attribute-checks.ts'
 import type { AttributeValue } from '../auth/backend.ts'
 import { canonicalEmail } from '../auth/email.ts'
 import { loginName } from '../auth/names.ts'
@@ -128,15 +128,12 @@ function fieldsOf(account: ForeignAccount, { attributes }: AdminTools) {
   const problems: ImportProblem[] = []
   for (const [name, text] of Object.entries(account.fields)) {
     const rule = builtInAttributes[name] ?? attributes[name]
-    const value = rule && conforming(rule.type === 'boolean' ? (truths[text.toLowerCase()] ?? text) : text, rule)
+    const value = rule && conformingText(text, rule)
     if (value !== undefined) values[name] = value
     else problems.push(problemAt(account, 'refused-field', `${name}: too long, or of another type`, true))
   }
   return { values, problems }
 }
-
-/** How databases write booleans. */
-const truths: Readonly<Record<string, boolean>> = { '0': false, '1': true, f: false, t: true }
 
 const listed = (ids: readonly string[]): string =>
   ids.length <= 5 ? ids.join(', ') : `${ids.slice(0, 5).join(', ')} and ${ids.length - 5} more`

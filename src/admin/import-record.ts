@@ -29,6 +29,7 @@ const known = [
   'isActive',
   'isSuperuser',
   'passwordHash',
+  'password',
   'permissions',
   'groups',
   'identities',
@@ -43,11 +44,19 @@ const others: ReadonlySet<string> = new Set([...known, ...ignored])
 
 class Mistake extends Error {}
 
-/** The user of a record, or why it is refused. */
-export function importedUser(record: ImportRecord, tools: AdminTools, rules: Rules): ImportedUser | string {
+/** The user of a record, with a password that is to be hashed, or why it is refused. */
+export function importedUser(
+  record: ImportRecord,
+  tools: AdminTools,
+  rules: Rules
+): { readonly user: ImportedUser; readonly password?: string } | string {
   if (record.mistake !== undefined) return record.mistake
   try {
-    return userOf(withoutEmpty(record.fields), tools, rules)
+    const fields = withoutEmpty(record.fields)
+    const user = userOf(fields, tools, rules)
+    if (fields.password === undefined) return { user }
+    if (user.passwordHash !== null) throw new Mistake('password: it stands beside passwordHash')
+    return { user, password: text('password', fields.password) }
   } catch (error) {
     if (error instanceof Refusal) return error.description
     if (error instanceof Mistake) return error.message

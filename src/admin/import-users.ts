@@ -1,7 +1,10 @@
 import type { AdministrationTransaction, ImportedUser } from '../auth/administration-store.ts'
+import { inParallel } from '../auth/evaluation.ts'
+import { InvalidRequest, PasswordRefused } from '../errors.ts'
 import { changeAgain, type ImportOptions, type ImportReport, importInBatches, sizeWith } from './import-batches.ts'
 import { type ImportRecord, importedUser } from './import-record.ts'
 import { takenNames } from './login-names.ts'
+import { demandPassword, hashedPassword } from './passwords.ts'
 import type { AdminTools } from './tools.ts'
 
 /** How an import of users goes. */
@@ -15,6 +18,8 @@ const batchSize = 500
 interface Entry {
   readonly line: number
   readonly user: ImportedUser
+  /** In plain text. */
+  readonly password?: string
 }
 
 /**
@@ -32,10 +37,11 @@ export const importUsers = (
       batchSize,
       sizeOf: ({ user }: Entry) => sizeWith(user.objectGrants),
       entryOf(record) {
-        const user = importedUser(record, tools, options)
-        return typeof user === 'string' ? user : { line: record.line, user }
+        const found = importedUser(record, tools, options)
+        return typeof found === 'string' ? found : { line: record.line, ...found }
       },
-      async write(batch, refuse) {
+      async write(read, refuse) {
+        const batch = await withHashes(read, refuse, tools, options)
         const { wanted, taken, named, present } = await changeAgain(tools, async (tx) => {
           const sorted = await sort(batch, tx)
           const users = sorted.wanted.map(({ user }) => user)
@@ -49,6 +55,30 @@ export const importUsers = (
     },
     options
   )
+
+/** What is in plain text is judged and hashed before the turn, of those alone who are new: of the others nothing is touched. */
+async function withHashes(
+  batch: readonly Entry[],
+  refuse: (line: number, reason: string) => void,
+  tools: AdminTools,
+  { dryRun }: ImportOptions
+): Promise<readonly Entry[]> {
+  if (batch.every(({ password }) => password === undefined)) return batch
+  const isNew = new Set((await changeAgain(tools, (tx) => sort(batch, tx))).wanted)
+  const ready = await inParallel(batch, async (entry) => {
+    const { line, user, password } = entry
+    if (password === undefined || !isNew.has(entry)) return entry
+    try {
+      if (!dryRun) return { line, user: { ...user, passwordHash: await hashedPassword(password, user, tools) } }
+      await demandPassword(password, user, tools)
+      return entry
+    } catch (error) {
+      if (!(error instanceof PasswordRefused || error instanceof InvalidRequest)) throw error
+      return refuse(line, error instanceof PasswordRefused ? `password: ${error.description}` : error.description)
+    }
+  })
+  return ready.filter((entry) => entry !== undefined)
+}
 
 /** Who is new, who is there, and whose identity somebody else has. */
 async function sort(batch: readonly Entry[], { imports }: AdministrationTransaction) {

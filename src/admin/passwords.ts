@@ -26,15 +26,20 @@ export async function setPassword(
 }
 
 /** @throws {PasswordRefused} the policy does not take it @throws {InvalidRequest} nobody can type it */
-export async function hashedPassword(
+export async function hashedPassword(password: string, owner: PasswordOwner, tools: AdminTools): Promise<string> {
+  await demandPassword(password, owner, tools)
+  return tools.hashPassword(password)
+}
+
+/** @throws {PasswordRefused} the policy does not take it @throws {InvalidRequest} nobody can type it */
+export async function demandPassword(
   password: string,
   owner: PasswordOwner,
-  { hashPassword, passwordPolicy }: AdminTools
-): Promise<string> {
+  { passwordPolicy }: Pick<AdminTools, 'passwordPolicy'>
+): Promise<void> {
   const verdict = verdictOnShape({ kind: 'password', username: 'somebody', password })
   if (verdict) throw invalidField('password', 'it is empty, too long or holds characters that nobody types')
   await passwordPolicy.demand(password, owner)
-  return hashPassword(password)
 }
 
 /** Who is not there has no name; that they are not is told in the turn. */

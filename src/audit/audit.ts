@@ -80,8 +80,11 @@ export function createAudit({ store, metrics, refusalsPerMinute }: AuditTools): 
 export type WrittenEvent = { readonly [Name in keyof AuditEvent]?: NonNullable<AuditEvent[Name]> }
 
 /** Leaves out what is empty. */
-export const written = (event: AuditEvent): WrittenEvent =>
-  Object.fromEntries(Object.entries(event).filter(([, value]) => value !== null))
+export function written(event: AuditEvent): WrittenEvent {
+  const full: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(event)) if (value !== null) full[name] = value
+  return full
+}
 
 async function patiently(work: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined

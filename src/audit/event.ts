@@ -22,14 +22,28 @@ const longest = {
 /** An act as it is written down. Texts come from directories and requests: none can look like anything but itself. */
 export function eventOf(act: EndedAct): AuditEvent {
   const id = newId()
-  const texts = Object.entries(longest).map(([name, length]) => {
-    const text = act[name as keyof typeof longest]
-    return [name, text === undefined || text === '' ? null : visible(text, length)]
-  })
+  const { kind, outcome, details = null } = act
+  const text = (name: keyof typeof longest): string | null => {
+    const given = act[name]
+    return given === undefined || given === '' ? null : visible(given, longest[name])
+  }
   return {
-    ...{ id, at: timeOf(id), kind: act.kind, outcome: act.outcome },
-    ...(Object.fromEntries(texts) as Record<keyof typeof longest, string | null>),
-    details: act.details ?? null
+    ...{ id, at: timeOf(id), kind, outcome },
+    reason: text('reason'),
+    actor: text('actor'),
+    user: text('user'),
+    username: text('username'),
+    backend: text('backend'),
+    subject: text('subject'),
+    client: text('client'),
+    ip: text('ip'),
+    audience: text('audience'),
+    session: text('session'),
+    jti: text('jti'),
+    request: text('request'),
+    action: text('action'),
+    target: text('target'),
+    details
   }
 }
 

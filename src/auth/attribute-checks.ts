@@ -31,15 +31,34 @@ export function checkedAttributes(
   const kept: Record<string, AttributeValue> = {}
   for (const [name, value] of Object.entries(identity.attributes)) {
     const rule = builtInAttributes[name] ?? declared[name]
-    const checked = rule && conforming(value, rule)
+    const checked = rule && conformingText(value, rule)
     if (checked !== undefined) kept[name] = checked
     else
       log.warn(
-        { event: 'attribute_refused', backend: backend.id, subject: identity.subject, attribute: name },
+        {
+          ...{ event: 'attribute_refused', backend: backend.id, subject: identity.subject, attribute: name },
+          reason: reasonOf(value, rule)
+        },
         'attribute refused'
       )
   }
   return { ...identity, attributes: kept satisfies Attributes }
+}
+
+/** Why a value does not conform. */
+function reasonOf(value: AttributeValue, rule: AttributeRule | undefined): string {
+  if (rule === undefined) return 'undeclared'
+  if (rule.type !== 'string' || typeof value !== 'string') return 'wrong-type'
+  return [...value].length > rule.maxLength ? 'too-long' : 'malformed'
+}
+
+/** How databases write booleans. */
+const truths: Readonly<Record<string, boolean>> = { '0': false, '1': true, f: false, t: true }
+
+/** The same for a value of another program, whose text may be a boolean as a database writes it. */
+export function conformingText(value: AttributeValue, rule: AttributeRule): AttributeValue | undefined {
+  if (rule.type !== 'boolean' || typeof value !== 'string') return conforming(value, rule)
+  return conforming(truths[value.toLowerCase()] ?? value, rule)
 }
 
 /** The value as its rule wants it, or `undefined` where it can't be. */
@@ -71,10 +90,9 @@ function booleanOf(value: AttributeValue): boolean | undefined {
   return text === 'true' ? true : text === 'false' ? false : undefined
 }
 
-/** ISO 8601: a day, or a moment with its offset. */
+/** ISO 8601: a day, or a moment with its offset. JavaScript would make 1 March of 30 February. */
 function isDate(value: string): boolean {
-  return (
-    /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.test(value) &&
-    !Number.isNaN(Date.parse(value))
-  )
+  const [, day] = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2}))?$/.exec(value) ?? []
+  if (day === undefined || Number.isNaN(Date.parse(value))) return false
+  return new Date(day).toISOString().startsWith(day)
 }

@@ -28,6 +28,8 @@ export interface BackendTools {
   readonly baseFolder: string
   /** The names of one's own users' fields (`users.attributes`), for sources whose answers may hold any. */
   readonly userFields?: readonly string[]
+  /** What of an account `email.fallback` names beside its login name: to be brought along as the identity's `source`. */
+  readonly sourceNames?: readonly string[]
 }
 
 /** A type of backend: its options' schema beside the function that opens one. */

@@ -88,11 +88,14 @@ function candidates(identity: Identity, link: Link): string[] {
   return fallback === undefined ? [] : [fallback]
 }
 
+/** The names in braces. */
+export const namesIn = (template: string): string[] =>
+  [...template.matchAll(/\{([^{}]+)\}/g)].map(([, name]) => name ?? '')
+
 /** Replaces `{name}` by the source's attribute, `{username}` by the login name; nothing where one of them is missing. */
 function fill(template: string, { username, source = {} }: Identity): string | undefined {
   const values: Record<string, string> = { username, ...source }
-  const names = [...template.matchAll(/\{([^{}]+)\}/g)].map(([, name]) => name ?? '')
-  if (names.some((name) => !Object.hasOwn(values, name))) return undefined
+  if (namesIn(template).some((name) => !Object.hasOwn(values, name))) return undefined
   return template.replace(/\{([^{}]+)\}/g, (_, name: string) => values[name] ?? '')
 }
 

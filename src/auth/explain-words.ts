@@ -62,6 +62,8 @@ export function verdictWords(
 
 /** What to do where an account has no address that can be used. */
 export function emailRemedy({ emails }: Identity, { email }: Pick<Link, 'email'>): string {
+  if (emails.length === 0 && email.fallback !== undefined)
+    return 'what `email.fallback` names is not there, or has several values: name something else, or correct the account'
   if (emails.length === 0)
     return 'name the attribute that holds the address as `attributes.email`, or make one up by `email.fallback`'
   if (emails.length > 1 && email.prefer === undefined)

@@ -1,5 +1,6 @@
 import { createBreaker, passThrough } from './breaker.ts'
 import type { BackendDefinition, BackendTools } from './define-backend.ts'
+import { namesIn } from './email.ts'
 import { withFieldNames } from './field-names.ts'
 import type { Chain, Link, LinkPolicy } from './link.ts'
 
@@ -15,7 +16,8 @@ export function openChain(entries: readonly ChainEntry[], tools: BackendTools): 
   const chain: Link[] = []
   try {
     for (const { policy, definition, options } of entries) {
-      const opened = definition.open(policy.id, options, tools)
+      const sourceNames = namesIn(policy.email.fallback ?? '').filter((name) => name !== 'username')
+      const opened = definition.open(policy.id, options, { ...tools, sourceNames })
       const backend = withFieldNames(opened, policy.attributes ?? {}, tools.userFields)
       const { availability } = backend
       chain.push({ ...policy, backend, breaker: availability ? passThrough(availability) : createBreaker() })

@@ -3,6 +3,8 @@ import type { Attributes } from './backend.ts'
 
 /** Whose password it is to be: what they are called is the first thing that is tried. */
 export interface PasswordOwner {
+  /** Of somebody who is there: their login names are looked up. */
+  readonly id?: string
   readonly email: string
   readonly attributes: Attributes
   readonly loginNames?: readonly string[]
@@ -24,13 +26,20 @@ export interface PasswordRules {
   readonly serviceNames: readonly string[]
   /** Whether a password, in lower case, is among those that everybody tries. */
   isCommon(password: string): Promise<boolean>
+  /** What a user logs in with beside the e-mail. */
+  loginNamesOf?(userId: string): Promise<readonly string[]>
 }
 
 /**
  * NIST SP 800-63B-4 3.1.1.2: a length, and whole passwords that are too well known. Nothing is asked of what a password is
  * made of, and none expires.
  */
-export function createPasswordPolicy({ minLength, serviceNames, isCommon }: PasswordRules): PasswordPolicy {
+export function createPasswordPolicy({
+  minLength,
+  serviceNames,
+  isCommon,
+  loginNamesOf
+}: PasswordRules): PasswordPolicy {
   const ownNames = new Set(serviceNames.map(bare))
   return {
     async demand(password, owner) {
@@ -40,7 +49,8 @@ export function createPasswordPolicy({ minLength, serviceNames, isCommon }: Pass
       }
       if (await isCommon(composed.toLowerCase())) throw new PasswordRefused('common')
       const alone = bare(password)
-      if (namesOf(owner).some((name) => bare(name) === alone)) throw new PasswordRefused('own-name')
+      const known = owner.id === undefined ? [] : ((await loginNamesOf?.(owner.id)) ?? [])
+      if ([...namesOf(owner), ...known].some((name) => bare(name) === alone)) throw new PasswordRefused('own-name')
       if (ownNames.has(alone)) throw new PasswordRefused('service-name')
     }
   }

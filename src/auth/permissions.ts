@@ -1,6 +1,7 @@
 import { BackendUnavailable, TemporarilyUnavailable } from '../errors.ts'
 import type { Grant, Identity, PermissionAnswer, PermissionObject, PermissionRequest } from './backend.ts'
 import type { Chain, Link } from './link.ts'
+import { groupName } from './names.ts'
 import { matchesPattern } from './pattern.ts'
 import { ask, type RequestContext } from './question.ts'
 import { traced } from './tracing.ts'
@@ -131,7 +132,7 @@ async function answerOf(
     const answer = await askForPermissions(link, question, request, object)
     const isAnonymous = question.subject === null && question.email === undefined
     if (isAnonymous || answer.known === false) return { name: link.id, answer }
-    const { localGroups = [] } = answer
+    const localGroups = (answer.localGroups ?? []).flatMap((name) => groupName(name) ?? [])
     const local = localGroups.length > 0 ? await users.groupPermissions(localGroups) : []
     const grants = link.grants.map((permission) => ({ permission, origin: 'everyone whom the backend knows' }))
     const vetoes = link.veto.map((permission) => ({ permission, origin: 'veto of the backend' }))

@@ -119,8 +119,10 @@ export interface UserQuery {
   /** Prefix of the e-mail, canonical. */
   readonly search?: string
   readonly isActive?: boolean
-  /** By our own flag or by any identity. */
+  /** By our own flag or by an identity. */
   readonly isSuperuser?: boolean
+  /** The backends whose identities count for `isSuperuser`. Absent: any. */
+  readonly superuserBackends?: readonly string[]
   /** The name of a group that they are in. */
   readonly group?: string
   /** A permission that is stored for them, direct or by a group. */

@@ -7,6 +7,7 @@ import type { Group } from '../auth/group-store.ts'
 import { loginName } from '../auth/names.ts'
 import type { User } from '../auth/user-store.ts'
 import type { Config } from '../config/config.ts'
+import type { HashQueue } from '../passwords/argon2.ts'
 import type { Store } from '../store/index.ts'
 import { withStore } from './configuration.ts'
 import { Misused, Refused } from './refused.ts'
@@ -17,9 +18,12 @@ export function withAdministration<Result>(
   work: (tools: AdminTools, store: Store, config: Config) => Promise<Result>
 ): Promise<Result> {
   return withStore(command, (store, config) => {
+    let opened: Promise<HashQueue> | undefined
+    const open = async (): Promise<HashQueue> =>
+      (await import('../passwords/argon2.ts')).openPasswords(config.passwords)
     const hashPassword = async (password: string): Promise<string> => {
-      const { openPasswords } = await import('../passwords/argon2.ts')
-      return (await openPasswords(config.passwords)).hash(password)
+      opened ??= open()
+      return (await opened).hash(password)
     }
     return work(consoleAdministration(config, store, hashPassword), store, config)
   })

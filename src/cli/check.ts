@@ -37,7 +37,10 @@ async function ownDefinitions(command: Command): Promise<Readonly<Record<string,
 }
 
 async function checkAll(command: Command, json: boolean): Promise<void> {
-  const config = await configOf(command)
+  const config = await configOf(command).catch((error) => {
+    if (json && error instanceof ConfigError) print({ configuration: error.source, mistakes: error.mistakes })
+    throw error
+  })
   const { database, backends } = await answersOf(config)
   if (json) print({ configuration: config.file ?? null, database, backends })
   else process.stdout.write(describe(config.file, database, backends))

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { Along, AuditDetails, AuditMetrics, EndedAct } from '../auth/audit.ts'
 import { canonicalEmail } from '../auth/email.ts'
+import { isPermissionName } from '../auth/names.ts'
 import type { Log } from '../auth/ports.ts'
 import type { User } from '../auth/user-store.ts'
 import { Refusal, TemporarilyUnavailable } from '../errors.ts'
@@ -51,7 +52,7 @@ function actOf(command: Command, user: User | undefined): Omit<EndedAct, 'outcom
   return {
     ...{ kind: 'administration', actor: 'console', action: pathOf(command).join('.') },
     ...(user ? { user: user.id } : target === undefined ? {} : { target }),
-    details: chosen(command)
+    details: { ...chosen(command), ...granted(command) }
   }
 }
 
@@ -78,6 +79,15 @@ async function userNamed(command: Command, { users }: Store): Promise<User | und
   if (typeof name !== 'string') return undefined
   const email = canonicalEmail(name)
   return email === undefined ? users.byId(name.toLowerCase()) : users.byEmail(email)
+}
+
+/** What is granted to somebody, or taken away, and on which object. */
+function granted(command: Command): AuditDetails {
+  const isOfHolder = ['users', 'groups'].includes(command.parent?.name() ?? '')
+  if (!isOfHolder || !['grant', 'revoke'].includes(command.name())) return {}
+  const { object } = command.opts<{ object?: string }>()
+  const permissions = command.args.slice(1).filter(isPermissionName)
+  return { permissions, ...(object !== undefined && { object }) }
 }
 
 /** What was switched on, and lists of names. Other texts stay out: nobody knows what they are. */

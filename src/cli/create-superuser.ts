@@ -26,7 +26,7 @@ export async function createSuperuser(options: Options, command: Command): Promi
     const password = await readPassword({ ...options, demand: demandFor(email, attributes, [], tools) })
     if (password === undefined) throw new Refused('there is no password: use --password-stdin')
     const user = await createUser(atConsole, { email, attributes, password, isSuperuser: true }, tools)
-    await show(user, options, 'created', store)
+    await show(user, options, 'created', { tools, store })
   })
 }
 

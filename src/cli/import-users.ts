@@ -55,11 +55,16 @@ async function* csvRecords({ input }: OpenFile): AsyncGenerator<FileRecord> {
   input.on('error', (error) => parser.destroy(error))
   try {
     let uneven = 0
+    let twice = 0
     for await (const { record, info } of parser) {
+      const text = Object.values(record).join('')
+      // csv-parse tells the line where a record ends, and takes a CRLF within quotes for two
+      twice += countOf(text, /\r\n/g)
+      const line = info.lines - twice - countOf(text, /\r\n|\r|\n/g)
       const mistake =
         info.invalid_field_length > uneven ? { mistake: 'another number of columns than the first line' } : {}
       uneven = info.invalid_field_length
-      yield { line: info.lines, fields: record, ...mistake }
+      yield { line, fields: record, ...mistake }
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
@@ -68,6 +73,9 @@ async function* csvRecords({ input }: OpenFile): AsyncGenerator<FileRecord> {
     )
   }
 }
+
+const countOf = (text: string, pattern: RegExp): number =>
+  /[\r\n]/.test(text) ? (text.match(pattern)?.length ?? 0) : 0
 
 /** @throws {Refused} a column is there twice, and nobody knows which is meant */
 function eachOnce(names: string[]): string[] {

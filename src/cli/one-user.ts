@@ -4,7 +4,7 @@ import type { Holdings } from '../auth/group-store.ts'
 import type { User } from '../auth/user-store.ts'
 import type { Store } from '../store/index.ts'
 import { asLine, collect, find, withAdministration, write } from './administration.ts'
-import { describeUser, userAsJson, userLine } from './user-text.ts'
+import { asSeen, describeUser, userAsJson, userLine } from './user-text.ts'
 
 /** What every command about one user takes. */
 export interface Json {
@@ -29,15 +29,15 @@ export async function change(
 ): Promise<void> {
   await withAdministration(command, async (tools, store) => {
     const user = await work(await find(name, store), tools)
-    if (options.json) await show(user, options, done, store)
+    if (options.json) await show(user, options, done, { tools, store })
     else write(`${done} ${user.email}\n`)
   })
 }
 
 /** `latchkey users show`. */
 export async function describe(name: string, { json }: Json, command: Command): Promise<void> {
-  await withAdministration(command, async (_tools, store) => {
-    const user = await find(name, store)
+  await withAdministration(command, async (tools, store) => {
+    const user = asSeen(await find(name, store), tools)
     const stored = await store.users.storedPermissions(user.id)
     const held = await heldBy(user, store)
     write(json ? asLine(userAsJson(user, stored, held)) : describeUser(user, stored, held))
@@ -45,7 +45,13 @@ export async function describe(name: string, { json }: Json, command: Command): 
 }
 
 /** One user, after something was done. */
-export async function show(user: User, options: Json, done: string, store: Store): Promise<void> {
+export async function show(
+  changed: User,
+  options: Json,
+  done: string,
+  { tools, store }: { readonly tools: AdminTools; readonly store: Store }
+): Promise<void> {
+  const user = asSeen(changed, tools)
   const stored = options.json ? await store.users.storedPermissions(user.id) : undefined
   write(stored ? asLine(userAsJson(user, stored, await heldBy(user, store))) : `${done} ${userLine(user)}\n`)
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { UserQuery } from '../auth/user-store.ts'
 import { asLine, withAdministration, write } from './administration.ts'
-import { userAsJson, userLine } from './user-text.ts'
+import { asSeen, userAsJson, userLine } from './user-text.ts'
 
 /** What `latchkey users list` may be told. */
 export interface ListOptions {
@@ -20,11 +20,14 @@ export interface ListOptions {
 /** `latchkey users list`. */
 export async function list(options: ListOptions, command: Command): Promise<void> {
   const query = queryOf(options)
-  await withAdministration(command, async (_tools, { users }) => {
+  await withAdministration(command, async (tools, { users }) => {
+    const superuserBackends = tools.chain.map(({ id }) => id)
     let cursor: string | null = null
     do {
-      const page = await users.list({ ...query, limit: 500, ...(cursor === null ? {} : { cursor }) })
-      for (const user of page.items) write(options.json ? asLine(userAsJson(user)) : `${userLine(user)}\n`)
+      const asked = { ...query, superuserBackends, limit: 500 }
+      const page = await users.list({ ...asked, ...(cursor === null ? {} : { cursor }) })
+      for (const user of page.items.map((one) => asSeen(one, tools)))
+        write(options.json ? asLine(userAsJson(user)) : `${userLine(user)}\n`)
       cursor = page.next
     } while (cursor !== null)
   })

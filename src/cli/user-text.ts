@@ -1,5 +1,13 @@
+import type { AdminTools } from '../admin/tools.ts'
 import type { Holdings } from '../auth/group-store.ts'
+import { isSuperuser } from '../auth/permissions.ts'
 import type { StoredPermissions, User } from '../auth/user-store.ts'
+
+/** A user as everybody else sees them: a superuser by a backend's flag while that backend is configured. */
+export const asSeen = (user: User, { chain }: Pick<AdminTools, 'chain'>): User => ({
+  ...user,
+  isSuperuser: isSuperuser(chain, user)
+})
 
 /** One user on one line, for lists. */
 export function userLine(user: User): string {

@@ -113,7 +113,7 @@ async function create(email: string, options: CreateOptions, command: Command): 
       },
       tools
     )
-    await show(user, options, 'created', store)
+    await show(user, options, 'created', { tools, store })
   })
 }
 

@@ -9,7 +9,7 @@ export interface ClientRegistry {
   byId(id: string): Promise<RegisteredClient | undefined>
   /** The ways of authentication that some client takes. */
   readonly authentication: readonly ClientAuthentication[]
-  /** Whether some client of the configuration hands on end users' addresses from here. */
+  /** Whether some client hands on end users' addresses from here; one of the database, once it was asked for. */
   readonly isForwarder: (address: string) => boolean
 }
 
@@ -48,12 +48,19 @@ export function createClientRegistry(options: RegistryOptions): ClientRegistry {
     { readonly until: number; readonly client: Promise<RegisteredClient | undefined> }
   >()
 
+  const isFixedForwarder = createMatcher(configured.flatMap(({ forwardedFor }) => forwardedFor))
+  /** Of clients of the database, which nobody has listed before their first request. */
+  const forwarders = new Map<string, (address: string) => boolean>()
+
   const read = async (id: string): Promise<RegisteredClient | undefined> => {
     const stored = await store.byId(id)
+    forwarders.delete(id)
     if (stored === undefined) return undefined
     try {
       const definition = define(stored.definition)
-      return { ...definition, id, secrets: stored.secrets, ...matchersOf(definition, createMatcher) }
+      const client = { ...definition, id, secrets: stored.secrets, ...matchersOf(definition, createMatcher) }
+      if (definition.forwardedFor.length > 0) forwarders.set(id, client.handsOnFrom)
+      return client
     } catch (err) {
       log.warn({ err, event: 'client_unusable', client: id }, "a client's definition in the database is unusable")
       return undefined
@@ -84,7 +91,8 @@ export function createClientRegistry(options: RegistryOptions): ClientRegistry {
         ...configured.flatMap(({ authentication }) => authentication)
       ])
     ],
-    isForwarder: createMatcher(configured.flatMap(({ forwardedFor }) => forwardedFor))
+    isForwarder: (address) =>
+      isFixedForwarder(address) || [...forwarders.values()].some((handsOnFrom) => handsOnFrom(address))
   }
 }
 

@@ -74,8 +74,8 @@ const definition = {
 /** What the database keeps of a client beside its id and its secrets, as the configuration would have it. */
 export const ClientDefinition = Type.Object(definition, { additionalProperties: false })
 
-/** A client's id. */
-const ClientId = identifier('an id of printable ASCII without spaces', 'Its client_id.')
+/** A client's id: as long as the tables have room for it. */
+const ClientId = identifier('an id of printable ASCII without spaces, 128 characters at most', 'Its client_id.', 128)
 
 /** A client of the configuration. */
 export const Client = Type.Object(

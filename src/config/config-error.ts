@@ -29,6 +29,7 @@ export interface Mistake {
 
 /** The configuration can't be used; `mistakes` are all that were found, and `message` lists them one a line. */
 export class ConfigError extends Error {
+  readonly source: string
   readonly mistakes: readonly Mistake[]
 
   /** @param source the file's name, or words for where the configuration came from */
@@ -36,6 +37,7 @@ export class ConfigError extends Error {
     const inOrder = mistakes.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0))
     super([`${source}: ${count(mistakes.length)}`, ...inOrder.map(describe)].join('\n'))
     this.name = 'ConfigError'
+    this.source = source
     this.mistakes = inOrder
   }
 }

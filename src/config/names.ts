@@ -33,8 +33,8 @@ export const BackendId = Type.String({
 })
 
 /** The id of a client or an audience: printable ASCII (RFC 6749 appendix A.1), without space, quotes and backslash. */
-export const identifier = (expected: string, description: string) =>
-  Type.String({ pattern: '^[!#-\\[\\]-~]+$', maxLength: 255, expected, description })
+export const identifier = (expected: string, description: string, maxLength = 255) =>
+  Type.String({ pattern: '^[!#-\\[\\]-~]+$', maxLength, expected, description })
 
 /** What users' fields are called elsewhere: by the name of a field one name, or several in their order. */
 export const fieldNames = (description: string, options: { readonly default?: Record<string, never> } = {}) =>

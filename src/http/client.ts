@@ -30,8 +30,9 @@ export interface Client {
 }
 
 /**
- * The client behind a request, which may ask for this grant.
+ * The client behind a request, which may ask for this grant. It is counted for the end user's address.
  * @throws {UnauthorizedClient} where it may not, and as `authenticateClient` does
+ * @throws {SlowDown} the end user is over the limit of addresses
  */
 export async function clientOf(
   request: FastifyRequest,
@@ -39,7 +40,7 @@ export async function clientOf(
   { grant, trail }: { readonly grant: string; readonly trail: Trail },
   parts: AppParts
 ): Promise<Client> {
-  const client = await authenticateClient(request, body, trail, parts)
+  const client = await authenticated(request, body, { trail, count: (ip) => countAddress(request, ip, parts) }, parts)
   if (!client.mayUse(grant)) throw new UnauthorizedClient()
   return client
 }
@@ -51,26 +52,36 @@ export async function clientOf(
  * @param trail learns which client it is, also one whose proof was wrong
  * @throws {InvalidClient} in the scheme that the client used
  * @throws {InvalidRequest} there are two proofs
- * @throws {SlowDown} it is over its own limit, or the end user is over the one of addresses
+ * @throws {SlowDown} it is over its own limit
  */
-export async function authenticateClient(
+export function authenticateClient(
   request: FastifyRequest,
   body: ClientParameters,
   trail: Trail,
   parts: AppParts
 ): Promise<Client> {
+  return authenticated(request, body, { trail, count: () => {} }, parts)
+}
+
+/** @param told.count counts the request for the end user's address, or for the caller's where it proved nothing */
+async function authenticated(
+  request: FastifyRequest,
+  body: ClientParameters,
+  { trail, count }: { readonly trail: Trail; readonly count: (ip: string) => void },
+  parts: AppParts
+): Promise<Client> {
   const registered = await provenBy(request, body, trail, parts).catch((error) => {
-    countAddress(request, addressOf(request), parts)
+    count(addressOf(request))
     throw error
   })
   if (registered === undefined) {
     trail.client = publicClientId
-    countAddress(request, addressOf(request), parts)
+    count(addressOf(request))
     return publicClient(request, parts)
   }
   const ip = endUserAddress(request, registered.handsOnFrom)
   trail.ip = ip
-  countAddress(request, ip, parts)
+  count(ip)
   if (registered.limits) parts.clients.rates.count(`client ${registered.id}`, registered.limits)
   return registeredClient(registered, ip, parts)
 }

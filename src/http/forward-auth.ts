@@ -1,4 +1,4 @@
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { InsufficientScope } from '../errors.ts'
 import Type from '../schema/type.ts'
 import { type Bearer, bearerOf } from './bearer.ts'
@@ -15,7 +15,7 @@ const Query = Type.Object(
   { additionalProperties: true }
 )
 
-/** `GET /auth` for gateways (nginx auth_request, Traefik ForwardAuth): who is behind a bearer token. */
+/** `GET /auth` for gateways (nginx auth_request, Traefik ForwardAuth, Envoy ext_authz): who is behind a bearer token. */
 export function forwardAuthRoute(app: App, parts: AppParts): void {
   app.get(
     '/auth',
@@ -33,14 +33,38 @@ export function forwardAuthRoute(app: App, parts: AppParts): void {
       }
     },
     async (request, reply) => {
-      const bearer = await bearerOf(request, parts)
+      const { bearer, permissions } = await heldBy(request, parts)
       const { permission } = request.query
-      // a digest stands in the token where the list was too long
-      const permissions = bearer.claims.permissions ?? (await livePermissions(bearer, request, parts)).names
       if (permission !== undefined && !permissions.includes(permission)) throw new InsufficientScope()
-      return headed(reply, bearer, permissions).header('cache-control', 'no-store').code(204).send()
+      return headed(reply, bearer, permissions).code(204).send()
     }
   )
+  envoyRoute(app, parts)
+}
+
+/** Envoy's ext_authz asks with the method of the request, and its path behind a prefix; only 200 lets it pass. */
+function envoyRoute(app: App, parts: AppParts): void {
+  app.route({
+    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    url: '/auth/envoy/*',
+    schema: { hide: true },
+    handler: async (request, reply) => {
+      const { bearer, permissions } = await heldBy(request, parts)
+      const answer = headed(reply, bearer, permissions)
+      // what is not set would be the caller's own
+      if (!answer.hasHeader('x-auth-permissions')) answer.header('x-envoy-auth-headers-to-remove', 'x-auth-permissions')
+      return answer.code(200).send()
+    }
+  })
+}
+
+async function heldBy(
+  request: FastifyRequest,
+  parts: AppParts
+): Promise<{ readonly bearer: Bearer; readonly permissions: readonly string[] }> {
+  const bearer = await bearerOf(request, parts)
+  // a digest stands in the token where the list was too long
+  return { bearer, permissions: bearer.claims.permissions ?? (await livePermissions(bearer, request, parts)).names }
 }
 
 function headed(reply: FastifyReply, { claims, user }: Bearer, permissions: readonly string[]): FastifyReply {
@@ -49,6 +73,7 @@ function headed(reply: FastifyReply, { claims, user }: Bearer, permissions: read
     .header('x-auth-subject', user.id)
     .header('x-auth-email', asBytes(user.email))
     .header('x-auth-backend', claims.backend)
+    .header('cache-control', 'no-store')
   return Buffer.byteLength(list) <= maxHeaderBytes ? reply.header('x-auth-permissions', asBytes(list)) : reply
 }
 

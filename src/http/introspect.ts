@@ -31,7 +31,7 @@ export function introspectRoute(app: App, parts: AppParts): void {
         security: [{ client: [] }],
         consumes: ['application/x-www-form-urlencoded', 'application/json'],
         body: ref(TokenQuery),
-        response: { 200: ref(Introspection), ...errors(400, 401, 413, 415, 500, 503) }
+        response: { 200: ref(Introspection), ...errors(400, 401, 413, 415, 429, 500, 503) }
       }
     },
     async (request, reply) => {

@@ -28,7 +28,7 @@ export function revokeRoute(app: App, parts: AppParts): void {
         security: [{ client: [] }, {}],
         consumes: ['application/x-www-form-urlencoded', 'application/json'],
         body: ref(TokenQuery),
-        response: { 200: { type: 'null', description: 'It is dead' }, ...errors(400, 401, 413, 415, 500, 503) }
+        response: { 200: { type: 'null', description: 'It is dead' }, ...errors(400, 401, 413, 415, 429, 500, 503) }
       }
     },
     async (request, reply) => {

@@ -1,3 +1,4 @@
+import { isPermissionName } from '../auth/names.ts'
 import { kindOf } from './shape.ts'
 
 /** What is wrong with a value at a place of an answer; `undefined`: nothing. */
@@ -98,7 +99,10 @@ export const identityCheck: Check = object({
 const any: Check = () => undefined
 const warnings = object({ passwordExpiresInSeconds: optional(seconds), graceLoginsLeft: optional(seconds) })
 const denied = object({ reason: someText, subject: optional(subject) })
-const grant = object({ permission: someText, origin: text })
+/** One that is none, with a space in it, would be two where permissions stand side by side. */
+const permission = test((value) => typeof value === 'string' && isPermissionName(value), 'app_label.codename')
+const grant = object({ permission, origin: text })
+const veto = object({ permission: someText, origin: text })
 
 /** What `authenticate` and `lookUp` answer. */
 export const verdictCheck = oneOf('outcome', {
@@ -124,7 +128,7 @@ export const identityAnswerCheck = oneOf('state', {
 export const permissionCheck = object({
   grants: listOf(grant),
   known: optional(flag),
-  vetoes: optional(listOf(grant)),
+  vetoes: optional(listOf(veto)),
   groups: optional(listOf(someText)),
   localGroups: optional(listOf(someText))
 })

@@ -12,10 +12,14 @@ export const writeCursor = ({ order, value, id }: Cursor): string =>
   Buffer.from(JSON.stringify([order, value, id])).toString('base64url')
 
 /** @throws {InvalidRequest} it is none of ours, or of a list in another order */
-export const readCursor = (text: string, order: string): Cursor => {
+export const readCursor = (
+  text: string,
+  order: string,
+  isOfOrder: (value: Cursor['value']) => boolean = () => true
+): Cursor => {
   const [given, value, id] = parsed(text)
   const isValue = value === null || typeof value === 'string' || (typeof value === 'number' && Number.isFinite(value))
-  if (given !== order || !isValue || typeof id !== 'string')
+  if (given !== order || !isValue || !isOfOrder(value) || typeof id !== 'string')
     throw new InvalidRequest('cursor: not from a list of this order')
   return { order, value, id }
 }

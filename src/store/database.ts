@@ -1,5 +1,4 @@
 import type { Dialect, Queries } from './kit.ts'
-import type { LookUp, LookUps } from './look-ups.ts'
 import type { Tables } from './tables.ts'
 import type { Outcome, Write } from './write-group.ts'
 
@@ -10,8 +9,6 @@ export interface Database {
   readonly queries: Queries
   readonly alias: Dialect['kit']['alias']
   readonly insertMissing: Dialect['insertMissing']
-  /** Makes look-ups by a key of a look-up by many, with others that are asked for at the same moment where that is faster. */
-  lookUp<Key, Value>(find: LookUps<Key, Value>): LookUp<Key, Value>
   /** All statements or none, in one commit with what others write at the same moment. */
   write(write: Write): Promise<Outcome>
   /** The same in a commit of its own, at once. */

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto'
 import type { DeliveryList, DeliveryQueue } from '../webhooks/delivery-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
+import { pending, writeTogether } from './pending.ts'
+import { updateOf } from './statement.ts'
 
 const { and, asc, eq, gt, inArray, lte, lt, ne, sql } = orm
 
@@ -32,11 +34,25 @@ export const createDeliveryStore = (db: Database): DeliveryQueue & DeliveryList 
         .where(and(inArray(deliveries.id, ids), eq(deliveries.claim, claim)))
     },
     async settle({ id, claim, attempts }, { counts = true, ...settlement }, at) {
-      const [{ affectedRows }] = await queries
-        .update(deliveries)
-        .set({ ...settlement, claim: null, lastAttemptAt: at, attempts: counts ? attempts : attempts - 1 })
-        .where(and(eq(deliveries.id, id), eq(deliveries.claim, claim ?? '')))
-      return affectedRows > 0
+      const { state, dueAt, lastStatus, lastError } = settlement
+      const change = updateOf(
+        {
+          table: 'latchkey_webhook_deliveries',
+          key: [['id', id]],
+          only: [['claim', claim ?? '']],
+          set: [
+            ['state', state],
+            ['due_at', dueAt],
+            ['last_status', lastStatus],
+            ['last_error', lastError],
+            ['claim', null],
+            ['last_attempt_at', at],
+            ['attempts', counts ? attempts : attempts - 1]
+          ]
+        },
+        { rows: 1 }
+      )
+      return (await writeTogether(db, [pending([change])])) === undefined
     },
     async disabled() {
       const rows = await queries.select().from(disabledWebhooks)

@@ -6,7 +6,6 @@ import { TemporarilyUnavailable } from '../errors.ts'
 import type { Database } from './database.ts'
 import { causeOf } from './failures.ts'
 import type { Queries, Run } from './kit.ts'
-import { gathered } from './look-ups.ts'
 import { migrate, pendingSteps } from './migrate.ts'
 import { isLost, isNoTable, translated, wantsRetry } from './mysql-errors.ts'
 import { createGroupCommit } from './mysql-group.ts'
@@ -115,7 +114,6 @@ export const openMysql = async (options: {
     queries: mysqlDialect.queries(run),
     alias: mysqlDialect.kit.alias,
     insertMissing: mysqlDialect.insertMissing,
-    lookUp: gathered,
     // several, since one may wait for a row that somebody else holds
     write: createWriteGroup(commit, { groups: 4, most: 64, patienceMs: 2000 }),
     writeApart: createWriteGroup(commit, { most: 1 }),

@@ -3,6 +3,7 @@ import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { forKeys, type Key } from './keyed.ts'
 import type { Queries } from './kit.ts'
+import { gathered } from './look-ups.ts'
 import type { StoreOutbox } from './outbox.ts'
 import { pending } from './pending.ts'
 import { insertInto, updateOf } from './statement.ts'
@@ -25,7 +26,7 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
       )
       .prepare()
   )
-  const byId = db.lookUp(async (keys: ReadonlyArray<Key<'id'>>) => {
+  const byId = gathered(async (keys: ReadonlyArray<Key<'id'>>) => {
     const found = await withIds(keys)
     return keys.map(({ id }) => found.find((session) => session.id === id))
   })
@@ -41,7 +42,7 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
       )
       .prepare()
   )
-  const isRevoked = db.lookUp(async (keys: ReadonlyArray<Key<'jti' | 'sid'>>) => {
+  const isRevoked = gathered(async (keys: ReadonlyArray<Key<'jti' | 'sid'>>) => {
     const found = await revokedAmong(keys)
     return keys.map(({ jti, sid }) => found.some(({ id }) => id === jti || id === sid))
   })
@@ -66,7 +67,7 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
     byId: (id) => byId({ id }),
     ofUser: async (userId) =>
       queries.select().from(sessions).where(eq(sessions.userId, userId)).orderBy(desc(sessions.createdAt)),
-    list: async ({ cursor = '', limit, userId, clientId, liveAt }) =>
+    list: async ({ cursor = '', limit, userId, clientId, backends, liveAt }) =>
       queries
         .select()
         .from(sessions)
@@ -75,6 +76,7 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
             gt(sessions.id, cursor),
             userId === undefined ? undefined : eq(sessions.userId, userId),
             clientId === undefined ? undefined : eq(sessions.clientId, clientId),
+            backends && inArray(sessions.backend, [...backends]),
             liveAt === undefined ? undefined : gt(sessions.idleExpiresAt, liveAt)
           )
         )

@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url'
 import { TemporarilyUnavailable } from '../errors.ts'
 import type { Database } from './database.ts'
 import type { Run } from './kit.ts'
-import { oneByOne } from './look-ups.ts'
 import { migrate } from './migrate.ts'
 import { connect, deadlineNow, locked, lockedAtOnce, patiently } from './sqlite-connection.ts'
 import { sqliteDialect } from './sqlite-kit.ts'
@@ -84,7 +83,6 @@ export const openSqlite = async (options: { url: string; migrate: boolean }): Pr
     }),
     alias: sqliteDialect.kit.alias,
     insertMissing: sqliteDialect.insertMissing,
-    lookUp: oneByOne,
     write,
     writeApart: createWriteGroup(commit, { most: 1 }),
     transaction,

@@ -93,8 +93,10 @@ export const createUserList = (db: Database): UserStore['list'] => {
   const sorted = (branches: readonly Branch[], conditions: readonly (SQL | undefined)[], asked: Asked) => {
     const { order, descending, run, cursor, limit } = asked
     const direction = descending ? desc : asc
+    // somebody may have two accounts at one backend, and be in a group by two origins
     const parts = branches.map(
-      ({ table, userId, where }) => sql`select ${userId} as id from ${table} where ${where ?? sql`1 = 1`}`
+      ({ table, userId, where }) =>
+        sql`select ${table === users ? sql`` : sql`distinct `}${userId} as id from ${table} where ${where ?? sql`1 = 1`}`
     )
     const chosen = sql`(${sql.join(parts, sql` union `)}) chosen`
     const by = {
@@ -189,7 +191,7 @@ export const createUserList = (db: Database): UserStore['list'] => {
     const { descending = false, search, limit } = query
     const order = query.order ?? (search === undefined ? 'id' : 'email')
     const name = `${order}${descending ? '-' : ''}`
-    const cursor = query.cursor === undefined ? undefined : readCursor(query.cursor, name)
+    const cursor = query.cursor === undefined ? undefined : readCursor(query.cursor, name, isValueOf[order])
     const filters = await filtersOf(query)
     if (filters === undefined) return { items: [], next: null }
     const plan = await planOf(query, order, filters)
@@ -206,6 +208,17 @@ export const createUserList = (db: Database): UserStore['list'] => {
     const next = found.length > limit && last ? writeCursor({ order: name, value: last[order], id: last.id }) : null
     return { items: found.slice(0, limit), next }
   }
+}
+
+type Value = Cursor['value']
+
+const isText = (value: Value): boolean => typeof value === 'string'
+const isNumber = (value: Value): boolean => typeof value === 'number'
+
+/** What a cursor of each order holds. */
+const isValueOf: Readonly<Record<Order, (value: Value) => boolean>> = {
+  ...{ id: isText, email: isText, createdAt: isNumber },
+  lastLoginAt: (value) => value === null || isNumber(value)
 }
 
 const keyOf = (order: Order): 'id' | 'email' => (order === 'email' ? 'email' : 'id')

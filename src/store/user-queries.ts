@@ -2,6 +2,7 @@ import type { User, UserStore } from '../auth/user-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { forKeys, type Key } from './keyed.ts'
+import { gathered } from './look-ups.ts'
 import { findStoredPermissions, findStoredPermissionsOn } from './stored-permissions.ts'
 import { type JoinedRow, toUsers } from './user-rows.ts'
 
@@ -53,7 +54,7 @@ export const createUserQueries = (
     rowsOf: (keys: ReadonlyArray<Key<Name>>) => Promise<JoinedRow[]>,
     isIt: (user: User, key: Key<Name>) => boolean
   ) =>
-    db.lookUp(async (keys: ReadonlyArray<Key<Name>>) => {
+    gathered(async (keys: ReadonlyArray<Key<Name>>) => {
       const found = toUsers(await rowsOf(keys))
       return keys.map((key) => found.find((user) => isIt(user, key)))
     })
@@ -63,8 +64,8 @@ export const createUserQueries = (
   const byIdentity = find(withIdentities, ({ identities: held }, { backend, subject }) =>
     held.some((one) => one.backend === backend && one.subject === subject)
   )
-  const generally = db.lookUp(findStoredPermissions(db))
-  const onObject = db.lookUp(findStoredPermissionsOn(db))
+  const generally = gathered(findStoredPermissions(db))
+  const onObject = gathered(findStoredPermissionsOn(db))
 
   return {
     byId: (id) => byId({ id }),

@@ -102,6 +102,19 @@ const writes: readonly Operation[] = Object.entries(
 
 type Row = readonly [path: string, body?: object]
 
+/** What events tell beside whom they are about. */
+const granted = { details: { permission: 'shop.buy', objectType: 'shop', objectId: '1' } }
+const told: Readonly<Record<string, object>> = {
+  createUser: { details: { changed: ['email', 'password'] } },
+  changeUser: { details: { changed: ['firstName'] } },
+  setUserPassword: { details: { changed: ['password'] } },
+  linkIdentity: { backend: 'company', subject: 'ann' },
+  unlinkIdentity: { backend: 'company', subject: 'ann' },
+  grantOnObject: granted,
+  revokeOnObject: granted,
+  changeAccount: { details: { changed: ['firstName'] } }
+}
+
 /** How each operation is called so that it succeeds, in this order. One that is missing here fails the test. */
 const calls: Readonly<Record<string, (world: World) => Row | Promise<Row>>> = {
   createUser: () => ['/admin/users', { email: 'new@example.com', password: 'a kettle of green dice' }],
@@ -194,9 +207,12 @@ t.test('every request that writes leaves one event', async (t) => {
     const [event] = events
     t.ok(event?.action === id || event?.kind.startsWith('password_'), id)
     const about = event?.user ?? event?.target ?? event?.session
-    const isOfAll = ['rotateKeys', 'revokeOnObject', 'grantOnObject'].includes(id)
-    t.ok(about || isOfAll, `${id} says what it was done to`)
+    t.ok(about || id === 'rotateKeys', `${id} says what it was done to`)
+    if (url.includes(world.ann) || JSON.stringify(body)?.includes(world.ann))
+      t.equal(event?.user, world.ann, `${id} is found by the user`)
     if (event?.kind === 'administration') t.equal(event.actor, world.root)
+    if (event?.kind === 'administration' || event?.kind === 'account') t.equal(event.client, 'public')
+    matchLists(t, event, told[id] ?? {})
     const again = id.startsWith('delete') ? await call(world, bearer, method, url, body) : undefined
     if (again) matchLists(t, await world.fresh(), [{ action: id, outcome: 'refused', reason: '404' }])
   }
@@ -300,6 +316,10 @@ t.test('every command that writes leaves one event', async (t) => {
       path
     )
     t.equal(events.length, 1, path)
+    if (/^(users|groups)\.(grant|revoke)$/.test(path)) {
+      const object = path.startsWith('users') ? { object: 'shop:1' } : {}
+      t.same(events[0]?.details, { permissions: ['shop.buy'], ...object }, `${path} tells what`)
+    }
   }
   const refused = [
     [['users', 'deactivate', 'nobody@example.com'], 'users.deactivate'],

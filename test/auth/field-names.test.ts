@@ -24,7 +24,7 @@ export default defineBackend({
 const backends = (issuer: string) => `
 publicClient: true
 login: { failureFloor: 1ms }
-users: { attributes: { department: { type: string, claim: true }, floor: { type: number, claim: true } } }
+users: { attributes: { department: { type: string, claim: true }, floor: { type: number, claim: true }, remote: { type: boolean, claim: true } } }
 backends:
   - id: fixed
     type: static
@@ -49,8 +49,8 @@ backends:
 async function folderOf(t: Test): Promise<string> {
   const folder = await temporaryFolder(t)
   const database = new DatabaseSync(join(folder, 'old.db'))
-  database.exec(`create table people (id integer, login text, mail text, work_mail text, pw text, nick text, full_name text, storey integer);
-    insert into people values (7, 'bob', 'bob@example.com', null, '${await hash('pw')}', '', 'Bob Builder', 3)`)
+  database.exec(`create table people (id integer, login text, mail text, work_mail text, pw text, nick text, full_name text, storey integer, remote blob);
+    insert into people values (7, 'bob', 'bob@example.com', null, '${await hash('pw')}', '', 'Bob Builder', 3, x'01')`)
   database.close()
   await writeFile(join(folder, 'mine.ts'), own)
   return folder
@@ -64,7 +64,7 @@ t.test('every type of backend takes what fields are called at its source', async
   const claims = async (username: string) => claimsOf(await accessToken(username, 'pw'))
 
   t.match(await claims('ann'), { backend: 'fixed', name: 'Ann', department: 'HR' })
-  const bob = { backend: 'old', email: 'bob@example.com', name: 'Bob Builder', floor: 3 }
+  const bob = { backend: 'old', email: 'bob@example.com', name: 'Bob Builder', floor: 3, remote: true }
   t.match(await claims('bob'), bob)
   t.match(await claims('bob@example.com'), bob, 'the address is one of the names that were meant')
 

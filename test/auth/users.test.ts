@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { AdministrationTransaction } from '../../src/auth/administration-store.ts'
+import { checkedAttributes } from '../../src/auth/attribute-checks.ts'
 import type { Along } from '../../src/auth/audit.ts'
 import type { Identity } from '../../src/auth/backend.ts'
 import type { Chain, Link } from '../../src/auth/link.ts'
@@ -101,6 +102,53 @@ t.test('a join needs every one of its conditions', async (t) => {
     t.equal(logged, !expected, 'a refused join is in the log')
   }
   t.equal(await store.users.count(), 32, 'no case made a user')
+})
+
+t.test('a value that a field does not allow is left out, with the reason in the log', async (t) => {
+  const log = fakeLog()
+  const rules = {
+    short: { type: 'string', maxLength: 3 },
+    count: { type: 'number', maxLength: 0 },
+    isIn: { type: 'boolean', maxLength: 0 },
+    since: { type: 'date', maxLength: 0 }
+  } as const
+  const wrong = {
+    short: 'four',
+    count: 'many',
+    isIn: 1,
+    since: '2026-02-30',
+    firstName: 'a\u0000',
+    lastName: 5,
+    other: 'x'
+  }
+  const right = { short: 'abc', count: '3', isIn: 't', since: '2024-02-29' }
+  const kept = (attributes: Identity['attributes']) =>
+    checkedAttributes(fakeIdentity({ attributes }), fakeLink('ldap'), rules, log).attributes
+  t.same(kept(right), { short: 'abc', count: 3, isIn: true, since: '2024-02-29' })
+  t.same(log.lines, [])
+  t.same(kept(wrong), {})
+  t.same(
+    log.lines.map(({ fields }) =>
+      Object.entries(fields).flatMap(([name, value]) => (/^(attribute|reason)$/.test(name) ? value : []))
+    ),
+    [
+      ['short', 'too-long'],
+      ['count', 'wrong-type'],
+      ['isIn', 'wrong-type'],
+      ['since', 'wrong-type'],
+      ['firstName', 'malformed'],
+      ['lastName', 'wrong-type'],
+      ['other', 'undeclared']
+    ]
+  )
+})
+
+t.test('mirrored groups have the names that groups have here, whoever spells them', async (t) => {
+  const ldap = fakeLink('ldap')
+  const { store, record } = await openUsers(t, [ldap])
+  const mirroredGroups = ['Cafe\u0301', 'Caf\u00e9', '\u7fa4'.repeat(100), ' x', '']
+  const { id } = await record(ldap, fakeIdentity({ mirroredGroups }), vouched())
+  t.same((await store.users.storedPermissions(id)).groups, ['Caf\u00e9'], 'one, and none beyond 255 bytes')
 })
 
 t.test('a first login', async (t) => {

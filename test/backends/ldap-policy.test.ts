@@ -3,6 +3,7 @@ import type { Identity, Verdict } from '../../src/auth/backend.ts'
 import type { LdapOptions } from '../../src/backends/ldap/options.ts'
 import { claimsOf, openTestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
+import { command } from '../process.ts'
 import { groupOfNames, groupsBase, peopleBase, person, suffix, userPassword } from '../servers/ldap-fixtures.ts'
 import { logIn, openLdapBackend, questionContext } from '../servers/ldap-fixtures-backend.ts'
 import { startSlapd } from '../servers/slapd.ts'
@@ -19,13 +20,19 @@ const slapd = await startSlapd(t, {
     person('changing'),
     person('many', { mail: ['x@other.org', 'many@example.com', 'y@other.org'] }),
     person('tied', { mail: ['one@example.com', 'two@example.com'] }),
-    person('mailless', { mail: [] }),
+    person('mailless', { mail: [], departmentNumber: '7', roomNumber: ['1', '2'] }),
     person('twin1', { mail: 'twin@example.com' }),
     person('twin2', { mail: ['other@example.com', 'TWIN@example.com'] }),
     groupOfNames('editors', [uidOf('alice'), uidOf('changing'), uidOf('many')]),
     groupOfNames('staff', [groupDn('editors'), uidOf('bob')]),
     groupOfNames('Admins', [uidOf('alice')]),
-    groupOfNames('former', [uidOf('bob')])
+    groupOfNames('former', [uidOf('bob')]),
+    person('spelled'),
+    groupOfNames('Caf\u0065\u0301', [uidOf('spelled')]),
+    [
+      `description=long,${groupsBase}`,
+      { objectClass: 'groupOfNames', description: 'long', cn: '\u4e2d'.repeat(90), member: uidOf('spelled') }
+    ]
   ]
 })
 
@@ -196,6 +203,20 @@ t.test('mirrored groups follow each login, and nothing else is touched', async (
   t.same((await broken.store.users.storedPermissions(changing?.id ?? '')).groups, ['editors', 'staff'])
 })
 
+t.test('a group is the local one of its name in whatever form it is written; one too long is left out', async (t) => {
+  const latchkey = await openTestLatchkey(
+    t,
+    configuration(`groups: { ${groups}, mirror: true, groupPermissions: true }`)
+  )
+  await command(t, ['groups', 'create', 'Caf\u00e9', '--permission', 'blog.cafe'], latchkey.folder)
+  const token = await latchkey.accessToken('spelled', userPassword)
+  t.same(claimsOf(token).permissions, ['blog.cafe'])
+  const user = await latchkey.store.users.byEmail('spelled@example.com')
+  t.same((await latchkey.store.users.storedPermissions(user?.id ?? '')).groups, ['Caf\u00e9'])
+  const { stdout } = await command(t, ['groups', 'list'], latchkey.folder)
+  t.match(stdout, /^\S+ {2}Caf\u00e9 {2}blog\.cafe\n$/, 'and no other is made')
+})
+
 t.test('local groups of the same name give their permissions without being joined', async (t) => {
   const latchkey = await openTestLatchkey(t, configuration(`groups: { ${groups}, groupPermissions: true }`))
   const holder = await latchkey.addUser({ email: 'holder@example.com', groups: ['editors', 'admins'] })
@@ -244,4 +265,12 @@ t.test('of several addresses the first domain decides; a fallback where there is
   t.equal(await emailOf(careful, 'tied'), 'invalid_grant')
   t.equal(await emailOf(careful, 'mailless'), 'mailless@other.org')
   t.equal(await emailOf(careful, 'alice'), 'alice@example.com')
+  const made = await email(', fallback: "d{DepartmentNumber}.{uid}@other.org"')
+  t.equal(await emailOf(made, 'mailless'), 'd7.mailless@other.org', 'of any attribute, however it is spelled')
+  for (const name of ['roomNumber', 'carLicense', 'no attribute']) {
+    const unfilled = await email(`, fallback: "{${name}}@other.org"`)
+    t.equal(await emailOf(unfilled, 'mailless'), 'invalid_grant', name)
+    const { stdout } = await command(t, ['explain', 'mailless'], unfilled.folder)
+    t.match(stdout, /FAIL email .*it gave none\n +→ what `email\.fallback` names is not there, or has several values/)
+  }
 })

@@ -1,8 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { userToolsOf } from '../../src/auth/login.ts'
 import { type SyncOptions, syncUsers } from '../../src/auth/sync.ts'
+import { inOrder } from '../../src/backends/ldap/in-order.ts'
 import { openTestLatchkey, type TestLatchkey, temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
 import { command } from '../process.ts'
@@ -91,6 +93,39 @@ t.test('who is gone is deactivated, after a complete run and under the guard', a
   matchLists(t, report, { deactivated: ['leaver1@example.com', 'leaver2@example.com'], kept: ['leaver3@example.com'] })
   t.match(await emails(latchkey), ['(leaver1@example.com)', '(leaver2@example.com)', 'alice@example.com'])
   matchLists(t, await sync(latchkey), { deactivated: [] }, 'once')
+})
+
+t.test('an account that the directory cannot tell about ends a sync in words, whoever is waited for', async (t) => {
+  const items = async function* () {
+    yield* ['slow', 'failing', 'slow']
+  }
+  const work = async (item: string) => {
+    if (item === 'failing') throw new Error('cut')
+    await sleep(50)
+    return item
+  }
+  const answers: string[] = []
+  const all = async () => {
+    for await (const answer of inOrder(items(), work)) answers.push(answer)
+  }
+  await t.rejects(all(), { message: 'cut' })
+  t.same(answers, ['slow'])
+
+  const narrow = await startSlapd(t, {
+    people: 7,
+    databaseSettings: [`limits dn.exact="${serviceAccount.dn}" size=20`],
+    entries: [
+      person('zoe'),
+      ...Array.from({ length: 21 }, (_, at) => groupOfNames(`group${at}`, [`uid=zoe,${peopleBase}`]))
+    ]
+  })
+  const everybody = configuration('', '(uid={username})').replace(slapd.url, narrow.url)
+  const { folder } = await openTestLatchkey(t, everybody)
+  const { code, stderr } = await command(t, ['ldap', 'sync', 'corp'], folder)
+  t.same(
+    [code, stderr],
+    [1, 'BackendUnavailable: backend corp is unavailable: size-limit: group search: LDAP result 4\n']
+  )
 })
 
 t.test('who is deleted while the sync is about them is refused, and all others are brought up to date', async (t) => {

@@ -210,6 +210,28 @@ t.test('SQLite', async (t) => {
     for (const value of ['null', "''", `'${'x'.repeat(256)}'`, "'a' || char(10)"])
       await t.rejects(subject(value), unavailable('protocol'), value)
   })
+  await t.test('names that are none of a permission or a group are left out, and the log says so', async (t) => {
+    const names = [
+      "''",
+      'null',
+      "'nodot'",
+      "'a.b c.d'",
+      "'a.b' || char(10)",
+      "'blog.add_post'",
+      `'${'x'.repeat(255)}.y'`
+    ]
+    const union = names.map((name) => `select ${name} as permission where :subject = '1'`).join(' union all ')
+    const { backend } = await openSqlite(t, {
+      permissions: union,
+      groups: `select column1 as "group" from (values (''), ('editors'), (null), ('a' || char(10))) where :subject = '1'`
+    })
+    t.same(await backend.permissions?.({ subject: '1' }, context()), {
+      grants: [{ permission: 'blog.add_post', origin: 'sql permissions' }],
+      groups: ['editors']
+    })
+    t.match(log.lines.at(-1)?.fields, { event: 'names_refused', subject: '1', permissions: 5, groups: 2 })
+    log.lines.length = 0
+  })
   await t.test('a row that is not who was typed is nobody; weak digests by setting', async (t) => {
     const loose = `select ${columns} from people where lower(substr(name, 1, 3)) = lower(substr(:username, 1, 3))`
     const { backend } = await openSqlite(t, { user: loose })
@@ -256,6 +278,16 @@ t.test('MariaDB', { skip: needs('mariadbd', 'mariadb-install-db', 'mariadb') }, 
     t.match(await logIn(backend, 'josé'), { outcome: 'accepted' })
     t.match(await logIn(backend, 'jose'), { outcome: 'unknown' })
     t.match(await logIn(backend, 'jose@example.com'), { outcome: 'accepted' })
+  })
+  await t.test('a name that the table could not hold is nobody, and no outage', async (t) => {
+    await server.sql(`use old; create table latin (name varchar(190), other varchar(190) character set utf8mb4) character set latin1;
+      insert into latin values ('josé', 'x')`)
+    const user = `select name as subject, name as username, '${hash}' as passwordHash from latin where name = :username`
+    const backend = open(t, { database: { url }, user })
+    for (const name of ['日本', 'a\u{1f600}', 'jos']) t.match(await logIn(backend, name), { outcome: 'unknown' }, name)
+    t.match(await logIn(backend, 'josé'), { outcome: 'accepted' })
+    const mixed = `${user} and name collate latin1_bin = name collate latin1_swedish_ci`
+    await t.rejects(logIn(open(t, { database: { url }, user: mixed }), 'ann'), unavailable('statement'))
   })
   await t.test('writes nothing', async (t) => {
     await server.sql('create sequence old.counter')

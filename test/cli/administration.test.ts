@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { verify } from '@node-rs/argon2'
 import t from 'tap'
 import { temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
@@ -199,6 +200,29 @@ t.test('each line that is refused is told, and the others are imported', async (
     [csv.stdout, csv.stderr],
     ['2 read: 1 created, 0 there already, 1 refused', 'line 2: another number of columns']
   )
+  const quoted = ['email,department', '"six@example.com","x\r\ny"', '"seven\n@example.com",x', 'eight,x', ',x']
+  await writeFile(join(folder, 'quoted.csv'), `\ufeff${quoted.join('\r\n')}\r\n`)
+  t.same(
+    (await command(t, ['users', 'import', 'quoted.csv'], folder)).stderr.match(/line \d+: \w+/g),
+    ['line 2: department', 'line 4: email', 'line 6: email', 'line 7: email'],
+    'where each begins'
+  )
+  const typed = ['email,department,password', 'six@example.com,x,one long password', 'seven@example.com,x,short']
+  typed.push('eight@example.com,x,eight@example.com', 'one@example.com,x,short', 'SIX@example.com,x,another long one')
+  await writeFile(join(folder, 'typed.csv'), typed.join('\n'))
+  for (const [more, done] of [
+    [['--dry-run'], 'would be created'],
+    [[], 'created']
+  ] as const) {
+    const { stdout: report, stderr: why } = await command(t, ['users', 'import', 'typed.csv', ...more], folder)
+    t.equal(report, `5 read: 1 ${done}, 2 there already, 2 refused\n`)
+    t.match(why, /^line 3: password: .* too short.*\nline 4: password: .* nothing but a name/)
+  }
+  const both = `{"email":"two.of@example.com","department":"x","password":"one long password","passwordHash":"${django}"}`
+  t.match((await command(t, ['users', 'import', '-'], folder, { input: both })).stderr, 'beside passwordHash')
+  const { stdout: written } = await command(t, ['users', 'export', '--password-hashes'], folder)
+  const [, own = ''] = /"email":"six@.*?"passwordHash":"([^"]+)"/.exec(written) ?? []
+  t.equal(await verify(own, 'one long password'), true, 'a password in plain text is hashed as any other')
   await writeFile(join(folder, 'broken.csv'), 'email,department\n"four@example.com,x')
   t.match(await command(t, ['users', 'import', 'broken.csv'], folder), { code: 1, stderr: /can't be read on/ })
   await writeFile(join(folder, 'twice.csv'), 'email,department,email\nfour@example.com,x,five@example.com\n')

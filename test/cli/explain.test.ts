@@ -29,14 +29,17 @@ const entries = [
   person('dora', { mail: 'dora@elsewhere.org' }),
   person('twin1', { cn: 'Twin', sn: 'Twin' }),
   person('twin2', { cn: 'Twin', sn: 'Twin' }),
-  groupOfNames('editors', [`uid=alice,${peopleBase}`])
+  groupOfNames('editors', [`uid=alice,${peopleBase}`]),
+  person('fred'),
+  ...['one', 'two', 'three', 'four'].map((name) => groupOfNames(name, [`uid=fred,${peopleBase}`]))
 ]
+const searching = `limits dn.exact="cn=latchkey,${suffix}"`
 const [slapd, otherName, outdated, strict, mute] = await Promise.all([
-  startSlapd(t, { entries, tls: certificates, anonymous: false }),
+  startSlapd(t, { entries, tls: certificates, anonymous: false, databaseSettings: [`${searching} size=3`] }),
   startSlapd(t, { tls: elsewhere }),
   startSlapd(t, { tls: expired }),
   startSlapd(t, { tls: certificates, databaseSettings: ['security simple_bind=128'] }),
-  startSlapd(t, { people: 3, databaseSettings: [`limits dn.exact="cn=latchkey,${suffix}" size=1`] })
+  startSlapd(t, { people: 3, databaseSettings: [`${searching} size=1`] })
 ])
 const { bind } = slapd
 const users = [{ base: peopleBase, filter: '(uid={username})' }]
@@ -194,6 +197,11 @@ const mistakes: Readonly<Record<string, readonly [options: Options, username: st
     { ...right, servers: [mute.url], users: [{ base: peopleBase, filter: '(|(uid={username})(sn=Example))' }] },
     'person000001',
     /search: .*the directory cut its answer at one of its limits.* → raise the limits of the service account/
+  ],
+  'a limit of the server on all pages of groups': [
+    { ...right, groups },
+    'fred',
+    /search: .*member=uid=fred.*the directory cut its answer at one of its limits → raise the limits.*size\.prtotal/
   ]
 }
 

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { claimsOf, temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
@@ -89,6 +90,7 @@ t.test('latchkey reload: everything at once, or nothing', async (t) => {
   const client = (value: string) => `clients: [{ id: blog, secret: "${value}", grants: [password] }]\n`
   const server = await serve(t, `backends: [${backend('a', 'ann')}, ${backend('b', 'bob')}]\n${client(secret)}`)
   const bob = (await server.token(credentials('bob'))).body
+  const another = (await server.token(credentials('bob'))).body
   const ann = (await server.token(credentials('ann'))).body
   t.same(claimsOf(ann.access_token ?? '').permissions, ['blog.add_post'])
   t.equal((await server.token(credentials('ann'), secret)).status, 200)
@@ -118,6 +120,8 @@ t.test('latchkey reload: everything at once, or nothing', async (t) => {
   const refresh = { grant_type: 'refresh_token', refresh_token: bob.refresh_token ?? '' }
   t.equal((await server.token(refresh)).status, 400, 'and so is the session')
   t.match(server.said(), 'its backend left the configuration')
+  while (/ backend b /.test((await command(t, ['sessions', 'list'], server.folder)).stdout)) await sleep(50)
+  t.match((await command(t, ['sessions', 'list'], server.folder)).stdout, / backend a /, 'those of others go on')
   t.equal((await server.token({ grant_type: 'refresh_token', refresh_token: ann.refresh_token ?? '' })).status, 200)
 
   await server.configure(`backnds: []\nbackends: [${backend('d', 'dan')}, { id: e, type: ./gone.ts }]\n`)
@@ -126,6 +130,13 @@ t.test('latchkey reload: everything at once, or nothing', async (t) => {
   t.match(refused.stderr, 'backnds: unknown key: did you mean backends?')
   t.match(refused.stderr, './gone.ts: there is no such file')
   t.equal((await server.token(credentials('cid'))).status, 200, 'all stays as it was')
+
+  const file = join(server.folder, 'latchkey.yaml')
+  await rename(file, `${file}.away`)
+  const away = await server.reload()
+  t.equal(away.code, 1)
+  t.match(away.stderr, 'latchkey.yaml: 1 mistake\n  there is no such file any more')
+  t.equal((await server.token(credentials('cid'))).status, 200, 'and what holds without a file is not put in its place')
 
   await writeFile(
     join(server.folder, 'throws.ts'),
@@ -152,6 +163,12 @@ t.test('latchkey reload: everything at once, or nothing', async (t) => {
   t.equal((await server.reload()).code, 0)
   const fresh = (await server.token(credentials('dan'))).body
   t.same(claimsOf(fresh.access_token ?? '').permissions, ['blog.from_new_code'], 'a module that changed is read again')
+
+  await server.configure(`backends: [${backend('d', 'dan')}, ${backend('b', 'bob')}]\n`)
+  t.equal((await server.reload()).code, 0)
+  t.equal((await server.token(credentials('bob'))).status, 200)
+  const old = { grant_type: 'refresh_token', refresh_token: another.refresh_token ?? '' }
+  t.equal((await server.token(old)).status, 400, 'a backend that comes back begins anew')
 
   t.equal(await server.end(), 0)
   const gone = await server.reload()

@@ -152,4 +152,15 @@ t.test('check and migrate', async (t) => {
     database: { answers: false, error: /ECONNREFUSED/ },
     backends: [{ answers: true }, { answers: false }, { backend: 'local', answers: false }]
   })
+
+  await writeFile(join(folder, 'latchkey.yaml'), 'secret: short\nbackends: [{ id: local, type: locl }]\n')
+  const mistaken = await run(['check', '--json'])
+  matchLists(t, JSON.parse(mistaken.stdout), {
+    configuration: join(folder, 'latchkey.yaml'),
+    mistakes: [
+      { path: 'secret', message: /32 bytes/, line: 1, column: 1 },
+      { path: 'backends[0].type', message: 'unknown type: did you mean local?', line: 2, column: 25 }
+    ]
+  })
+  t.match([mistaken.code, mistaken.stderr], [1, /2 mistakes/])
 })

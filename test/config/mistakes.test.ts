@@ -285,6 +285,10 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
     `clients: [{ id: 01a200db-909b-772b-b13e-2e46fe714131, secret: ${secret} }]`,
     'clients[0].id: is a UUIDv7, as the ids of users are'
   ],
+  [
+    `clients: [{ id: ${'c'.repeat(129)}, secret: ${secret} }]`,
+    'clients[0].id: expected an id of printable ASCII without spaces, 128 characters at most'
+  ],
   [client('audiences: [x]'), 'clients[0].audiences[0]: no audience has this id'],
   [client('backends: [x]'), 'clients[0].backends[0]: no backend has this id'],
   [client('grants: [refresh_token]'), 'clients[0].grants: refresh_token needs a grant that logs in'],

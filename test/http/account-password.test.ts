@@ -62,7 +62,8 @@ t.test('a new password ends all other sessions and their tokens; the one that as
 
 t.test('what is refused, and why', async (t) => {
   const latchkey = await openTestLatchkey(t, yaml)
-  await latchkey.addUser({ email: 'ann.of.the.valley@example.com', password })
+  const id = await latchkey.addUser({ email: 'ann.of.the.valley@example.com', password })
+  await latchkey.store.administration.change((tx) => tx.users.setLoginNames(id, ['ann.by.another.name'], Date.now()))
   const token = await latchkey.accessToken('ann.of.the.valley@example.com', password)
   const ask = async (body: object, bearer = token) => {
     const answer = await change(latchkey, bearer, body)
@@ -75,6 +76,7 @@ t.test('what is refused, and why', async (t) => {
     ['too short', 'too-short'],
     ['Qwerty123456789', 'common'],
     ['Ann of the Valley', 'own-name'],
+    ['ANN by another-name', 'own-name'],
     ['http://localhost:8000', 'service-name']
   ])
     t.same(await ask({ currentPassword: password, newPassword }), [400, 'password-refused', reason])

@@ -224,6 +224,7 @@ t.test('the same on MariaDB', { skip: needs('mariadbd', 'mariadb-install-db', 'm
 t.test('every mistake in a body is named, and nothing is done', async (t) => {
   const { ask, root, log } = await open(t)
   const group = (await ask('POST', '/admin/groups', { name: 'editors' })).body
+  const cursor = Buffer.from(JSON.stringify(['createdAt', 'x', root])).toString('base64url')
   for (const [why, status, method, url, body, pointer] of [
     ['no e-mail', 400, 'POST', '/users', {}, '/email'],
     ['an e-mail that is none', 400, 'POST', '/users', { email: 'ann' }, '/email'],
@@ -246,6 +247,8 @@ t.test('every mistake in a body is named, and nothing is done', async (t) => {
       { attributes: { department: 'a'.repeat(11) } },
       '/attributes/department'
     ],
+    ['none, taken away', 400, 'PATCH', `/users/${root}`, { attributes: { shoe: null } }, '/attributes/shoe'],
+    ['no day', 400, 'PATCH', `/users/${root}`, { attributes: { since: '2026-02-30' } }, '/attributes/since'],
     ['an object in it', 400, 'PATCH', `/users/${root}`, { attributes: { level: {} } }, '/attributes/level'],
     ['a name in it', 400, 'PATCH', `/users/${root}`, { attributes: { firstName: 'x' } }, '/attributes/firstName'],
     ['a group that is not there', 404, 'PATCH', `/users/${root}`, { groups: ['nobody'] }, undefined],
@@ -270,6 +273,10 @@ t.test('every mistake in a body is named, and nothing is done', async (t) => {
     ['nobody', 404, 'GET', '/users/%00', undefined, undefined],
     ['an order that is none', 400, 'GET', '/users?order=password', undefined, undefined],
     ['a cursor that is none', 400, 'GET', '/users?cursor=x', undefined, undefined],
+    ['a cursor of another value', 400, 'GET', `/users?order=createdAt&cursor=${cursor}`, undefined, undefined],
+    ['a cursor of no key', 400, 'GET', '/keys?cursor=YWJj', undefined, undefined],
+    ['a cursor of no backend', 400, 'GET', '/backends?cursor=YWJj', undefined, undefined],
+    ['a cursor of no webhook', 400, 'GET', '/webhooks?cursor=YWJj', undefined, undefined],
     ['a text for true', 400, 'GET', '/users?isActive=maybe', undefined, undefined],
     ['a name that is taken', 409, 'POST', '/groups', { name: 'editors' }, undefined],
     ['no name', 400, 'POST', '/groups', { name: ' ' }, undefined],

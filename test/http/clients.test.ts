@@ -319,6 +319,31 @@ clients:
     { status: 429, error: 'slow_down', retryAfter: /^\d+$/ },
     'whoever proves nothing counts himself'
   )
+  const introspect = (id: string) => {
+    const headers = { ...basic(id, secret(id)), 'content-type': 'application/x-www-form-urlencoded' }
+    const request = { method: 'POST', url: '/introspect', payload: 'token=x', headers } as const
+    return latchkey.app.inject({ ...request, remoteAddress: '10.1.0.7' })
+  }
+  for (let n = 0; n < 5; n++) {
+    for (const id of ['front', 'plain'])
+      t.equal((await introspect(id)).statusCode, 200, 'what is no login has no limit')
+  }
+  t.equal(await send('front', '10.1.0.7'), 200, 'and takes nothing from those that are')
+})
+
+t.test("a client of the database hands on the end user's address as well", async (t) => {
+  const latchkey = await open(t, 'limits: { ip: { max: 3, window: 1m }, account: false }')
+  const { digestOf } = await import('../../src/clients/secret.ts')
+  const secrets = [{ hash: digestOf(secret('front')), createdAt: Date.now(), expiresAt: null }]
+  const dates = { createdAt: Date.now(), updatedAt: Date.now() }
+  await latchkey.store.clients.create({ id: 'front', definition: { forwardedFor: ['10.1.0.0/16'] }, secrets, ...dates })
+  const send = async (forwarded: string) => {
+    const headers = { ...basic('front', secret('front')), 'x-forwarded-for': forwarded }
+    return (await post(latchkey, alice, { headers, remoteAddress: '10.1.0.1' })).status
+  }
+  for (let n = 1; n < 8; n++) t.equal(await send(`203.0.113.${n}`), 200, 'its users share no allowance')
+  for (let n = 0; n < 3; n++) t.equal(await send('203.0.113.99'), 200)
+  t.equal(await send('203.0.113.99'), 429, 'each has one')
 })
 
 t.test('clients of the database', async (t) => {

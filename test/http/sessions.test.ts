@@ -315,6 +315,35 @@ t.test('/revoke', async (t) => {
   t.equal((await open_.refresh(own.refresh_token)).json().error, 'invalid_grant')
 })
 
+t.test('Envoy asks by any method, with the path behind a prefix, and takes 200 alone for a yes', async (t) => {
+  const { latchkey, id } = await open(t)
+  const { login } = waysOf(latchkey)
+  const { access_token } = await login()
+  const ask = (method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS', token: string) =>
+    latchkey.app.inject({
+      ...{ method, url: '/auth/envoy/blog//posts/7?permission=shop.sell&permission=x' },
+      headers: { authorization: `Bearer ${token}`, 'content-length': '0', 'x-auth-permissions': 'shop.sell' }
+    })
+  for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const) {
+    const { statusCode, headers, body } = await ask(method, access_token)
+    t.same([statusCode, body, headers['x-auth-subject']], [200, '', id], method)
+    t.equal(headers['x-auth-permissions'], 'blog.add_post blog.change_post')
+    t.equal(headers['x-envoy-auth-headers-to-remove'], undefined)
+  }
+  const refused = await ask('POST', 'nonsense')
+  t.same(
+    [refused.statusCode, refused.headers['www-authenticate']],
+    [401, 'Bearer error="invalid_token", realm="latchkey"']
+  )
+  const many = Array.from({ length: 300 }, (_, at) => `blog.permission_number_${at}`)
+  await latchkey.store.administration.change(async (tx) => {
+    await tx.users.grant(id, many, Date.now())
+  })
+  const long = await ask('GET', (await login()).access_token)
+  t.same([long.statusCode, long.headers['x-auth-permissions']], [200, undefined])
+  t.equal(long.headers['x-envoy-auth-headers-to-remove'], 'x-auth-permissions', 'the caller writes none')
+})
+
 t.test('GET /auth', async (t) => {
   const { latchkey, id } = await open(t)
   const { login, auth } = waysOf(latchkey)

@@ -305,6 +305,10 @@ t.test('what it does right, and what it can’t undo', async (t) => {
   const permissions = await outcome('return accepted', "permissions: async () => ({ grants: ['blog.add_post'] }),")
   t.equal((await permissions.ask()).statusCode, 500)
   t.match(permissions.latchkey.log(), 'permissions answered wrongly: grants[0] is text: expected an object')
+  const spaced = "{ permission: 'blog.add_post blog.delete_post', origin: 'a rule' }"
+  const two = await outcome('return accepted', `permissions: async () => ({ grants: [${spaced}] }),`)
+  t.equal((await two.ask()).statusCode, 500)
+  t.match(two.latchkey.log(), 'grants[0].permission is text: expected app_label.codename')
   const identity = await outcome('return accepted', "identity: async () => ({ state: 'here' }),")
   const refresh = (await identity.ask()).json().refresh_token
   t.equal((await identity.latchkey.token({ grant_type: 'refresh_token', refresh_token: refresh })).statusCode, 500)

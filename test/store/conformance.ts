@@ -136,6 +136,8 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
       [other.id, session.id]
     )
     t.same(await sessions.list({ cursor: session.id, limit: 5 }), [other])
+    t.equal((await sessions.list({ backends: ['site', 'corp'], limit: 5 })).length, 2)
+    for (const backends of [['site'], []]) t.same(await sessions.list({ backends, limit: 5 }), [])
     await sessions.end([session.id], at + 100)
     await sessions.end([session.id], at + 200)
     t.equal(await sessions.byId(session.id), undefined)
@@ -364,6 +366,49 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
       [10]
     )
     t.same((await users.list({ limit: 25, search: 'u2' })).next, null)
+  })
+
+  test('users are found by all filters together, each once', async (t, { store }) => {
+    const { users } = store
+    const people = [
+      { name: 'a', groups: ['one', 'two'] },
+      { name: 'b', groups: ['one', 'three'], mirrored: ['one'] },
+      { name: 'c', groups: ['one'] },
+      { name: 'd', groups: ['two', 'three'] },
+      { name: 'e', groups: ['one'], permissions: ['p.x'], accounts: 2 }
+    ]
+    for (const { name, groups, mirrored = [], permissions = [], accounts = 1 } of people) {
+      const { id } = await created(users.create(newUser(`${name}@example.com`)))
+      await joinGroups(store, id, groups, at)
+      await users.mirrorGroups(id, 'corp', mirrored, at)
+      if (permissions.length > 0) await grantPermissions(store, id, permissions)
+      for (let n = 0; n < accounts; n++) await users.link(id, identity('corp', `${name}${n}`))
+    }
+    await store.administration.change(async ({ groups }) => {
+      for (const { id } of await groups.byNames(['two', 'three'])) await groups.setPermissions(id, ['p.x'], at)
+    })
+    const found = async (query: object, limit: number) => {
+      const names: string[] = []
+      let cursor: string | null | undefined
+      do {
+        const page = await users.list({ ...query, limit, ...(cursor ? { cursor } : {}) })
+        names.push(...page.items.map(({ email }) => email.slice(0, 1)))
+        cursor = page.next
+      } while (cursor !== null)
+      return names.sort().join('')
+    }
+    for (const order of ['id', 'email', 'createdAt', 'lastLoginAt'])
+      for (const limit of [1, 100])
+        for (const [query, expected] of [
+          [{ group: 'one' }, 'abce'],
+          [{ backend: 'corp' }, 'abcde'],
+          [{ permission: 'p.x' }, 'abde'],
+          [{ group: 'one', permission: 'p.x' }, 'abe'],
+          [{ group: 'one', permission: 'p.x', isActive: true, backend: 'corp' }, 'abe'],
+          [{ group: 'two', permission: 'p.x', search: 'd' }, 'd'],
+          [{ group: 'one', permission: 'p.x', isSuperuser: false, isActive: true }, 'abe']
+        ] as const)
+          t.equal(await found({ ...query, order }, limit), expected, `${JSON.stringify(query)} by ${order}, ${limit}`)
   })
 
   test('a search is a prefix and nothing else', async (t, { store: { users } }) => {
@@ -810,6 +855,18 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     const made = await create('made')
     await create('nobody')
     await users.link(made.id, identity('corp', 'made', { isSuperuser: true }))
+    for (const [superuserBackends, found] of [
+      [undefined, [root, made]],
+      [['corp'], [root, made]],
+      [['other'], [root]],
+      [[], [root]]
+    ] as const) {
+      const counted = { limit: 100, ...(superuserBackends && { superuserBackends }) }
+      const ids = async (isSuperuser: boolean) =>
+        (await users.list({ ...counted, isSuperuser })).items.map(({ id }) => id)
+      t.same(await ids(true), found.map(({ id }) => id).sort(), `superusers by ${superuserBackends}`)
+      t.equal((await ids(false)).includes(made.id), found.length === 1)
+    }
     await grantPermissions(store, direct.id, ['p.x'])
     await joinGroups(store, member.id, ['holders', 'more'], at)
     await joinGroups(store, sharer.id, ['sharers'], at)

@@ -28,6 +28,8 @@ export const attributeMapping = (
 ): AttributeMapping =>
   new Map(Object.entries({ ...defaultMapping, ...configured }).map(([field, names]) => [field, [names].flat()]))
 
+const attributeName = /^[A-Za-z][A-Za-z0-9;-]*$/
+
 const usualLoginAttributes = ['uid', 'sAMAccountName', 'cn']
 
 /** Makes identities of entries; `attributes` are those that it needs. */
@@ -47,14 +49,27 @@ const singleValuesOf = (entry: Entry, attributes: readonly string[]): Record<str
   return values
 }
 
-/** @param loginAttributes those that the configured filters compare the login name with, in order */
-export const createIdentityMaker = (mapping: AttributeMapping, loginAttributes: readonly string[]): IdentityMaker => {
+/**
+ * @param loginAttributes those that the configured filters compare the login name with, in order
+ * @param sourceNames what is brought along besides
+ */
+export const createIdentityMaker = (
+  mapping: AttributeMapping,
+  loginAttributes: readonly string[],
+  sourceNames: readonly string[]
+): IdentityMaker => {
   const emailAttributes = mapping.get('email') ?? []
   const fields = [...mapping].filter(([field]) => field !== 'email')
   // The first configured search's attribute comes first, whichever search found the entry: one person, one login name.
   const nameAttributes = [...loginAttributes, ...usualLoginAttributes]
   const attributes = [
-    ...new Set([...[...mapping.values()].flat(), ...nameAttributes, 'userPrincipalName', 'gidNumber'])
+    ...new Set([
+      ...[...mapping.values()].flat(),
+      ...nameAttributes,
+      ...sourceNames.filter((name) => attributeName.test(name)),
+      'userPrincipalName',
+      'gidNumber'
+    ])
   ]
   const fieldsOf = (entry: Entry): Attributes => {
     const found: Record<string, string> = {}

@@ -7,7 +7,10 @@ export async function* inOrder<T, R>(
   const running: Promise<R>[] = []
   try {
     for await (const item of items) {
-      running.push(work(item))
+      const answer = work(item)
+      // It may fail before its turn comes, when nobody waits for it yet: a process ends by that.
+      answer.catch(() => {})
+      running.push(answer)
       const first = running.length >= width ? running.shift() : undefined
       if (first !== undefined) yield await first
     }

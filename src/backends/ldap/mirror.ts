@@ -4,14 +4,9 @@ import type { Group } from './group-selector.ts'
 /** Which groups become local ones: all, those named, or all but those named. */
 export type MirrorOption = boolean | readonly string[] | { readonly except: readonly string[] }
 
-/** A name that a local group can have: Django's bound, and nothing that can't be seen. */
-const isName = (name: string): boolean =>
-  name.trim() === name && name !== '' && [...name].length <= 150 && !/[\p{Cc}\p{Cf}\p{Cs}\ufffd]/u.test(name)
+const namesOf = (groups: readonly Group[]): string[] => groups.flatMap(({ name }) => name ?? [])
 
-const namesOf = (groups: readonly Group[]): string[] =>
-  groups.flatMap(({ name }) => (name !== undefined && isName(name) ? [name] : []))
-
-/** The names of the local groups that mirror an account's. Names that are listed keep the spelling of the configuration. */
+/** The names of the groups that mirror an account's, also those that no local group can have. Names that are listed keep the spelling of the configuration. */
 export const mirroredNames = (option: MirrorOption, groups: readonly Group[]): string[] | undefined => {
   if (option === false) return undefined
   const names = [...new Set(namesOf(groups))]

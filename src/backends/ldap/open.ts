@@ -36,7 +36,7 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
   const searches = searchesOf(options)
   const loginAttributes = [...new Set(searches.flatMap(({ filter }) => filter.loginAttributes))]
   const mapping = attributeMapping(options.attributes)
-  const identities = createIdentityMaker(mapping, loginAttributes)
+  const identities = createIdentityMaker(mapping, loginAttributes, tools.sourceNames ?? [])
   const { identityOf } = identities
   const standing = createStanding(directory, options)
   const mayBeActiveDirectory = options.preset === undefined || options.preset === 'active-directory'

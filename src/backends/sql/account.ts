@@ -50,7 +50,7 @@ const subjectBytes = 255
 /** Reads a row. @throws {SqlFailure} it has no subject that can be kept */
 export function accountOf(row: Row, readRow: ReadRow): SqlAccount {
   const values = readRow(row)
-  const text = (name: string): string | undefined => textOf(values.get(name)) || undefined
+  const text = (name: string): string | undefined => fieldOf(values.get(name)) || undefined
   const subject = subjectOf(values.get('subject'))
   const email = text('email')
   const username = text('username')
@@ -80,6 +80,12 @@ function subjectOf(value: unknown): string {
   }
   return subject
 }
+
+/** bit(1), as MySQL has it, is the digit and not a control character. */
+const fieldOf = (value: unknown): string | undefined =>
+  value instanceof Uint8Array && value.length === 1 && value[0] !== undefined && value[0] <= 1
+    ? String(value[0])
+    : textOf(value)
 
 /** A value of any column as text; NULL, and bytes that are no UTF-8, are none. */
 export function textOf(value: unknown): string | undefined {

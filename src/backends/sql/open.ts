@@ -11,6 +11,7 @@ import type {
   Verdict
 } from '../../auth/backend.ts'
 import type { BackendTools } from '../../auth/define-backend.ts'
+import { isPermissionName } from '../../auth/names.ts'
 import { BackendUnavailable } from '../../errors.ts'
 import { readHash } from '../../passwords/formats/index.ts'
 import { accountOf, rowReader, type SqlAccount, textOf } from './account.ts'
@@ -92,9 +93,21 @@ export const openSql = (
     const values = { subject, objectType: object?.type ?? null, objectId: object?.id ?? null }
     const granted = await source.ask('permissions', values, context)
     const joined = await source.ask('groups', values, context)
+    const names = namesOf(granted.rows, 'permission', isPermissionName)
+    const groups = namesOf(joined.rows, 'group', isGroupName)
+    if (names.refused + groups.refused > 0) {
+      const fields = {
+        event: 'names_refused',
+        backend: id,
+        subject,
+        permissions: names.refused,
+        groups: groups.refused
+      }
+      log.warn(fields, 'names of permissions or groups that are none were left out')
+    }
     return {
-      grants: columnOf(granted.rows, 'permission').map((permission) => ({ permission, origin: 'sql permissions' })),
-      groups: columnOf(joined.rows, 'group')
+      grants: names.taken.map((permission) => ({ permission, origin: 'sql permissions' })),
+      groups: groups.taken
     }
   }
 
@@ -145,6 +158,15 @@ function isNamed({ username, identity }: SqlAccount, typed: string): boolean {
 }
 
 const folded = (name: string): string => name.normalize('NFKC').trim().toLowerCase()
+
+/** The names in a column, and how many of its values are none: what a token can't hold as one name must not become two. */
+function namesOf(rows: readonly Row[], column: string, isName: (text: string) => boolean) {
+  const all = columnOf(rows, column)
+  const taken = all.filter(isName)
+  return { taken, refused: all.length - taken.length }
+}
+
+const isGroupName = (text: string): boolean => /^[^\p{Cc}\p{Cs}\ufffd]{1,255}$/u.test(text)
 
 const columnOf = (rows: readonly Row[], name: string): string[] => [
   ...new Set(

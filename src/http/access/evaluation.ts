@@ -19,7 +19,7 @@ export function evaluationRoute(app: App, parts: AppParts): void {
         tags: ['access'],
         security: [{ client: [] }, { bearer: [] }],
         body: ref(EvaluationRequest),
-        response: { 200: ref(AccessDecision), ...errors(400, 401, 403, 413, 500, 503) }
+        response: { 200: ref(AccessDecision), ...errors(400, 401, 403, 413, 429, 500, 503) }
       }
     },
     async (request) => {

@@ -30,7 +30,7 @@ export function evaluationsRoute(app: App, parts: AppParts): void {
         tags: ['access'],
         security: [{ client: [] }, { bearer: [] }],
         body: ref(EvaluationsRequest),
-        response: { 200: ref(EvaluationsAnswer), ...errors(400, 401, 403, 413, 500, 503) }
+        response: { 200: ref(EvaluationsAnswer), ...errors(400, 401, 403, 413, 429, 500, 503) }
       }
     },
     async (request) => {

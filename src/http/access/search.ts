@@ -16,7 +16,7 @@ import { mayAsk } from './caller.ts'
 import { type AskedPage, pageOf, tokenOf } from './page.ts'
 
 const asked = { tags: ['access'], security: [{ client: [] }, { bearer: [] }] }
-const refused = errors(400, 401, 403, 413, 500, 503)
+const refused = errors(400, 401, 403, 413, 429, 500, 503)
 
 /** `POST /access/v1/search/subject`, `/resource` and `/action` (AuthZEN 8). */
 export function searchRoutes(app: App, parts: AppParts): void {

@@ -7,7 +7,7 @@ import { ById, listQuery, pageOf as pageSchema, search } from '../schemas/admin/
 import { problems } from '../schemas/problems.ts'
 import { ref } from '../schemas/words.ts'
 import type { App } from '../server.ts'
-import { pageOf, positionOf } from './page.ts'
+import { behindCursor, pageOf } from './page.ts'
 
 const common = { tags: ['administration'], security: [{ bearer: [] }] }
 const access = 'latchkey.view_backend'
@@ -27,10 +27,8 @@ export function backendRoutes(admin: App, parts: AppParts): void {
       }
     },
     async ({ query: { search: prefix = '', limit, cursor } }) => {
-      const { chain } = parts.login
-      const after = positionOf(cursor)
-      const from = after === undefined ? 0 : chain.findIndex(({ id }) => id === after) + 1
-      const found = chain.slice(from).filter(({ id }) => id.startsWith(prefix))
+      const behind = behindCursor(parts.login.chain, cursor, ({ id }) => id)
+      const found = behind.filter(({ id }) => id.startsWith(prefix))
       return pageOf(found, limit, ({ id }) => id, shown)
     }
   )

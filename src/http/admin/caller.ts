@@ -5,6 +5,7 @@ import type { User } from '../../auth/user-store.ts'
 import { InvalidToken } from '../../errors.ts'
 import { scopeOf } from '../../tokens/audience.ts'
 import type { AccessClaims } from '../../tokens/verify.ts'
+import type { Asker } from '../audited-scope.ts'
 import { type Bearer, bearerOf } from '../bearer.ts'
 import { livePermissions } from '../live-permissions.ts'
 import type { AppParts } from '../parts.ts'
@@ -22,10 +23,17 @@ export interface Caller {
 
 const callers = new WeakMap<FastifyRequest, Caller>()
 
-const askers = new WeakMap<FastifyRequest, string>()
+const askers = new WeakMap<FastifyRequest, Asker>()
 
-/** The id of the user who asks, also where the right is missing. */
-export const askerOf = (request: FastifyRequest): string | undefined => askers.get(request)
+/** Who asks, also where the right is missing. */
+export const askerOf = (request: FastifyRequest): Asker | undefined => askers.get(request)
+
+/** The same where somebody does: in every route of a guarded scope. */
+export function askerBehind(request: FastifyRequest): Asker {
+  const asker = askers.get(request)
+  if (asker === undefined) throw new Error('a route outside of a guarded scope writes down who asked')
+  return asker
+}
 
 /** Who calls; known in every route of a guarded scope. */
 export function callerOf(request: FastifyRequest): Caller {
@@ -42,7 +50,7 @@ export function callerOf(request: FastifyRequest): Caller {
  */
 export async function admit(request: FastifyRequest, access: Access | undefined, parts: AppParts): Promise<void> {
   const bearer = await bearerOf(request, parts)
-  askers.set(request, bearer.user.id)
+  askers.set(request, { user: bearer.user.id, client: bearer.claims.client_id })
   if (bearer.claims.aud !== parts.tokens.issuer) throw new InvalidToken('for another audience')
   const needsPermissions = access !== undefined && access !== 'self'
   const caller = needsPermissions ? await withPermissions(bearer, request, parts) : alone(bearer)

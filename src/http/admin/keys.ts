@@ -16,8 +16,8 @@ import { bodyProblems, problems } from '../schemas/problems.ts'
 import { ref } from '../schemas/words.ts'
 import type { App } from '../server.ts'
 import { bodyMayMiss } from './body.ts'
-import { callerOf } from './caller.ts'
-import { pageOf, positionOf } from './page.ts'
+import { askerBehind, callerOf } from './caller.ts'
+import { behindCursor, pageOf } from './page.ts'
 
 const common = { tags: ['administration'], security: [{ bearer: [] }] }
 
@@ -36,7 +36,7 @@ export function keyRoutes(admin: App, parts: AppParts): void {
   const recording =
     (request: FastifyRequest, reply: FastifyReply) =>
     (along: readonly Along[] = []): Promise<void> =>
-      recordSuccess(request, reply, { audit: parts.audit, actor: callerOf(request).user.id }, along)
+      recordSuccess(request, reply, { audit: parts.audit, asker: askerBehind(request) }, along)
 
   admin.get(
     '/keys',
@@ -51,10 +51,8 @@ export function keyRoutes(admin: App, parts: AppParts): void {
       }
     },
     async ({ query: { limit, cursor } }) => {
-      const all = await store.all()
-      const after = positionOf(cursor)
-      const from = after === undefined ? 0 : all.findIndex(({ kid }) => kid === after) + 1
-      return pageOf(all.slice(from), limit, ({ kid }) => kid, keyAsJson)
+      const kidOf = ({ kid }: { readonly kid: string }) => kid
+      return pageOf(behindCursor(await store.all(), cursor, kidOf), limit, kidOf, keyAsJson)
     }
   )
   admin.get(

@@ -17,6 +17,19 @@ export function positionOf(cursor: string | undefined): string | undefined {
 /** The cursor of a position: opaque, so that nobody makes one. */
 export const cursorOf = (position: string): string => Buffer.from(position).toString('base64url')
 
+/** What comes after a cursor in a list that is held as a whole. @throws {InvalidRequest} what it stood at is there no more */
+export function behindCursor<Found>(
+  all: readonly Found[],
+  cursor: string | undefined,
+  positionIn: (item: Found) => string
+): readonly Found[] {
+  const after = positionOf(cursor)
+  if (after === undefined) return all
+  const at = all.findIndex((item) => positionIn(item) === after)
+  if (at < 0) throw new InvalidRequest('The cursor is none of this list, or not any more')
+  return all.slice(at + 1)
+}
+
 /** The page of a list that was asked for one item more than the page holds. */
 export function pageOf<Found, Item>(
   found: readonly Found[],

@@ -55,6 +55,7 @@ function readRoutes(admin: App, parts: AppParts): void {
       const wanted = userOrders.find((one) => order === one || order === `-${one}`)
       const { items, next } = await parts.login.store.list({
         ...query,
+        superuserBackends: parts.login.chain.map(({ id }) => id),
         ...(prefix === undefined ? {} : { search: prefix.normalize('NFKC').trim().toLowerCase() }),
         ...(wanted === undefined ? {} : { order: wanted, descending: order?.startsWith('-') ?? false })
       })

@@ -10,7 +10,7 @@ import { problems } from '../schemas/problems.ts'
 import { ref } from '../schemas/words.ts'
 import type { App } from '../server.ts'
 import { callerOf } from './caller.ts'
-import { pageOf, positionOf } from './page.ts'
+import { behindCursor, pageOf, positionOf } from './page.ts'
 
 const common = { tags: ['administration'], security: [{ bearer: [] }] }
 
@@ -38,10 +38,8 @@ function endpointRoutes(admin: App, { administration: { webhooks } }: AppParts):
     },
     async ({ query: { search: prefix = '', limit, cursor } }) => {
       const all = (await endpointViews(webhooks)).filter(({ id }) => id.startsWith(prefix))
-      const after = positionOf(cursor)
-      const from = after === undefined ? 0 : all.findIndex(({ id }) => id === after) + 1
       return pageOf(
-        all.slice(from),
+        behindCursor(all, cursor, ({ id }) => id),
         limit,
         ({ id }) => id,
         (view) => ({ ...view, events: [...view.events] })

@@ -107,7 +107,9 @@ export const adviceOnSearch = (
     case 11:
       return {
         text: `the directory cut its answer at one of its limits${said}`,
-        remedy: 'raise the limits of the service account there, or narrow base and filter'
+        remedy:
+          'raise the limits of the service account there (OpenLDAP: `limits dn.exact="DN" size.prtotal=unlimited`), ' +
+          'or narrow base and filter'
       }
     case 10:
       return {
@@ -121,6 +123,12 @@ export const adviceOnSearch = (
       return { text: `the directory answered with LDAP result ${code}${said}`, remedy: 'see the log of the directory' }
   }
 }
+
+/** A search that found more than is ever taken. */
+export const adviceOnExcess = ({ sizeLimit }: Pick<SearchQuery, 'sizeLimit'>): Advice => ({
+  text: `more than ${sizeLimit} entries, and so many are refused`,
+  remedy: 'narrow base and filter'
+})
 
 /** A search that got no answer. */
 export const adviceOnSilence = (error: unknown): Advice =>

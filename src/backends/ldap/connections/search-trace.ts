@@ -1,5 +1,5 @@
 import { AndFilter, EqualityFilter, type Filter, NotFilter, OrFilter, PresenceFilter, SubstringFilter } from 'ldapts'
-import { adviceOnSearch, adviceOnSilence } from './answer-advice.ts'
+import { adviceOnExcess, adviceOnSearch, adviceOnSilence } from './answer-advice.ts'
 import type { Deadline } from './deadline.ts'
 import { codes, type SearchAnswer, type SearchQuery, type Session } from './session.ts'
 
@@ -59,8 +59,11 @@ export const tracedSearch = async (session: Session, query: SearchQuery, deadlin
       const text = `${answer.references} referrals to other servers, which are not followed`
       trace({ step: 'referral', outcome: 'note', text })
     }
-    const isCut = answer.result.code === codes.sizeLimitExceeded && answer.entries.length > 1
-    if (isCut) tell('note', { text: `more than ${answer.entries.length - 1}: ${entriesText(answer)}` }, ms)
+    // An account is asked for by no more than two entries, so that a second one is seen; any other cut answer is an error.
+    const isSecond =
+      answer.result.code === codes.sizeLimitExceeded && answer.entries.length > 1 && query.sizeLimit === 2
+    if (isSecond) tell('note', { text: `more than ${answer.entries.length - 1}: ${entriesText(answer)}` }, ms)
+    else if (answer.entries.length > query.sizeLimit) tell('failed', adviceOnExcess(query), ms)
     else if (answer.result.code !== codes.success) tell('failed', adviceOnSearch(query, answer.result), ms)
     else if (answer.entries.length === 0) tell('note', await noneFound(session, query, deadline), ms)
     else tell('ok', { text: entriesText(answer) }, ms)

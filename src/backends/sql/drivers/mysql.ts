@@ -17,6 +17,19 @@ const codeOf = (error: unknown): string =>
 const isOfStatement = (error: unknown): boolean =>
   error instanceof Error && 'sqlState' in error && !('fatal' in error && error.fatal === true)
 
+/** MySQL and MariaDB where a text holds what the column's character set does not: collations, conversions, wrong strings. */
+const unconvertible: ReadonlySet<unknown> = new Set([1267, 1270, 1271, 1366, 1977, 3854, 3988])
+
+/**
+ * The value can stand in no row of the table, an emoji in a latin1 column: nobody has it, and no stranger who types one makes the
+ * database look broken. With ASCII alone it is the statement that mixes what does not go together.
+ */
+const isOfNobody = (error: unknown, values: ReadonlyArray<string | null>): boolean =>
+  error instanceof Error &&
+  'errno' in error &&
+  unconvertible.has(error.errno) &&
+  values.some((value) => value !== null && /\P{ASCII}/u.test(value))
+
 /** The first is MariaDB's and in seconds, the second MySQL's and in milliseconds: each knows its own alone. */
 const setUp = (connection: PoolConnection): void => {
   connection.on('error', () => undefined)
@@ -38,7 +51,8 @@ export function openMysql(place: Extract<Place, { host: string }>): ForeignDatab
 
   const ask = (connection: PoolConnection, sql: string, values: ReadonlyArray<string | null>, done: Done): void => {
     connection.execute({ sql, values: [...values] }, (error, rows, fields) => {
-      if (error) done(new SqlFailure(isOfStatement(error) ? 'statement' : 'connect', codeOf(error)))
+      if (error && isOfNobody(error, values)) done(undefined, { rows: [], columns: [] })
+      else if (error) done(new SqlFailure(isOfStatement(error) ? 'statement' : 'connect', codeOf(error)))
       else done(undefined, { rows: rows as Row[], columns: fields?.map(({ name }) => name) ?? [] })
     })
   }
