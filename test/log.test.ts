@@ -1,5 +1,8 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { Writable } from 'node:stream'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { openLog } from '../src/log.ts'
 
 async function openLines() {
@@ -37,4 +40,44 @@ t.test('an error is written without a driver’s own fields', async (t) => {
   log.error({ err: Object.assign(error, { password: 'canary' }) }, 'three')
   t.match(JSON.parse(lines[0] ?? ''), { err: { type: 'Error', message: 'failed', code: 'E1' } })
   t.notMatch(lines[0], /canary/)
+})
+
+/** A process that logs to a pipe, and the messages of its lines as they come. */
+function logging(t: Test, script: string) {
+  const source = `import { openLog } from ${JSON.stringify(new URL('../src/log.ts', import.meta.url).href)}
+    const log = await openLog('info', { terminal: false })
+    ${script}`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', source], { stdio: ['pipe', 'pipe', 'inherit'] })
+  t.teardown(() => child.kill())
+  const ended = once(child, 'close')
+  const messages: string[] = []
+  const lines = createInterface({ input: child.stdout })
+  lines.on('line', (line) => messages.push(JSON.parse(line).msg))
+  return { messages, ended, firstLine: () => once(lines, 'line') }
+}
+
+t.test('lines come in their order, and none is lost where a process ends', async (t) => {
+  for (const end of ['process.exit(0)', '', 'log.fatal("fatal"); process.exit(1)']) {
+    const { messages, ended } = logging(
+      t,
+      `for (let turn = 0; turn < 100; turn++) {
+        log.info({ event: 'request', agent: 'x'.repeat(turn) }, 'answered ' + turn)
+        if (turn % 7 === 0) log.info({ event: 'login' }, 'login ' + turn)
+        if (turn % 31 === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+      ${end}`
+    )
+    await ended
+    const expected = Array.from({ length: 100 }, (_, turn) => [
+      `answered ${turn}`,
+      ...(turn % 7 === 0 ? [`login ${turn}`] : [])
+    ]).flat()
+    t.same(messages, [...expected, ...(end.includes('fatal') ? ['fatal'] : [])], end)
+  }
+})
+
+t.test('a line about a request waits for others a moment only', async (t) => {
+  const { messages, firstLine } = logging(t, `log.info({ event: 'request' }, 'alone'); setInterval(() => {}, 1000)`)
+  await firstLine()
+  t.same(messages, ['alone'])
 })
