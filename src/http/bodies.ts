@@ -64,9 +64,14 @@ function decode(body: string | Buffer): string {
 }
 
 function parseForm(text: string): unknown {
-  const fields = parseQuery(text, '&', '=', { maxKeys: 0 })
-  if (text.split('&', maxParameters + 2).length > maxParameters) throw new InvalidRequest('Too many parameters')
-  return { ...fields }
+  if (hasTooManyParameters(text)) throw new InvalidRequest('Too many parameters')
+  return { ...parseQuery(text, '&', '=', { maxKeys: 0 }) }
+}
+
+function hasTooManyParameters(text: string): boolean {
+  let count = 1
+  for (let at = text.indexOf('&'); at >= 0 && count <= maxParameters; at = text.indexOf('&', at + 1)) count++
+  return count > maxParameters
 }
 
 function parseJson(text: string): unknown {

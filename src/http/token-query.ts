@@ -18,11 +18,14 @@ const repeatable: readonly string[] = ['audience', 'resource']
  * @throws {InvalidRequest} one that nobody knows comes twice (RFC 6749 3.2)
  */
 export function recognised(fields: Record<string, unknown>, properties: object): Record<string, unknown> {
-  const isKnown = (name: string): boolean => Object.hasOwn(properties, name)
-  if (Object.entries(fields).some(([name, value]) => Array.isArray(value) && !isKnown(name)))
-    throw new InvalidRequest('A parameter comes twice')
-  const given = Object.entries(fields).map(([name, value]) => [name, valuesOf(name, value)] as const)
-  return Object.fromEntries(given.filter(([name, value]) => isKnown(name) && value !== ''))
+  const known: Record<string, unknown> = {}
+  for (const [name, given] of Object.entries(fields)) {
+    const value = valuesOf(name, given)
+    if (Object.hasOwn(properties, name)) {
+      if (value !== '') known[name] = value
+    } else if (Array.isArray(given)) throw new InvalidRequest('A parameter comes twice')
+  }
+  return known
 }
 
 /** Of one that may repeat, those that have a value; none at all is as if it had not come. */
