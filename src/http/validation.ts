@@ -25,8 +25,9 @@ export function validateLazily(
   const validatorFor = (isBody: boolean): AjvType => {
     const known = validators.get(isBody)
     if (known) return known
-    const { Ajv }: typeof import('ajv') = require('ajv')
-    const made = new Ajv({ ...strict, allErrors, coerceTypes: isBody ? false : 'array' })
+    const ajv: typeof import('ajv') = require('ajv')
+    const made = new ajv.Ajv({ ...strict, allErrors, coerceTypes: isBody ? false : 'array' })
+    measureQuickly(made, ajv)
     for (const schema of schemas) made.addSchema(schema)
     validators.set(isBody, made)
     return made
@@ -39,4 +40,31 @@ export function validateLazily(
     }
   })
   app.setSerializerCompiler(() => JSON.stringify)
+}
+
+/**
+ * The lengths of texts in characters, as JSON Schema counts them, without counting where the number of code units says it all:
+ * Ajv goes through a token of a thousand characters twice, which took a twentieth of an introspection.
+ */
+function measureQuickly(made: AjvType, { _, str }: typeof import('ajv')): void {
+  const rules = [
+    { keyword: 'minLength', word: 'fewer', fits: (length: number, limit: number) => length >= limit },
+    { keyword: 'maxLength', word: 'more', fits: (length: number, limit: number) => length <= limit }
+  ]
+  for (const { keyword, word, fits } of rules) {
+    made.removeKeyword(keyword)
+    made.addKeyword({
+      keyword,
+      type: 'string',
+      schemaType: 'number',
+      before: 'pattern',
+      compile: (limit: number) => (text: string) =>
+        // of a text there are at most as many characters as code units, and at least half as many
+        (fits(text.length, limit) && fits(text.length / 2, limit)) || fits([...text].length, limit),
+      error: {
+        message: ({ schemaCode }) => str`must NOT have ${word} than ${schemaCode} characters`,
+        params: ({ schemaCode }) => _`{limit: ${schemaCode}}`
+      }
+    })
+  }
 }

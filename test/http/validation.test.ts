@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import Fastify from 'fastify'
 import t from 'tap'
 import { administrative } from '../../src/http/schemas/admin.ts'
@@ -18,4 +19,40 @@ t.test('no schema of ours makes the validator say anything on standard error', a
     t.ok([200, 400].includes(statusCode), `${name} ${statusCode}`)
   }
   t.same(warned(), [])
+})
+
+t.test('lengths are those of JSON Schema: characters, and no code units', async (t) => {
+  const app = Fastify()
+  validateLazily(app as unknown as App, { schemas: [] })
+  for (const [path, limits] of Object.entries({
+    least: { minLength: 2 },
+    most: { maxLength: 4 },
+    both: { minLength: 2, maxLength: 3 }
+  }))
+    app.post(`/${path}`, { schema: { body: { type: 'string', ...limits } } }, async () => 'fits')
+  const length = fc
+    .integer({ min: 0, max: 6 })
+    .chain((size) => fc.array(fc.constantFrom('a', 'é', '€', '😀', '\u{10ffff}'), { minLength: size, maxLength: size }))
+  await fc.assert(
+    fc.asyncProperty(length, async (characters) => {
+      for (const [path, fits] of [
+        ['least', characters.length >= 2],
+        ['most', characters.length <= 4],
+        ['both', characters.length >= 2 && characters.length <= 3]
+      ] as const) {
+        const payload = JSON.stringify(characters.join(''))
+        const headers = { 'content-type': 'application/json' }
+        const { statusCode } = await app.inject({ method: 'POST', url: `/${path}`, headers, payload })
+        if (statusCode !== (fits ? 200 : 400)) return false
+      }
+      return true
+    })
+  )
+  const { body } = await app.inject({
+    method: 'POST',
+    url: '/most',
+    headers: { 'content-type': 'application/json' },
+    payload: '"12345"'
+  })
+  t.match(body, 'must NOT have more than 4 characters')
 })
