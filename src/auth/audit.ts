@@ -98,6 +98,8 @@ export interface AuditFilter {
   readonly client?: string
   readonly kind?: AuditKind
   readonly outcome?: AuditOutcome
+  /** Those whose `username` begins so. No index has these: events are read until the page is full. */
+  readonly search?: string
   /** Epoch milliseconds; both ends belong to it. */
   readonly since?: number
   readonly until?: number

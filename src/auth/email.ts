@@ -118,3 +118,6 @@ function foldCase(text: string): string | undefined {
   }
   return undefined
 }
+
+/** What somebody typed of an e-mail's beginning, as it begins where it is kept. */
+export const emailPrefix = (typed: string): string => typed.normalize('NFKC').trim().toLowerCase()

@@ -53,8 +53,8 @@ export interface GroupStore {
   byName(name: string): Promise<Group | undefined>
   /** In the order of their names. */
   list(query: PageQuery): Promise<Page<Group>>
-  /** In the order of the users' ids. */
-  members(groupId: string, query: Omit<PageQuery, 'search'>): Promise<Page<Member>>
+  /** In the order of the users' ids, or of their e-mails where there is something to search for: the beginning of these. */
+  members(groupId: string, query: PageQuery): Promise<Page<Member>>
 }
 
 /** The registry of permissions, to be read. */

@@ -18,6 +18,8 @@ export type GrantOnObject = Omit<ObjectGrant, 'holder'>
 export interface GrantFilter {
   readonly holder?: GrantHolder
   readonly permission?: string
+  /** Those whose permission's name begins so. */
+  readonly search?: string
   readonly objectType?: string
   /** Alone it finds nothing: an id means something with its type. */
   readonly objectId?: string

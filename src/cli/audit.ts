@@ -12,6 +12,7 @@ interface AuditOptions {
   readonly user?: string
   readonly client?: string
   readonly kind?: AuditKind
+  readonly search?: string
   /** Epoch milliseconds. */
   readonly since?: number
   readonly until?: number
@@ -29,6 +30,7 @@ export function addAudit(program: Command): void {
     .option('--user <user>', 'at or by this user, by e-mail or id')
     .option('--client <id>', 'through this client')
     .addOption(new Option('--kind <kind>', 'of this kind').choices(auditKinds))
+    .option('--search <prefix>', 'whose login name at the backend begins so')
     .option('--since <time>', 'not before: 2026-01-31, 2026-01-31T12:00:00Z, or how long ago: 24h', timeOf)
     .option('--until <time>', 'not after, written likewise', timeOf)
     .option('--limit <count>', 'so many at most', countOf, 50)
@@ -59,13 +61,14 @@ async function* eventsOf(store: Store, options: AuditOptions): AsyncGenerator<Au
 }
 
 async function filterOf(
-  { user, client, kind, since, until }: AuditOptions,
+  { user, client, kind, search, since, until }: AuditOptions,
   store: Store
 ): Promise<Omit<AuditFilter, 'limit'>> {
   return {
     ...(user === undefined ? {} : { user: await userId(user, store) }),
     ...(client === undefined ? {} : { client }),
     ...(kind === undefined ? {} : { kind }),
+    ...(search === undefined ? {} : { search }),
     ...(since === undefined ? {} : { since }),
     ...(until === undefined ? {} : { until })
   }

@@ -15,6 +15,7 @@ export interface GrantsOptions extends Json {
   readonly user?: string
   readonly group?: string
   readonly permission?: string
+  readonly search?: string
   /** `T` or `T:ID` */
   readonly object?: string
 }
@@ -52,7 +53,7 @@ export async function changeOnObject(
 /** `latchkey permissions grants`: who holds what on which object. */
 export async function listGrants({ json, ...options }: GrantsOptions, command: Command): Promise<void> {
   await withAdministration(command, async (_tools, store) => {
-    const { user, group, permission, object } = options
+    const { user, group, permission, search, object } = options
     if (user !== undefined && group !== undefined) throw new Misused('--user and --group: a grant has one of them')
     const holder: GrantHolder | undefined =
       user !== undefined
@@ -60,7 +61,8 @@ export async function listGrants({ json, ...options }: GrantsOptions, command: C
         : group === undefined
           ? undefined
           : { group: (await findGroup(group, store)).name }
-    const filter = { ...(holder && { holder }), ...(permission !== undefined && { permission }), ...on(object) }
+    const named = { ...(permission !== undefined && { permission }), ...(search !== undefined && { search }) }
+    const filter = { ...(holder && { holder }), ...named, ...on(object) }
     let after: string | null = null
     do {
       const page = await store.objectGrants.list(filter, { limit: 500, ...(after === null ? {} : { after }) })

@@ -53,6 +53,7 @@ export function addPermissions(program: Command): void {
     .option('--user <user>', 'of this user alone, by e-mail or id')
     .option('--group <group>', 'of this group alone')
     .option('--permission <name>', 'of this permission alone')
+    .option('--search <prefix>', 'whose permission begins so')
     .option('--object <type:id>', 'on this object, or on those of a type alone')
     .option('--json', 'print JSON lines')
     .action(async (options: object, command: Command) =>

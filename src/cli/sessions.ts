@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { emailPrefix } from '../auth/email.ts'
 import { type Session, sessionAsJson } from '../tokens/session-store.ts'
 import { asLine, find, write } from './administration.ts'
 import { withStore } from './configuration.ts'
@@ -14,8 +15,9 @@ export function addSessions(program: Command): void {
     .command('list')
     .description('list sessions that have not ended')
     .option('--user <user>', 'of this user, by e-mail or id')
+    .option('--search <prefix>', 'of users whose e-mail begins so')
     .option('--json', 'print JSON lines')
-    .action((options: ListOptions, command: Command) => list(options, command))
+    .action((options: ListOptions & { search?: string }, command: Command) => list(options, command))
   sessions
     .command('revoke [session]')
     .description('end a session by its id, or with --user all of a user, and their access tokens')
@@ -29,17 +31,19 @@ interface ListOptions {
   readonly json?: boolean
 }
 
-async function list({ user, json }: ListOptions, command: Command): Promise<void> {
+async function list({ user, search, json }: ListOptions & { search?: string }, command: Command): Promise<void> {
   await withStore(command, async ({ sessions, users, accounts }) => {
     const now = Date.now()
     const print = (found: readonly Session[]): void => {
       const live = found.filter((session) => session.idleExpiresAt > now)
       for (const session of live) write(json ? asLine(sessionAsJson(session)) : line(session))
     }
-    if (user !== undefined) return print(await sessions.ofUser((await find(user, { users, accounts })).id))
+    const userId = user === undefined ? undefined : (await find(user, { users, accounts })).id
+    if (userId !== undefined && search === undefined) return print(await sessions.ofUser(userId))
+    const wanted = { userId, search: emailPrefix(search ?? '') }
     let cursor: string | undefined
     do {
-      const page = await sessions.list({ limit: 500, ...(cursor === undefined ? {} : { cursor }) })
+      const page = await sessions.list({ ...wanted, limit: 500, ...(cursor === undefined ? {} : { cursor }) })
       print(page)
       cursor = page.at(-1)?.id
     } while (cursor !== undefined)

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { emailPrefix } from '../auth/email.ts'
 import type { UserQuery } from '../auth/user-store.ts'
 import { asLine, withAdministration, write } from './administration.ts'
 import { asSeen, userAsJson, userLine } from './user-text.ts'
@@ -36,7 +37,7 @@ export async function list(options: ListOptions, command: Command): Promise<void
 function queryOf({ search, active, inactive, superuser, json: _json, ...rest }: ListOptions): Omit<UserQuery, 'limit'> {
   return {
     ...rest,
-    ...(search === undefined ? {} : { search: search.normalize('NFKC').trim().toLowerCase() }),
+    ...(search === undefined ? {} : { search: emailPrefix(search) }),
     ...(active ? { isActive: true } : inactive ? { isActive: false } : {}),
     ...(superuser ? { isSuperuser: true } : {})
   }

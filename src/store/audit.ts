@@ -2,6 +2,7 @@ import type { AuditEvent, AuditStore } from '../auth/audit.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { pending, writeTogether } from './pending.ts'
+import { prefixedBytes } from './prefix.ts'
 import { insertInto } from './statement.ts'
 
 const { and, asc, desc, eq, gte, inArray, lt } = orm
@@ -17,12 +18,13 @@ export const createAuditStore = (db: Database): AuditStore => {
   return {
     append: async (events, along = []) =>
       writeTogether(db, [...along, ...events.map((event) => pending([insertion(event)]))]),
-    async find({ user, client, kind, outcome, since, until, cursor, limit }) {
+    async find({ user, client, kind, outcome, search, since, until, cursor, limit }) {
       const wanted = [
         user === undefined ? undefined : eq(audit.user, user),
         client === undefined ? undefined : eq(audit.client, client),
         kind === undefined ? undefined : eq(audit.kind, kind),
         outcome === undefined ? undefined : eq(audit.outcome, outcome),
+        ...prefixedBytes(audit.username, search),
         since === undefined ? undefined : gte(audit.id, firstIdAt(since)),
         until === undefined ? undefined : lt(audit.id, firstIdAt(until + 1)),
         cursor === undefined ? undefined : lt(audit.id, cursor)

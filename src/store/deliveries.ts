@@ -3,6 +3,7 @@ import type { DeliveryList, DeliveryQueue } from '../webhooks/delivery-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { pending, writeTogether } from './pending.ts'
+import { prefixed } from './prefix.ts'
 import { updateOf } from './statement.ts'
 
 const { and, asc, eq, gt, inArray, lte, lt, ne, sql } = orm
@@ -81,7 +82,7 @@ export const createDeliveryStore = (db: Database): DeliveryQueue & DeliveryList 
       const [row] = await queries.select().from(deliveries).where(eq(deliveries.id, id))
       return row?.id === id ? row : undefined
     },
-    list: async ({ endpoint, state, cursor = '', limit }) =>
+    list: async ({ endpoint, state, search, cursor = '', limit }) =>
       queries
         .select()
         .from(deliveries)
@@ -89,7 +90,8 @@ export const createDeliveryStore = (db: Database): DeliveryQueue & DeliveryList 
           and(
             gt(deliveries.id, cursor),
             endpoint === undefined ? undefined : eq(deliveries.endpoint, endpoint),
-            state === undefined ? undefined : eq(deliveries.state, state)
+            state === undefined ? undefined : eq(deliveries.state, state),
+            ...prefixed(deliveries.type, search)
           )
         )
         .orderBy(asc(deliveries.id))

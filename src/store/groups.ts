@@ -1,8 +1,9 @@
-import type { Group, GroupStore, Member, Page } from '../auth/group-store.ts'
+import type { Group, GroupStore, Page } from '../auth/group-store.ts'
 import { type Cursor, readCursor, writeCursor } from './cursor.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import type { Queries } from './kit.ts'
+import { createMemberList } from './members.ts'
 import { prefixed } from './prefix.ts'
 import type { Tables } from './tables.ts'
 
@@ -35,7 +36,7 @@ export const pageOf = <Row, Item = Row>(
 
 /** The groups in the database. */
 export const createGroupStore = (db: Database): GroupStore => {
-  const { groups, users, userGroups } = db.tables
+  const { groups } = db.tables
   const { queries } = db
   const one = async (rows: readonly GroupRow[], isIt: (row: GroupRow) => boolean) => {
     const [group] = await withPermissions(db, queries, rows.filter(isIt))
@@ -58,35 +59,6 @@ export const createGroupStore = (db: Database): GroupStore => {
       return pageOf(rows, limit, ({ id, name }) => ({ order: 'name', value: name, id }), items)
     },
 
-    async members(groupId, { cursor, limit }) {
-      const after = cursor === undefined ? [] : [gt(userGroups.userId, readCursor(cursor, 'member').id)]
-      // a member has a row for each origin, so that one page of users may be more rows
-      const ids = await queries
-        .select({ id: userGroups.userId })
-        .from(userGroups)
-        .where(and(eq(userGroups.groupId, groupId), ...after))
-        .groupBy(userGroups.userId)
-        .orderBy(asc(userGroups.userId))
-        .limit(limit + 1)
-      const wanted = ids.slice(0, limit).map(({ id }) => id)
-      if (wanted.length === 0) return { items: [], next: null }
-      const rows = await queries
-        .select({ userId: users.id, email: users.email, origin: userGroups.origin })
-        .from(userGroups)
-        .innerJoin(users, eq(users.id, userGroups.userId))
-        .where(and(eq(userGroups.groupId, groupId), inArray(userGroups.userId, wanted)))
-        .orderBy(asc(userGroups.userId), asc(userGroups.origin))
-      return pageOf(ids, limit, ({ id }) => ({ order: 'member', value: null, id }), membersOf(rows))
-    }
+    members: createMemberList(db)
   }
-}
-
-const membersOf = (rows: ReadonlyArray<{ userId: string; email: string; origin: string }>): Member[] => {
-  const members = new Map<string, { userId: string; email: string; origins: string[] }>()
-  for (const { userId, email, origin } of rows) {
-    const member = members.get(userId) ?? { userId, email, origins: [] }
-    members.set(userId, member)
-    member.origins.push(origin)
-  }
-  return [...members.values()]
 }

@@ -4,6 +4,7 @@ import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { MissingReference, orTaken } from './failures.ts'
 import { behind } from './keyset.ts'
+import { prefixed } from './prefix.ts'
 
 const { and, asc, eq } = orm
 
@@ -12,10 +13,10 @@ type Row = Readonly<Record<Column, string>>
 type HolderKey = { readonly user: string } | { readonly groupId: string }
 
 /** The order in which an index has the rows that a filter leaves: first what it says, then the rest. */
-const orderOf = ({ holder, permission, objectType }: GrantFilter): readonly Column[] => {
+const orderOf = ({ holder, permission, search = '', objectType }: GrantFilter): readonly Column[] => {
   if (holder !== undefined) return ['holder', 'objectType', 'objectId', 'permission']
   if (objectType !== undefined) return ['objectType', 'objectId', 'permission', 'holder']
-  if (permission !== undefined) return ['permission', 'holder', 'objectType', 'objectId']
+  if (permission !== undefined || search !== '') return ['permission', 'holder', 'objectType', 'objectId']
   return ['holder', 'objectType', 'objectId', 'permission']
 }
 
@@ -79,6 +80,7 @@ export const createObjectGrantStore = (db: Database): ObjectGrantStore => {
     const wanted = order.flatMap((column) => (named[column] === undefined ? [] : [eq(at[column], named[column])]))
     const where = and(
       ...wanted,
+      ...prefixed(at.permission, filter.search),
       after &&
         behind(
           order.map((column) => at[column]),

@@ -6,9 +6,10 @@ import type { Queries } from './kit.ts'
 import { gathered } from './look-ups.ts'
 import type { StoreOutbox } from './outbox.ts'
 import { pending } from './pending.ts'
+import { createSessionList } from './session-list.ts'
 import { insertInto, updateOf } from './statement.ts'
 
-const { and, asc, desc, eq, gt, inArray, lte } = orm
+const { desc, eq, inArray, lte } = orm
 
 /** The sessions in the database, and the tokens that are dead before their time. */
 export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionStore => {
@@ -67,21 +68,7 @@ export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionSt
     byId: (id) => byId({ id }),
     ofUser: async (userId) =>
       queries.select().from(sessions).where(eq(sessions.userId, userId)).orderBy(desc(sessions.createdAt)),
-    list: async ({ cursor = '', limit, userId, clientId, backends, liveAt }) =>
-      queries
-        .select()
-        .from(sessions)
-        .where(
-          and(
-            gt(sessions.id, cursor),
-            userId === undefined ? undefined : eq(sessions.userId, userId),
-            clientId === undefined ? undefined : eq(sessions.clientId, clientId),
-            backends && inArray(sessions.backend, [...backends]),
-            liveAt === undefined ? undefined : gt(sessions.idleExpiresAt, liveAt)
-          )
-        )
-        .orderBy(asc(sessions.id))
-        .limit(limit),
+    list: createSessionList(db),
     rotation: (id, counter, { at, idleExpiresAt }) =>
       pending([
         updateOf(

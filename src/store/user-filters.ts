@@ -30,6 +30,10 @@ export const unindexed = {
   text: (column: AnySQLiteColumn): SQL => sql`coalesce(${column}, '')`
 }
 
+/** An e-mail that begins with the prefix, by no index. */
+export const emailBegins = (email: AnySQLiteColumn, prefix: string): SQL =>
+  sql`${unindexed.text(email)} >= ${prefix} and ${unindexed.text(email)} < ${endOf(prefix)}`
+
 /** More groups than that carry a permission: then many users hold it. */
 const mostGroups = 50
 
@@ -61,7 +65,7 @@ export const createUserFilters = (db: Database): ((query: UserQuery) => Promise<
   })
 
   const search = (prefix: string): Filter => ({
-    condition: sql`${unindexed.text(users.email)} >= ${prefix} and ${unindexed.text(users.email)} < ${endOf(prefix)}`,
+    condition: emailBegins(users.email, prefix),
     branches: [ofUsers(and(...prefixed(users.email, prefix)))],
     isSorted: false
   })

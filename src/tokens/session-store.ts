@@ -32,6 +32,8 @@ export interface SessionQuery {
   readonly limit: number
   readonly userId?: string | undefined
   readonly clientId?: string | undefined
+  /** Those of users whose e-mail begins so. */
+  readonly search?: string | undefined
   /** Those of one of these backends. */
   readonly backends?: readonly string[] | undefined
   /** Those alone that nothing has ended by then. */

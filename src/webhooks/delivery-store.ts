@@ -56,6 +56,8 @@ export interface DeliveryQueue {
 export interface DeliveryQuery {
   readonly endpoint?: string | undefined
   readonly state?: DeliveryState | undefined
+  /** Those whose type begins so. */
+  readonly search?: string | undefined
   /** The id of the last one of the page before. */
   readonly cursor?: string | undefined
   readonly limit: number

@@ -101,6 +101,9 @@ t.test('users, groups and permissions at the command line', async (t) => {
     '"group":"Redaktion","permission":"docs.add"'
   )
   t.equal(await grants('--permission', 'docs.change', '--object', 'other'), '')
+  t.equal(await grants('--search', 'docs.', '--user', ann.id), `docs.change  on doc:a:1  user ${ann.id}\n`)
+  t.equal(await grants('--search', 'docs.v'), 'docs.view  on doc:a:1  group Redaktion\n')
+  t.equal(await grants('--search', 'Docs.'), '')
   await misused(['permissions', 'grants', '--user', ann.id, '--group', 'Redaktion'], '--user and --group')
   await misused(['users', 'grant', ann.id, 'docs.change', '--object', 'doc'], '--object takes TYPE:ID')
   await misused(['users', 'change', ann.id, '--attribute', 'level'], '--attribute "level": expected name=value')

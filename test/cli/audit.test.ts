@@ -45,6 +45,7 @@ t.test('acts at the console are events, looks are none, and all are found', asyn
   t.equal(await count(`--user ${email}`), 4)
   t.equal(await count(`--user ${events[0].user} --kind administration --since 1h`), 4)
   t.equal(await count('--kind login'), 0)
+  t.equal(await count('--search ann'), 0, 'an act at the console has no login name')
   t.equal(await count('--client web'), 0, 'no act went through it')
   t.equal(await count('--limit 2'), 2)
   t.equal(await count('--until 2026-01-01'), 0)
@@ -67,6 +68,11 @@ t.test('text from elsewhere moves no cursor', async (t) => {
   await latchkey.parts.audit.record({ ...event, username: 'evil\r\nname\0\u2028' }, latchkey.parts.log)
   const { stdout } = await command(t, ['audit', '--kind', 'login'], latchkey.folder)
   t.match(stdout, /evil\\u\{d\}\\u\{a\}name\\u\{0\}\\u\{2028\}\n$/)
+  const search = async (...filter: string[]) =>
+    (await command(t, ['audit', '--search', ...filter], latchkey.folder)).stdout
+  t.equal(await search('evil\\u{d}', '--kind', 'login'), stdout, 'found as it is written')
+  for (const filter of [['Evil'], ['evil', '--kind', 'refresh'], ['%']])
+    t.equal(await search(...filter), '', filter.join(' '))
   const json = (await command(t, ['audit', '--kind', 'login', '--json'], latchkey.folder)).stdout
   t.equal(json.trim().split('\n').length, 1)
   t.equal(JSON.parse(json).subject, 'x\\u{a}2026-01-01  login  success\\u{1b}[2J\\u{202e}\\u{9b}')

@@ -87,6 +87,12 @@ t.test('sessions list and revoke, beside two running services', async (t) => {
   t.notMatch(listed.stdout, first.refresh_token)
   const text = await command(t, ['sessions', 'list', '--user', 'ann@example.com'], folder)
   t.equal(text.stdout.trim().split('\n').length, 2)
+  const search = async (...filter: string[]) =>
+    (await command(t, ['sessions', 'list', '--search', ...filter, '--json'], folder)).stdout
+  t.equal(await search('ANN@'), listed.stdout)
+  t.equal(await search('a', '--user', 'ann@example.com'), listed.stdout)
+  for (const filter of [['nn'], ['%'], ['b', '--user', 'ann@example.com']])
+    t.equal(await search(...filter), '', filter.join(' '))
 
   const sid = JSON.parse(Buffer.from(first.access_token.split('.')[1] ?? '', 'base64url').toString()).sid as string
   t.equal((await command(t, ['sessions', 'revoke', sid], folder)).code, 0)

@@ -395,7 +395,19 @@ async function groupsAndGrants(t: Test, { ask, root, addUser }: World): Promise<
   t.equal((await ask('PUT', `${url}/members/${root}`)).status, 204)
   t.equal((await ask('PUT', `${url}/members/${root}`)).status, 204, 'twice is the same')
   matchLists(t, (await ask('GET', `${url}/members`)).body, { items: [{ user: root, origins: ['local'] }], next: null })
-  t.equal((await ask('DELETE', `${url}/members/${root}`)).status, 204)
+  const zoe = await addUser({ email: 'zoe@example.com' })
+  await ask('PUT', `${url}/members/${zoe}`)
+  const membersBy = async (query: string) => emails(await ask('GET', `${url}/members?${query}`))
+  t.same(await membersBy('search=%20ZO'), ['zoe@example.com'], 'e-mails are kept in lower case')
+  t.same(await membersBy('search=%25'), [])
+  t.equal((await ask('GET', `${url}/members?search=`)).status, 400)
+  const both = await ask('GET', `${url}/members?limit=1`)
+  t.equal(
+    (await ask('GET', `${url}/members?limit=1&search=z&cursor=${both.body.next}`)).status,
+    400,
+    'of another order'
+  )
+  for (const user of [root, zoe]) t.equal((await ask('DELETE', `${url}/members/${user}`)).status, 204)
   t.same((await ask('GET', `${url}/members`)).body.items, [])
   matchLists(t, (await ask('GET', '/admin/groups?search=aut')).body, { items: [{ name: 'authors' }], next: null })
 
@@ -429,6 +441,14 @@ async function groupsAndGrants(t: Test, { ask, root, addUser }: World): Promise<
   t.same(await filtered({ objectType, objectId: '43' }), [])
   t.same(await filtered({ permission }), [own, byGroup])
   t.same(await filtered({ permission: 'blog.add_post' }), [])
+  t.same(await filtered({ search: 'blog.' }), [own, byGroup], 'all of an app')
+  t.same(await filtered({ search: 'blog.change', user: ann }), [own])
+  for (const search of ['Blog.', 'shop.', 'blog.%', 'blog_']) t.same(await filtered({ search }), [], search)
+  const found = (await ask('GET', '/admin/object-grants?search=blog.&limit=1')).body
+  t.same(found.items, [own])
+  const onwards = `/admin/object-grants?search=blog.&limit=1&cursor=${found.next}`
+  t.same((await ask('GET', onwards)).body, { items: [byGroup], next: null })
+  t.equal((await ask('GET', '/admin/object-grants?search=')).status, 400)
   const query = new URLSearchParams(own).toString()
   t.equal((await ask('DELETE', `/admin/object-grants?${query}`)).status, 204)
   t.equal((await ask('DELETE', `/admin/object-grants?${query}`)).status, 404)

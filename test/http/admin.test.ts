@@ -350,6 +350,17 @@ async function sessions(t: Test, latchkey: Opened): Promise<void> {
   t.same(pages, [...new Set(pages)])
   t.equal(pages.length, 3)
   t.same((await ask('GET', '/admin/sessions?client=nobody')).body, { items: [], next: null })
+  const found: string[] = []
+  for (let next: string | null = ''; next !== null; ) {
+    const page = await ask('GET', `/admin/sessions?search=ANN&limit=2${next && `&cursor=${next}`}`)
+    found.push(...page.body.items.map(({ id }: { id: string }) => id))
+    next = page.body.next
+  }
+  t.same(found, pages, "the beginning of the user's e-mail, which is kept in lower case")
+  t.equal((await ask('GET', `/admin/sessions?search=a&user=${ann}&client=robot`)).body.items.length, 3)
+  for (const none of ['search=ann&client=public', 'search=%25', 'search=nn@'])
+    t.same((await ask('GET', `/admin/sessions?${none}`)).body.items, [], none)
+  t.equal((await ask('GET', '/admin/sessions?search=')).status, 400)
 
   const [first, second, third] = logins
   const sid = claimsOf(first.access_token).sid
@@ -390,6 +401,15 @@ async function keysAndBackends(t: Test, latchkey: Opened): Promise<void> {
   const [signing] = now.body.items
   const jwks = (await latchkey.app.inject('/.well-known/jwks.json')).json()
   t.ok(jwks.keys.some(({ kid }: { kid: string }) => kid === signing.kid))
+  const all = (await ask('GET', '/admin/keys')).body.items
+  const keysBy = async (query: string) => (await ask('GET', `/admin/keys?${query}`)).body
+  const [oldest] = all
+  t.same(await keysBy(`search=${oldest.kid.slice(0, 12)}`), { items: [oldest], next: null })
+  t.same((await keysBy(`search=${oldest.kid.slice(1)}`)).items, [], 'from the beginning on')
+  t.same((await keysBy('search=%25')).items, [])
+  const page = await ask('GET', '/admin/keys?limit=1')
+  t.same(await keysBy(`search=${signing.kid}&limit=1&cursor=${page.body.next}`), { items: [signing], next: null })
+  t.equal((await ask('GET', '/admin/keys?search=')).status, 400)
   t.equal((await ask('POST', '/admin/keys/rotate', { algorithm: 'RS256' })).status, 409)
   t.equal((await ask('POST', '/admin/keys/rotate', { algorithm: 'HS256' })).status, 400)
   t.equal((await ask('DELETE', '/admin/keys/none')).status, 404)

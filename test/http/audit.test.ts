@@ -266,6 +266,12 @@ t.test('administration: every act by a token is an event, and events are listed 
     { kind: 'login', user: bob },
     { kind: 'login', user: root }
   ])
+  const [known] = (await listed(`user=${root}&kind=login`)).items
+  t.same((await listed('search=ann@')).items.at(-1), known)
+  t.same((await listed(`search=an&kind=login&user=${root}&client=public`)).items, [known])
+  for (const none of ['search=Ann', 'search=%25', 'search=nn', 'search=an&kind=refresh', 'search=an&until=2000-01-01'])
+    t.same((await listed(none)).items, [], none)
+  t.equal((await listed('search=')).status, 400)
   t.equal((await listed('since=2026-13-45')).status, 400)
   t.equal((await listed('kind=nonsense')).status, 400)
 })

@@ -6,12 +6,14 @@ import type { KeyChange, KeyWrite, StoredKey } from '../../src/tokens/key-store.
 import type { Session } from '../../src/tokens/session-store.ts'
 import { matchLists } from '../match.ts'
 import { grantPermissions, joinGroups, setActive, setPasswordHash } from './acts.ts'
+import { searchConformance } from './search-conformance.ts'
 import { webhookConformance } from './webhook-conformance.ts'
 import { at, identity, newUser, open, startProcess, type World, written } from './world.ts'
 
 /** Everything that a dialect has to do alike. `world` makes an empty database. */
 export const conformance = (t: Test, world: (t: Test) => Promise<World>): void => {
   webhookConformance(t, world)
+  searchConformance(t, world)
   const test = (name: string, body: (t: Test, world: World) => Promise<void>) =>
     t.test(name, async (t) => body(t, await world(t)))
 

@@ -106,6 +106,18 @@ async function told(t: Test, database = ''): Promise<void> {
     { id: 'crm', origin: `http://127.0.0.1:${receiver.port}`, disabled: false, waiting: 1, dead: 0 }
   ])
   t.notMatch(JSON.stringify(await get('/admin/webhooks')), /whsec|hook"/)
+  const typesBy = async (query: string) =>
+    (await get(`/admin/webhooks/deliveries?${query}`)).items.map(({ type }: { type: string }) => type)
+  t.same(await typesBy('search=user.c&state=waiting'), ['user.created'])
+  t.same(await typesBy('search=key.&endpoint=crm'), ['key.rotated'])
+  for (const none of ['search=User.', 'search=%25', 'search=user.c&endpoint=erp', 'search=key.&state=waiting'])
+    t.same(await typesBy(none), [], none)
+  const [first, ...others] = (await get('/admin/webhooks/deliveries?search=user.')).items
+  const page = await get('/admin/webhooks/deliveries?search=user.&limit=1')
+  t.same(page.items, [first])
+  t.same((await get(`/admin/webhooks/deliveries?search=user.&cursor=${page.next}`)).items, others)
+  const nothing = await app.inject({ url: '/admin/webhooks/deliveries?search=', headers: bearer })
+  t.equal(nothing.statusCode, 400)
   const url = `/admin/webhooks/deliveries/${delivery.id}`
   t.equal((await post(`${url}/retry`)).statusCode, 404, 'it waits already')
   t.equal((await app.inject({ method: 'DELETE', url, headers: bearer })).statusCode, 204)

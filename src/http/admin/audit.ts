@@ -4,7 +4,7 @@ import { InvalidRequest } from '../../errors.ts'
 import Type from '../../schema/type.ts'
 import type { AppParts } from '../parts.ts'
 import { AuditRecord } from '../schemas/admin/audit.ts'
-import { listQuery, pageOf as pageSchema } from '../schemas/admin/words.ts'
+import { listQuery, pageOf as pageSchema, search } from '../schemas/admin/words.ts'
 import { problems } from '../schemas/problems.ts'
 import type { App } from '../server.ts'
 import { cursorOf, positionOf } from './page.ts'
@@ -25,6 +25,9 @@ export function auditRoutes(admin: App, { administration }: AppParts): void {
         tags: ['administration'],
         security: [{ bearer: [] }],
         querystring: listQuery({
+          search: search(
+            'Prefix of `username`, the login name as the backend has it; no index has these, and `since` bounds what is read'
+          ),
           user: text("A user's id"),
           client: text("A client's id"),
           kind: Type.Optional(Type.Enum([...auditKinds])),
@@ -34,7 +37,7 @@ export function auditRoutes(admin: App, { administration }: AppParts): void {
         response: { 200: pageSchema(AuditRecord, 'The events'), ...problems(400) }
       }
     },
-    async ({ query: { user, client, kind, since, until, limit, cursor } }) => {
+    async ({ query: { search: prefix, user, client, kind, since, until, limit, cursor } }) => {
       const position = positionOf(cursor)
       const filter: AuditFilter = {
         ...{
@@ -42,6 +45,7 @@ export function auditRoutes(admin: App, { administration }: AppParts): void {
           ...(user === undefined ? {} : { user: user.toLowerCase() }),
           ...(client === undefined ? {} : { client })
         },
+        ...(prefix === undefined ? {} : { search: prefix }),
         ...(kind === undefined ? {} : { kind }),
         ...(since === undefined ? {} : { since: timeOf('since', since) }),
         ...(until === undefined ? {} : { until: timeOf('until', until) }),

@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { changeMembers, createGroup, deleteGroup, patchGroup } from '../../admin/groups.ts'
 import type { ChangeOptions } from '../../admin/tools.ts'
+import { emailPrefix } from '../../auth/email.ts'
 import type { Group as StoredGroup } from '../../auth/group-store.ts'
 import { NotFound } from '../../errors.ts'
 import { expectedVersion, tag } from '../etag.ts'
@@ -132,13 +133,14 @@ function memberRoutes(admin: App, parts: AppParts): void {
         summary: 'Who is in a group, and who put them there',
         ...common,
         params: ById,
-        querystring: listQuery({}),
+        querystring: listQuery({ search: search('Prefix of the e-mail; the members come in the order of these then') }),
         response: { 200: pageSchema(Member, 'The members'), ...problems(400, 404) }
       }
     },
-    async ({ params, query }) => {
+    async ({ params, query: { search: prefix, ...query } }) => {
       const { id } = await groupOf(params.id, parts)
-      const { items, next } = await parts.administration.groups.members(id, query)
+      const wanted = { ...query, ...(prefix === undefined ? {} : { search: emailPrefix(prefix) }) }
+      const { items, next } = await parts.administration.groups.members(id, wanted)
       return {
         items: items.map(({ userId, email, origins }) => ({ user: userId, email, origins: [...origins] })),
         next

@@ -11,7 +11,7 @@ import {
 import { recordSuccess } from '../audited-scope.ts'
 import type { AppParts } from '../parts.ts'
 import { KeyRotation, RotatedKeys, SigningKey } from '../schemas/admin/keys.ts'
-import { ById, listQuery, nothing, pageOf as pageSchema } from '../schemas/admin/words.ts'
+import { ById, listQuery, nothing, pageOf as pageSchema, search } from '../schemas/admin/words.ts'
 import { bodyProblems, problems } from '../schemas/problems.ts'
 import { ref } from '../schemas/words.ts'
 import type { App } from '../server.ts'
@@ -46,13 +46,14 @@ export function keyRoutes(admin: App, parts: AppParts): void {
         operationId: 'listKeys',
         summary: 'The signing keys, oldest first',
         ...common,
-        querystring: listQuery({}),
+        querystring: listQuery({ search: search('Prefix of the id, `kid`') }),
         response: { 200: pageSchema(SigningKey, 'The keys, without their private halves'), ...problems(400) }
       }
     },
-    async ({ query: { limit, cursor } }) => {
+    async ({ query: { search: prefix = '', limit, cursor } }) => {
       const kidOf = ({ kid }: { readonly kid: string }) => kid
-      return pageOf(behindCursor(await store.all(), cursor, kidOf), limit, kidOf, keyAsJson)
+      const found = behindCursor(await store.all(), cursor, kidOf).filter(({ kid }) => kid.startsWith(prefix))
+      return pageOf(found, limit, kidOf, keyAsJson)
     }
   )
   admin.get(

@@ -4,7 +4,7 @@ import type { GrantFilter, GrantHolder, ObjectGrant as StoredGrant } from '../..
 import { InvalidRequest, NotFound } from '../../errors.ts'
 import type { AppParts } from '../parts.ts'
 import { ObjectGrant, ObjectGrantQuery, objectGrantFilter } from '../schemas/admin/permissions.ts'
-import { listQuery, nothing, pageOf as pageSchema } from '../schemas/admin/words.ts'
+import { listQuery, nothing, pageOf as pageSchema, search } from '../schemas/admin/words.ts'
 import { bodyProblems, problems } from '../schemas/problems.ts'
 import { ref } from '../schemas/words.ts'
 import type { App } from '../server.ts'
@@ -25,13 +25,17 @@ export function objectGrantRoutes(admin: App, parts: AppParts): void {
         operationId: 'listObjectGrants',
         summary: 'Permissions on objects',
         ...common,
-        querystring: listQuery(objectGrantFilter),
+        querystring: listQuery({
+          search: search("Prefix of the permission's name: `blog.` for a module"),
+          ...objectGrantFilter
+        }),
         response: { 200: pageSchema(ObjectGrant, 'The grants'), ...problems(400) }
       }
     },
-    async ({ query: { limit, cursor, ...filter } }) => {
+    async ({ query: { search: prefix, limit, cursor, ...filter } }) => {
       const after = positionOf(cursor)
-      const { items, next } = await store().list(filterOf(filter), { limit, ...(after === undefined ? {} : { after }) })
+      const wanted = { ...filterOf(filter), ...(prefix === undefined ? {} : { search: prefix }) }
+      const { items, next } = await store().list(wanted, { limit, ...(after === undefined ? {} : { after }) })
       return { items: items.map(shown), next: next === null ? null : cursorOf(next) }
     }
   )

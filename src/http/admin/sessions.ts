@@ -1,9 +1,10 @@
+import { emailPrefix } from '../../auth/email.ts'
 import { NotFound } from '../../errors.ts'
 import Type from '../../schema/type.ts'
 import { sessionAsJson } from '../../tokens/session-store.ts'
 import type { AppParts } from '../parts.ts'
 import { Session } from '../schemas/admin/sessions.ts'
-import { ById, listQuery, nothing, pageOf as pageSchema } from '../schemas/admin/words.ts'
+import { ById, listQuery, nothing, pageOf as pageSchema, search } from '../schemas/admin/words.ts'
 import { problems } from '../schemas/problems.ts'
 import { ref } from '../schemas/words.ts'
 import type { App } from '../server.ts'
@@ -28,13 +29,18 @@ export function sessionRoutes(admin: App, parts: AppParts): void {
         operationId: 'listSessions',
         summary: 'The sessions that have not ended, oldest first',
         ...common,
-        querystring: listQuery({ user: filter("A user's id"), client: filter("A client's id") }),
+        querystring: listQuery({
+          search: search('Prefix of the e-mail of whose session it is'),
+          user: filter("A user's id"),
+          client: filter("A client's id")
+        }),
         response: { 200: pageSchema(Session, 'The sessions'), ...problems(400) }
       }
     },
-    async ({ query: { user, client, limit, cursor } }) => {
+    async ({ query: { search: prefix = '', user, client, limit, cursor } }) => {
       const liveAt = parts.tokens.now()
-      const query = { userId: user?.toLowerCase(), clientId: client, cursor: positionOf(cursor), liveAt }
+      const filter = { search: emailPrefix(prefix), userId: user?.toLowerCase(), clientId: client, liveAt }
+      const query = { ...filter, cursor: positionOf(cursor) }
       return pageOf(await store.list({ ...query, limit: limit + 1 }), limit, ({ id }) => id, sessionAsJson)
     }
   )

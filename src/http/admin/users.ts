@@ -1,5 +1,6 @@
 import { userPermissions } from '../../admin/user-permissions.ts'
 import { createUser, deleteUser, patchUser } from '../../admin/users.ts'
+import { emailPrefix } from '../../auth/email.ts'
 import { permissionsOf } from '../../auth/permissions.ts'
 import { userOrders } from '../../auth/user-store.ts'
 import Type from '../../schema/type.ts'
@@ -56,7 +57,7 @@ function readRoutes(admin: App, parts: AppParts): void {
       const { items, next } = await parts.login.store.list({
         ...query,
         superuserBackends: parts.login.chain.map(({ id }) => id),
-        ...(prefix === undefined ? {} : { search: prefix.normalize('NFKC').trim().toLowerCase() }),
+        ...(prefix === undefined ? {} : { search: emailPrefix(prefix) }),
         ...(wanted === undefined ? {} : { order: wanted, descending: order?.startsWith('-') ?? false })
       })
       return { items: await usersAsJson(items, parts), next }

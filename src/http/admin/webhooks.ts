@@ -77,14 +77,16 @@ function deliveryRoutes(admin: App, { administration: { webhooks }, tokens }: Ap
         summary: 'The events that were or are to be delivered, oldest first; state=dead: the dead letters',
         ...common,
         querystring: listQuery({
+          search: search("Prefix of the event's type: `user.` for all about users"),
           endpoint: Type.Optional(Type.String({ minLength: 1, maxLength: 64, description: 'The id of a webhook' })),
           state: Type.Optional(Type.Enum([...deliveryStates]))
         }),
         response: { 200: pageSchema(WebhookDelivery, 'The deliveries'), ...problems(400) }
       }
     },
-    async ({ query: { endpoint, state, limit, cursor } }) => {
-      const found = await deliveries.list({ endpoint, state, cursor: positionOf(cursor), limit: limit + 1 })
+    async ({ query: { search: prefix, endpoint, state, limit, cursor } }) => {
+      const filter = { search: prefix, endpoint, state }
+      const found = await deliveries.list({ ...filter, cursor: positionOf(cursor), limit: limit + 1 })
       return pageOf(found, limit, ({ id }) => id, deliveryAsJson)
     }
   )
