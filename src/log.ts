@@ -23,7 +23,7 @@ export async function openLog(
   const settings = {
     level,
     base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
+    timestamp: createClock(),
     formatters: { level: (label: string) => ({ level: label }), log: (fields: object) => withoutSecrets(fields) },
     serializers: { err: serializeError }
   }
@@ -33,8 +33,24 @@ export async function openLog(
   return pino(settings, pretty({ sync: true, translateTime: 'SYS:HH:MM:ss', ignore: 'event' }))
 }
 
+/** Pino's isoTime, which many lines of one moment share. */
+function createClock(): () => string {
+  let at = 0
+  let text = ''
+  return () => {
+    const now = Date.now()
+    if (now !== at) {
+      at = now
+      text = `,"time":"${new Date(now).toISOString()}"`
+    }
+    return text
+  }
+}
+
 /** How a line says that a request was answered; within a value the quotes would be escaped. */
 const ofRequest = '"event":"request"'
+/** Where that stands in a line, at most; behind the time and the request's id. */
+const foremost = 160
 const heldMs = 10
 const heldCharacters = 4096
 
@@ -57,7 +73,7 @@ function createLines() {
   const output = pino.destination({ sync: false })
   return {
     write(line: string): void {
-      const isHeld = line.includes(ofRequest) && held.length < heldCharacters
+      const isHeld = line.lastIndexOf(ofRequest, foremost) >= 0 && held.length < heldCharacters
       if (!isHeld) letGo(line)
       else {
         held += line

@@ -32,12 +32,11 @@ export async function audited<Answer>(
   const trail: Trail = { kind, request: request.id, ip: addressOf(request) }
   const along: Along[] = []
   let answer: Answer
-  const written = new WeakSet<object>()
+  let written: Error | undefined
   const refused = async (error: unknown): Promise<void> => {
-    if (!(error instanceof Error) || written.has(error)) return
     // A grant may call a refusal by another name: it is one refusal all the same.
-    if (error.cause instanceof Error && written.has(error.cause)) return
-    written.add(error)
+    if (!(error instanceof Error) || (written !== undefined && [error, error.cause].includes(written))) return
+    written = error
     await recordRefusal(trail, error, request, parts)
   }
   try {

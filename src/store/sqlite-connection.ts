@@ -59,7 +59,8 @@ export const connect = (path: string) => {
   const prepared = (sql: string) => {
     const known = statements.get(sql)
     if (known === undefined) return keep(sql, db.prepare(sql))
-    // the first is the one that has been of no use for the longest
+    if (statements.size < statementsKept) return known
+    // one of them will have to go: the first is the one that has been of no use for the longest
     statements.delete(sql)
     statements.set(sql, known)
     return known

@@ -1,4 +1,4 @@
-import { hkdfSync, timingSafeEqual } from 'node:crypto'
+import { createSecretKey, hkdfSync, type KeyObject, timingSafeEqual } from 'node:crypto'
 
 /** What a refresh token says: which session, and which link of its succession. */
 export interface RefreshTokenContent {
@@ -26,7 +26,8 @@ const length = ((idBytes + counterBytes + macBytes) * 4) / 3
  * session alone. The first secret signs, all verify.
  */
 export function createRefreshTokens(secrets: readonly string[]): RefreshTokens {
-  const [first] = secrets
+  const keys = secrets.map((secret) => createSecretKey(secret, 'utf8'))
+  const [first] = keys
   if (first === undefined) throw new TypeError('refresh tokens need a secret')
   return {
     issue({ session, counter }) {
@@ -41,7 +42,7 @@ export function createRefreshTokens(secrets: readonly string[]): RefreshTokens {
       if (bytes.length !== idBytes + counterBytes + macBytes || bytes.toString('base64url') !== token) return undefined
       const content = bytes.subarray(0, idBytes + counterBytes)
       const mac = bytes.subarray(idBytes + counterBytes)
-      if (!secrets.some((secret) => timingSafeEqual(macOf(content, secret), mac))) return undefined
+      if (!keys.some((key) => timingSafeEqual(macOf(content, key), mac))) return undefined
       return { session: uuidOf(content), counter: content.readUIntBE(idBytes, counterBytes) }
     }
   }
@@ -50,8 +51,8 @@ export function createRefreshTokens(secrets: readonly string[]): RefreshTokens {
 const label = Buffer.from('latchkey refresh token')
 
 /** HKDF's second half is an HMAC itself (RFC 5869 2.3): under the session's key, over the label, the content and a byte. */
-const macOf = (content: Buffer, secret: string): Buffer =>
-  Buffer.from(hkdfSync('sha256', secret, content.subarray(0, idBytes), Buffer.concat([label, content]), macBytes))
+const macOf = (content: Buffer, key: KeyObject): Buffer =>
+  Buffer.from(hkdfSync('sha256', key, content.subarray(0, idBytes), Buffer.concat([label, content]), macBytes))
 
 const uuidOf = (content: Buffer): string =>
   content.toString('hex', 0, idBytes).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')

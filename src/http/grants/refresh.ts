@@ -33,7 +33,8 @@ export async function refresh(body: Static<typeof RefreshGrant>, asked: GrantReq
     },
     parts.tokens
   )
-  context.log.info(
+  // the event of the refresh stands in the log as well
+  context.log.debug(
     { event: 'refreshed', session: session.id, user: session.userId, backend: session.backend, client: client.id },
     'refreshed'
   )
