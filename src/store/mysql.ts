@@ -115,7 +115,7 @@ export const openMysql = async (options: {
     alias: mysqlDialect.kit.alias,
     insertMissing: mysqlDialect.insertMissing,
     // several, since one may wait for a row that somebody else holds
-    write: createWriteGroup(commit, { groups: 4, most: 64, patienceMs: 2000 }),
+    write: createWriteGroup(commit, { groups: 2, most: 64, patienceMs: 2000 }),
     writeApart: createWriteGroup(commit, { most: 1 }),
     transaction: (work) => persistently(() => transact((connection) => work(queriesOf(connection)))),
     async ping() {
