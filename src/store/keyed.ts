@@ -1,15 +1,12 @@
 import type { Placeholder } from 'drizzle-orm'
 import { orm } from './drizzle.ts'
+import type { Prepared } from './prepared.ts'
 
 /** A key of several parts, each by its name. */
 export type Key<Name extends string> = Readonly<Record<Name, string>>
 
 /** The same where the values come when the statement is run. */
 export type Mark<Name extends string> = Readonly<Record<Name, Placeholder>>
-
-interface Prepared<Row> {
-  execute(values: Record<string, unknown>): Promise<Row[]>
-}
 
 /**
  * Statements that look for some keys at once, prepared when they are needed first: one for every power of two, since a number

@@ -6,6 +6,7 @@ import type { Queries } from './kit.ts'
 import { gathered } from './look-ups.ts'
 import type { StoreOutbox } from './outbox.ts'
 import { pending } from './pending.ts'
+import { preparedOf, rowsOfTable } from './prepared.ts'
 import { createSessionList } from './session-list.ts'
 import { insertInto, updateOf } from './statement.ts'
 
@@ -15,37 +16,23 @@ const { desc, eq, inArray, lte } = orm
 export const createSessionStore = (db: Database, outbox: StoreOutbox): SessionStore => {
   const { sessions, revokedTokens } = db.tables
   const { queries } = db
-  const withIds = forKeys(['id'], (marks) =>
-    queries
-      .select()
-      .from(sessions)
-      .where(
-        inArray(
-          sessions.id,
-          marks.map(({ id }) => id)
-        )
-      )
-      .prepare()
-  )
+  const sessionOf = rowsOfTable(sessions)
+  const withIds = forKeys(['id'], (marks) => {
+    const ids = marks.map(({ id }) => id)
+    return preparedOf(queries, [queries.select().from(sessions).where(inArray(sessions.id, ids))], sessionOf)
+  })
   const byId = gathered(async (keys: ReadonlyArray<Key<'id'>>) => {
     const found = await withIds(keys)
     return keys.map(({ id }) => found.find((session) => session.id === id))
   })
-  const revokedAmong = forKeys(['jti', 'sid'], (marks) =>
-    queries
-      .select({ id: revokedTokens.id })
-      .from(revokedTokens)
-      .where(
-        inArray(
-          revokedTokens.id,
-          marks.flatMap(({ jti, sid }) => [jti, sid])
-        )
-      )
-      .prepare()
-  )
+  const revokedAmong = forKeys(['jti', 'sid'], (marks) => {
+    const ids = marks.flatMap(({ jti, sid }) => [jti, sid])
+    const select = queries.select({ id: revokedTokens.id }).from(revokedTokens).where(inArray(revokedTokens.id, ids))
+    return preparedOf(queries, [select], ([id]) => String(id))
+  })
   const isRevoked = gathered(async (keys: ReadonlyArray<Key<'jti' | 'sid'>>) => {
     const found = await revokedAmong(keys)
-    return keys.map(({ jti, sid }) => found.some(({ id }) => id === jti || id === sid))
+    return keys.map(({ jti, sid }) => found.some((id) => id === jti || id === sid))
   })
 
   const insertion = insertInto(sessions)

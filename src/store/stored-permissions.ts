@@ -3,8 +3,9 @@ import type { StoredPermissions } from '../auth/user-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { forKeys, type Key, type Mark } from './keyed.ts'
-import { type Queries, runOf } from './kit.ts'
+import type { Queries } from './kit.ts'
 import type { LookUps } from './look-ups.ts'
+import { preparedOf } from './prepared.ts'
 
 const { and, eq, inArray, or, sql } = orm
 
@@ -23,7 +24,7 @@ export const findStoredPermissions = (
   db: Database,
   queries = db.queries
 ): LookUps<Key<'userId'>, StoredPermissions> => {
-  const rowsOf = forKeys(['userId'], (marks) => unionOf(queries, generally(db, queries, marks)))
+  const rowsOf = forKeys(['userId'], (marks) => preparedOf(queries, generally(db, queries, marks), rowOf))
   return async (keys) => {
     const byUser = Map.groupBy(await rowsOf(keys), ({ userId }) => userId)
     return keys.map(({ userId }) => storedOf(byUser.get(userId) ?? []))
@@ -33,11 +34,11 @@ export const findStoredPermissions = (
 /** The same with what each user holds on exactly one object, directly and by groups; in one statement as well. */
 export const findStoredPermissionsOn = (db: Database): LookUps<Key<'userId' | 'type' | 'id'>, StoredPermissions> => {
   const rowsOf = forKeys(['userId', 'type', 'id'], (marks) =>
-    unionOf(db.queries, [
-      ...generally(db, db.queries, marks),
-      onObjects(db, marks),
-      ...marks.map((mark) => onObjectByGroups(db, mark))
-    ])
+    preparedOf(
+      db.queries,
+      [...generally(db, db.queries, marks), onObjects(db, marks), ...marks.map((mark) => onObjectByGroups(db, mark))],
+      rowOf
+    )
   )
   const isOf = (row: Row, { type, id }: Pick<PermissionObject, 'type' | 'id'>): boolean =>
     row.objectType === null || (row.objectType === type && row.objectId === id)
@@ -47,30 +48,14 @@ export const findStoredPermissionsOn = (db: Database): LookUps<Key<'userId' | 't
   }
 }
 
-interface Select {
-  toSQL(): { readonly sql: string; readonly params: unknown[] }
-}
-
-/** Drizzle puts each union into the next as a table of its own, which MySQL fills and reads again. */
-const unionOf = (queries: Queries, selects: readonly Select[]) => {
-  const parts = selects.map((select) => select.toSQL())
-  const text = parts.map((part) => part.sql).join(' union all ')
-  const params = parts.flatMap((part) => part.params)
-  const run = runOf(queries)
-  return {
-    execute: async (values: Record<string, unknown>): Promise<Row[]> =>
-      (await run(text, orm.fillPlaceholders(params, values), false)).map(rowOf)
-  }
-}
-
-const rowOf = (columns: unknown): Row => {
+const rowOf = (columns: readonly unknown[]): Row => {
   const [userId = '', permission = null, group = null, objectType = null, objectId = null] = textsOf(columns)
   return { userId: userId ?? '', permission, group, objectType, objectId }
 }
 
 /** MySQL answers bytes where bytes are compared. */
-const textsOf = (columns: unknown): Array<string | null> =>
-  Array.isArray(columns) ? columns.map((column) => (column === null ? null : String(column))) : []
+const textsOf = (columns: readonly unknown[]): Array<string | null> =>
+  columns.map((column) => (column === null ? null : String(column)))
 
 type Marks = ReadonlyArray<Mark<'userId'>>
 

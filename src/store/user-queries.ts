@@ -3,6 +3,7 @@ import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { forKeys, type Key } from './keyed.ts'
 import { gathered } from './look-ups.ts'
+import { preparedOf, rowsOfTable } from './prepared.ts'
 import { findStoredPermissions, findStoredPermissionsOn } from './stored-permissions.ts'
 import { type JoinedRow, toUsers } from './user-rows.ts'
 
@@ -20,36 +21,31 @@ export const createUserQueries = (
       .from(users)
       .leftJoin(identities, eq(identities.userId, users.id))
 
-  const withIds = forKeys(['id'], (marks) =>
-    joined()
-      .where(
-        inArray(
-          users.id,
-          marks.map(({ id }) => id)
-        )
-      )
-      .prepare()
-  )
-  const withEmails = forKeys(['email'], (marks) =>
-    joined()
-      .where(
-        inArray(
-          users.email,
-          marks.map(({ email }) => email)
-        )
-      )
-      .prepare()
-  )
+  const userOf = rowsOfTable(users)
+  const identityOf = rowsOfTable(identities, Object.keys(orm.getTableColumns(users)).length)
+  const rowOf = (values: readonly unknown[]): JoinedRow => {
+    const identity = identityOf(values)
+    return { user: userOf(values), identity: identity.backend === null ? null : identity }
+  }
+  const withIds = forKeys(['id'], (marks) => {
+    const ids = marks.map(({ id }) => id)
+    return preparedOf(queries, [joined().where(inArray(users.id, ids))], rowOf)
+  })
+  const withEmails = forKeys(['email'], (marks) => {
+    const emails = marks.map(({ email }) => email)
+    return preparedOf(queries, [joined().where(inArray(users.email, emails))], rowOf)
+  })
   const asked = db.alias(identities, 'asked')
-  const withIdentities = forKeys(['backend', 'subject'], (marks) =>
-    queries
+  const withIdentities = forKeys(['backend', 'subject'], (marks) => {
+    const those = marks.map(({ backend, subject }) => and(eq(asked.backend, backend), eq(asked.subject, subject)))
+    const select = queries
       .select({ user: users, identity: identities })
       .from(asked)
       .innerJoin(users, eq(users.id, asked.userId))
       .innerJoin(identities, eq(identities.userId, users.id))
-      .where(or(...marks.map(({ backend, subject }) => and(eq(asked.backend, backend), eq(asked.subject, subject)))))
-      .prepare()
-  )
+      .where(or(...those))
+    return preparedOf(queries, [select], rowOf)
+  })
   const find = <Name extends string>(
     rowsOf: (keys: ReadonlyArray<Key<Name>>) => Promise<JoinedRow[]>,
     isIt: (user: User, key: Key<Name>) => boolean
