@@ -8,9 +8,12 @@ export type Key<Name extends string> = Readonly<Record<Name, string>>
 /** The same where the values come when the statement is run. */
 export type Mark<Name extends string> = Readonly<Record<Name, Placeholder>>
 
+/** Up to as many as are looked up at once; of what is looked up in vain there is a third at most. */
+const sizes = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32] as const
+
 /**
- * Statements that look for some keys at once, prepared when they are needed first: one for every power of two, since a number
- * of keys is a text of its own. The last key is repeated, so a statement must find the same whether a key comes once or twice.
+ * Statements that look for some keys at once, prepared when they are needed first: for some numbers of keys only, since each is
+ * a text of its own. The last key is repeated, so a statement must find the same whether a key comes once or twice.
  * @param names the parts of a key
  */
 export const forKeys = <Name extends string, Row>(
@@ -26,7 +29,7 @@ export const forKeys = <Name extends string, Row>(
     return made
   }
   return (keys) => {
-    const size = 2 ** Math.ceil(Math.log2(keys.length))
+    const size = sizes.find((each) => each >= keys.length) ?? keys.length
     const values: Record<string, string | undefined> = {}
     for (let at = 0; at < size; at++) {
       const key = keys[Math.min(at, keys.length - 1)]
