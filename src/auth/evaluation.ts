@@ -59,7 +59,7 @@ export function createEvaluator(request: RequestContext, tools: EvaluationTools)
   const userOf = (subject: Entity) => once(users, keyOf(subject), () => findSubject(subject, store))
   const gather = (user: User | null, resource: Entity): Promise<Permissions> => {
     const object = objectOf(resource)
-    return once(gathered, JSON.stringify([user?.id ?? null, object?.type, object?.id]), () =>
+    return once(gathered, `${user?.id ?? 'anonymous'} ${object ? keyOf(object) : ''}`, () =>
       permissionsOf(chain, user, request, permissions, object && { object })
     )
   }
@@ -155,7 +155,8 @@ function reasonOf(granted: boolean, origins: readonly Origin[]): string {
   return origins.length === 0 ? 'nobody grants it' : `vetoed by ${words.at(-1)}`
 }
 
-const keyOf = ({ type, id }: Entity): string => JSON.stringify([type, id])
+/** The length says where the type ends. */
+const keyOf = ({ type, id }: Entity): string => `${type.length} ${type} ${id}`
 
 function once<Value>(known: Map<string, Promise<Value>>, key: string, make: () => Promise<Value>): Promise<Value> {
   const value = known.get(key) ?? make()

@@ -90,10 +90,8 @@ async function gather(
 
 /** Whether our own flag or an identity at a backend that is still configured makes the user a superuser. */
 export function isSuperuser(chain: ReadonlyArray<Pick<Link, 'id'>>, user: User): boolean {
-  const configured = new Set(chain.map(({ id }) => id))
-  return (
-    user.ownSuperuser || user.identities.some((identity) => identity.isSuperuser && configured.has(identity.backend))
-  )
+  const isConfigured = (backend: string): boolean => chain.some(({ id }) => id === backend)
+  return user.ownSuperuser || user.identities.some(({ isSuperuser, backend }) => isSuperuser && isConfigured(backend))
 }
 
 /** Whether a name is one of the service's own permissions, which open its administration. */

@@ -55,11 +55,16 @@ export const toUser = (row: UserRow, rows: readonly IdentityRow[]): User => {
 
 /** The users of joined rows, in the order in which they come; a row that comes twice counts once. */
 export const toUsers = (rows: readonly JoinedRow[]): User[] => {
-  const byId = new Map<string, { user: UserRow; identities: Map<string, IdentityRow> }>()
+  const byId = new Map<string, { user: UserRow; identities: IdentityRow[] }>()
   for (const { user, identity } of rows) {
-    const entry = byId.get(user.id) ?? { user, identities: new Map() }
-    byId.set(user.id, entry)
-    if (identity !== null) entry.identities.set(`${identity.backend} ${identity.subject}`, identity)
+    const entry = byId.get(user.id)
+    if (entry === undefined) byId.set(user.id, { user, identities: identity === null ? [] : [identity] })
+    else if (identity !== null && !entry.identities.some(isSame(identity))) entry.identities.push(identity)
   }
-  return Array.from(byId.values(), ({ user, identities }) => toUser(user, [...identities.values()]))
+  return Array.from(byId.values(), ({ user, identities }) => toUser(user, identities))
 }
+
+const isSame =
+  ({ backend, subject }: IdentityRow) =>
+  (other: IdentityRow): boolean =>
+    other.subject === subject && other.backend === backend
