@@ -26,6 +26,15 @@ export function acceptJson(scope: App): void {
   addJson(scope, /^application\/(merge-patch\+)?json(;|$)/i)
 }
 
+/** Any body of any kind, which nobody looks at. */
+export function ignoreBodies(scope: App): void {
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser('*', (_request, payload, done) => {
+    payload.resume()
+    done(null)
+  })
+}
+
 function addJson(app: App, type = /^application\/json(;|$)/i): void {
   app.addContentTypeParser(type, { parseAs: 'buffer' }, (request, body, done) => {
     // Many clients call every request JSON, a DELETE without any content too.

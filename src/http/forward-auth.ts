@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { InsufficientScope } from '../errors.ts'
 import Type from '../schema/type.ts'
 import { type Bearer, bearerOf } from './bearer.ts'
+import { ignoreBodies } from './bodies.ts'
 import { livePermissions } from './live-permissions.ts'
 import type { AppParts } from './parts.ts'
 import { errors } from './schemas.ts'
@@ -42,19 +43,23 @@ export function forwardAuthRoute(app: App, parts: AppParts): void {
   envoyRoute(app, parts)
 }
 
-/** Envoy's ext_authz asks with the method of the request, and its path behind a prefix; only 200 lets it pass. */
+/** Envoy's ext_authz asks with the method of the request, its path behind a prefix and maybe its body; only 200 lets it pass. */
 function envoyRoute(app: App, parts: AppParts): void {
-  app.route({
-    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
-    url: '/auth/envoy/*',
-    schema: { hide: true },
-    handler: async (request, reply) => {
-      const { bearer, permissions } = await heldBy(request, parts)
-      const answer = headed(reply, bearer, permissions)
-      // what is not set would be the caller's own
-      if (!answer.hasHeader('x-auth-permissions')) answer.header('x-envoy-auth-headers-to-remove', 'x-auth-permissions')
-      return answer.code(200).send()
-    }
+  app.register(async (scope: App) => {
+    ignoreBodies(scope)
+    scope.route({
+      method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+      url: '/auth/envoy/*',
+      schema: { hide: true },
+      handler: async (request, reply) => {
+        const { bearer, permissions } = await heldBy(request, parts)
+        const answer = headed(reply, bearer, permissions)
+        // what is not set would be the caller's own
+        if (!answer.hasHeader('x-auth-permissions'))
+          answer.header('x-envoy-auth-headers-to-remove', 'x-auth-permissions')
+        return answer.code(200).send()
+      }
+    })
   })
 }
 

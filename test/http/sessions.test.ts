@@ -330,6 +330,13 @@ t.test('Envoy asks by any method, with the path behind a prefix, and takes 200 a
     t.equal(headers['x-auth-permissions'], 'blog.add_post blog.change_post')
     t.equal(headers['x-envoy-auth-headers-to-remove'], undefined)
   }
+  for (const type of ['text/plain', 'application/json', 'multipart/form-data; boundary=x', undefined]) {
+    const { statusCode } = await latchkey.app.inject({
+      ...{ method: 'POST', url: '/auth/envoy/upload', payload: '{'.repeat(100_000) },
+      headers: { authorization: `Bearer ${access_token}`, ...(type && { 'content-type': type }) }
+    })
+    t.equal(statusCode, 200, `whatever body Envoy sends along: ${type}`)
+  }
   const refused = await ask('POST', 'nonsense')
   t.same(
     [refused.statusCode, refused.headers['www-authenticate']],
