@@ -1,5 +1,5 @@
 import type { AdministrationTransaction, ImportedUser } from '../auth/administration-store.ts'
-import { inParallel } from '../auth/evaluation.ts'
+import { inParallel } from '../auth/in-parallel.ts'
 import { InvalidRequest, PasswordRefused } from '../errors.ts'
 import { changeAgain, type ImportOptions, type ImportReport, importInBatches, sizeWith } from './import-batches.ts'
 import { type ImportRecord, importedUser } from './import-record.ts'

@@ -1,5 +1,6 @@
 import type { PermissionObject } from './backend.ts'
 import { canonicalEmail } from './email.ts'
+import { inParallel } from './in-parallel.ts'
 import type { Chain } from './link.ts'
 import type { Found, Page, PermissionSearch } from './object-grant-store.ts'
 import { type Origin, type Permissions, type PermissionTools, permissionsOf } from './permissions.ts'
@@ -162,17 +163,4 @@ function once<Value>(known: Map<string, Promise<Value>>, key: string, make: () =
   const value = known.get(key) ?? make()
   known.set(key, value)
   return value
-}
-
-const atOnce = 8
-
-/** The answers for several items in their order, a few at a time. */
-export async function inParallel<Item, Answer>(
-  items: readonly Item[],
-  work: (item: Item) => Promise<Answer>
-): Promise<Answer[]> {
-  const answers: Answer[] = []
-  for (let from = 0; from < items.length; from += atOnce)
-    answers.push(...(await Promise.all(items.slice(from, from + atOnce).map(work))))
-  return answers
 }

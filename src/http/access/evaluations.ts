@@ -1,4 +1,4 @@
-import { inParallel } from '../../auth/evaluation.ts'
+import { inParallel } from '../../auth/in-parallel.ts'
 import { InvalidRequest } from '../../errors.ts'
 import { check } from '../../schema/check.ts'
 import type { AppParts } from '../parts.ts'
