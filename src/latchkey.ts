@@ -7,6 +7,12 @@ import type { HashQueue } from './passwords/argon2.ts'
 import type { KeyTimes } from './signing-keys.ts'
 import type { Store } from './store/index.ts'
 
+/**
+ * Of a large SQLite file most is not in its cache, so that a look-up is a system call for each page: a third of an evaluation
+ * among a million users. What is mapped counts as memory of the process, hence not of a small one.
+ */
+const mappedFrom = 64 * 2 ** 20
+
 /** Everything that the configuration asks for, opened: what the server serves with and the command line works on. */
 export interface Latchkey extends Generation {
   readonly store: Store
@@ -29,7 +35,7 @@ export async function openLatchkey(
   options: { readonly keyTimes?: KeyTimes; readonly mailDelayMs?: MailDelay } = {}
 ): Promise<Latchkey> {
   const { keyTimes = {}, ...times } = options
-  const store = await openStoreOf(config, log)
+  const store = await openStoreOf(config, log, { mapFrom: mappedFrom })
   let draining = false
   try {
     const lasting = await createLasting(config, { ...times, log, store, keyTimes, isDraining: () => draining })

@@ -61,16 +61,24 @@ export interface StoreOptions {
   readonly password?: string
   readonly log: Log
   readonly migrate?: boolean
+  /** From how many bytes on a SQLite file is mapped into memory when it is opened; none is, unless told. */
+  readonly mapFrom?: number
 }
 
-const openDatabase = async ({ url, password, log, migrate = true }: StoreOptions) => {
+const openDatabase = async ({
+  url,
+  password,
+  log,
+  migrate = true,
+  mapFrom = Number.POSITIVE_INFINITY
+}: StoreOptions) => {
   if (url.startsWith('mysql:')) {
     const { openMysql } = await import('./mysql.ts')
     return openMysql({ url, password, log, migrate })
   }
   if (!url.startsWith('file:')) throw new TypeError('a database URL begins with file: or mysql:')
   const { openSqlite } = await import('./sqlite.ts')
-  return openSqlite({ url, migrate })
+  return openSqlite({ url, migrate, mapFrom })
 }
 
 /** Opens the database of either dialect; only the driver that is needed is loaded. */

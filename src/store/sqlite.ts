@@ -1,4 +1,4 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { TemporarilyUnavailable } from '../errors.ts'
 import type { Database } from './database.ts'
@@ -37,11 +37,15 @@ const bringUpToDate = async (writer: ReturnType<typeof connect>) => {
   writer.exec('pragma foreign_keys = on')
 }
 
+/** The most that SQLite maps (sqlite.org/mmap.html); beyond it a file is read as always. */
+const mappedBytes = 0x7fff0000
+
 /** A connection that writes, to tables that are up to date where `migrate` asks for it. */
-const openWriter = async (path: string, options: { migrate: boolean }) => {
+const openWriter = async (path: string, options: { migrate: boolean; mapFrom: number }) => {
   const writer = await patiently(() => connect(path))
   try {
     await patiently(() => writer.exec('pragma journal_mode = wal; pragma synchronous = normal'))
+    if (statSync(path).size >= options.mapFrom) writer.exec(`pragma mmap_size = ${mappedBytes}`)
     if (options.migrate) await patiently(() => bringUpToDate(writer))
     return writer
   } catch (error) {
@@ -54,7 +58,7 @@ const openWriter = async (path: string, options: { migrate: boolean }) => {
  * Opens the SQLite file of a `file:` URL. One connection does all the work, since another's writes would empty its cache;
  * a second one reads while a transaction is open on the first.
  */
-export const openSqlite = async (options: { url: string; migrate: boolean }): Promise<Database> => {
+export const openSqlite = async (options: { url: string; migrate: boolean; mapFrom: number }): Promise<Database> => {
   const path = pathOf(options.url)
   createFile(path)
   const writer = await openWriter(path, options)

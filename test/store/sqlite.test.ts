@@ -1,20 +1,21 @@
-import { statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t, { type Test } from 'tap'
+import { openStore, type StoreOptions } from '../../src/store/index.ts'
 import { connect } from '../../src/store/sqlite-connection.ts'
 import { conformance } from './conformance.ts'
 import { identity, newUser, open, silent, startProcess, type World } from './world.ts'
 
 const fileOf = (t: Test): string => join(t.testdir({}), 'latchkey.db')
 
-const world = async (t: Test): Promise<World> => {
+const world = async (t: Test, options: Pick<StoreOptions, 'mapFrom'> = {}): Promise<World> => {
   const path = fileOf(t)
   const url = `file:${path}`
-  const store = await open(url)
+  const store = await openStore({ ...options, url, log: silent })
   const direct = new DatabaseSync(path, { timeout: 5000 })
   t.teardown(async () => {
     direct.close()
@@ -25,7 +26,54 @@ const world = async (t: Test): Promise<World> => {
   return { url, store, sql }
 }
 
+/** What is there is mapped, what is written comes from the log of writes until there is a checkpoint. */
+const mappedWorld = async (t: Test): Promise<World> => {
+  const made = await world(t, { mapFrom: 0 })
+  await made.sql('pragma wal_checkpoint(truncate)')
+  return made
+}
+
 t.test('the store on SQLite', async (t) => conformance(t, world))
+
+t.test('the store on SQLite, its file mapped into memory', async (t) => conformance(t, mappedWorld))
+
+t.test('a file is mapped from a size on, where that is told', async (t) => {
+  const { store, url, sql } = await mappedWorld(t)
+  const path = url.slice('file:'.length)
+  const isMapped = () => readFileSync('/proc/self/maps', 'utf8').includes(`${path}\n`)
+  await store.users.count()
+  t.ok(isMapped())
+  await store.close()
+  t.notOk(isMapped())
+  const { size } = statSync(path)
+  for (const [mapFrom, expected] of [
+    [size, true],
+    [size + 1, false],
+    [undefined, false]
+  ] as const) {
+    const again = await openStore({ url, log: silent, ...(mapFrom === undefined ? {} : { mapFrom }) })
+    await again.users.count()
+    t.equal(isMapped(), expected, `${mapFrom} of ${size} bytes`)
+    await again.close()
+  }
+  await sql('select 1')
+})
+
+t.test('a mapped file that another process shortens is still read', async (t) => {
+  const { store, url, sql } = await mappedWorld(t)
+  await store.users.create(newUser('ann@example.com'))
+  await sql('create table ballast (content); insert into ballast values (zeroblob(8 * 1024 * 1024))')
+  await sql('pragma wal_checkpoint(truncate)')
+  t.match(await store.users.byEmail('ann@example.com'), { email: 'ann@example.com' })
+  const size = () => statSync(url.slice('file:'.length)).size
+  t.ok(size() > 8 * 2 ** 20)
+  await sql('drop table ballast; vacuum; pragma wal_checkpoint(truncate)')
+  t.ok(size() < 2 ** 20, `${size()} bytes`)
+  t.match(await store.users.byEmail('ann@example.com'), { email: 'ann@example.com' })
+  t.match(await store.users.create(newUser('bob@example.com')), { email: 'bob@example.com' })
+  await sql('pragma wal_checkpoint(truncate)')
+  t.equal(await store.users.count(), 2)
+})
 
 t.test('the file is readable to its owner alone', async (t) => {
   const path = fileOf(t)
@@ -77,7 +125,6 @@ t.test('tables that are there already are used as they are, and without migrate 
   t.equal(await again.users.count(), 1)
   await again.close()
 
-  const { openStore } = await import('../../src/store/index.ts')
   const bare = await openStore({ url: `${url}-bare`, log: silent, migrate: false })
   t.teardown(() => bare.close())
   await bare.ping()
