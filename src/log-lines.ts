@@ -23,28 +23,32 @@ const heldCharacters = 4096
 
 /**
  * Standard output, written to in a thread. To wake one takes as long as the rest of a short request does: lines about requests, which
- * come after the answer anyway, are held for a moment and written with others. All else goes out at once.
+ * come after the answer anyway, are held for a moment and written with others. All else goes out at once, what is committed together
+ * in one write, and before its answers do.
  */
 export function createLines() {
   let held = ''
   let timer: NodeJS.Timeout | undefined
-  const letGo = (line = ''): void => {
+  let isLeaving = false
+  const letGo = (): void => {
     clearTimeout(timer)
     timer = undefined
-    const all = held + line
+    isLeaving = false
+    const all = held
     held = ''
     if (all !== '') output.write(all)
   }
   // before the output's own end
-  process.once('exit', () => letGo())
+  process.once('exit', letGo)
   const output = pino.destination({ sync: false })
   return {
     write(line: string): void {
-      const isHeld = line.lastIndexOf(ofRequest, foremost) >= 0 && held.length < heldCharacters
-      if (!isHeld) letGo(line)
-      else {
-        held += line
-        timer ??= setTimeout(letGo, heldMs)
+      const mayWait = line.lastIndexOf(ofRequest, foremost) >= 0 && held.length < heldCharacters
+      held += line
+      if (mayWait) timer ??= setTimeout(letGo, heldMs)
+      else if (!isLeaving) {
+        isLeaving = true
+        queueMicrotask(letGo)
       }
     },
     flushSync(): void {
