@@ -2,37 +2,56 @@ import { randomUUID } from 'node:crypto'
 import type { DeliveryList, DeliveryQueue } from '../webhooks/delivery-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
+import { runOf, type Written } from './kit.ts'
 import { pending, writeTogether } from './pending.ts'
 import { prefixed } from './prefix.ts'
+import { preparedOf, rowsOfTable } from './prepared.ts'
 import { updateOf } from './statement.ts'
 
 const { and, asc, eq, gt, inArray, lte, lt, ne, sql } = orm
+
+/** Takes those of an endpoint that are due still; another replica may have been faster. */
+const claimText = (count: number): string =>
+  `update latchkey_webhook_deliveries set claim = ?, due_at = ?, last_attempt_at = ?, attempts = attempts + 1
+   where endpoint = ? and state = 'waiting' and due_at <= ? and id in (${Array(count).fill('?').join(', ')})`
 
 /** What is on its way to webhooks, in the database. */
 export const createDeliveryStore = (db: Database): DeliveryQueue & DeliveryList => {
   const { queries } = db
   const { webhookDeliveries: deliveries, disabledWebhooks } = db.tables
+  const run = runOf(queries)
+  const due = preparedOf(
+    queries,
+    [
+      queries
+        .select()
+        .from(deliveries)
+        .where(
+          and(
+            eq(deliveries.endpoint, sql.placeholder('endpoint')),
+            eq(deliveries.state, 'waiting'),
+            lte(deliveries.dueAt, sql.placeholder('now'))
+          )
+        )
+        .orderBy(asc(deliveries.dueAt))
+        .limit(sql.placeholder('limit'))
+    ],
+    rowsOfTable(deliveries)
+  )
 
   return {
     async claim(endpoint, { now, until, limit }) {
-      const due = and(eq(deliveries.endpoint, endpoint), eq(deliveries.state, 'waiting'), lte(deliveries.dueAt, now))
-      const found = await queries
-        .select({ id: deliveries.id })
-        .from(deliveries)
-        .where(due)
-        .orderBy(asc(deliveries.dueAt))
-        .limit(limit)
+      const found = await due.execute({ endpoint, now, limit })
       if (found.length === 0) return []
       const ids = found.map(({ id }) => id)
-      const claim = randomUUID()
-      await queries
-        .update(deliveries)
-        .set({ claim, dueAt: until, attempts: sql`${deliveries.attempts} + 1`, lastAttemptAt: now })
-        .where(and(inArray(deliveries.id, ids), due))
+      const mine = { claim: randomUUID(), dueAt: until, lastAttemptAt: now }
+      const values = [mine.claim, mine.dueAt, mine.lastAttemptAt, endpoint, now, ...ids]
+      const [{ affectedRows }] = (await run(claimText(ids.length), values, true)) as unknown as Written
+      if (affectedRows === found.length) return found.map((row) => ({ ...row, ...mine, attempts: row.attempts + 1 }))
       return queries
         .select()
         .from(deliveries)
-        .where(and(inArray(deliveries.id, ids), eq(deliveries.claim, claim)))
+        .where(and(inArray(deliveries.id, ids), eq(deliveries.claim, mine.claim)))
     },
     async settle({ id, claim, attempts }, { counts = true, ...settlement }, at) {
       const { state, dueAt, lastStatus, lastError } = settlement

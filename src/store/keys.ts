@@ -36,8 +36,7 @@ export const createKeyStore = (db: Database, outbox: StoreOutbox): KeyStore => {
     const { kid, algorithm } = successor
     const reason = set.state === 'revoked' ? 'revoked' : 'rotated'
     const data = { key: { kid, algorithm }, previous: key.kid, reason } as const
-    const statement = outbox.statement({ type: 'key.rotated', data })
-    return statement ? [statement] : []
+    return outbox.statements({ type: 'key.rotated', data })
   }
 
   return {

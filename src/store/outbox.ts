@@ -3,7 +3,7 @@ import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import type { Queries } from './kit.ts'
-import type { Statement } from './statement.ts'
+import { insertInto, type Statement } from './statement.ts'
 import type { Tables } from './tables.ts'
 
 const { inArray } = orm
@@ -13,20 +13,16 @@ type Row = Tables['webhookDeliveries']['$inferInsert']
 /** The outbox as the store itself writes into it: within the transaction of what an event tells. */
 export interface StoreOutbox extends Outbox {
   write(queries: Queries, events: readonly DomainEvent[]): Promise<void>
-  /** The same as a statement on its own, or none where nobody wants the event. */
-  statement(event: DomainEvent): Statement | undefined
+  /** The same as statements on their own, one for each subscriber. */
+  statements(event: DomainEvent): Statement[]
 }
 
 /** An import tells of many users: a statement takes so many values and no more. */
 const rowsAtOnce = 500
 
-const columns = [
-  ...(['id', 'endpoint', 'message', 'type', 'payload', 'state'] as const),
-  ...(['attempts', 'due_at', 'created_at'] as const)
-]
-
 /** Writes each event once for every subscriber that wants it. */
 export const createOutbox = ({ queries, tables: { webhookDeliveries } }: Database): StoreOutbox => {
+  const insertion = insertInto(webhookDeliveries)
   const subscriptions: Array<readonly Subscriber[]> = []
   const listeners = new Set<() => void>()
   let paused: ReadonlySet<string> = new Set()
@@ -74,18 +70,11 @@ export const createOutbox = ({ queries, tables: { webhookDeliveries } }: Databas
       return () => listeners.delete(listener)
     },
     write,
-    statement(event) {
-      const rows = rowsOf(event)
-      if (rows.length === 0) return undefined
-      const marks = `(${columns.map(() => '?').join(', ')})`
-      const values = rows.flatMap((row) => [
-        ...[row.id, row.endpoint, row.message, row.type, row.payload, row.state],
-        ...[row.attempts, row.dueAt, row.createdAt]
-      ])
-      const list = rows.map(() => marks).join(', ')
-      const sql = `insert into latchkey_webhook_deliveries (${columns.join(', ')}) values ${list}`
-      return [sql, values, { written: wake }]
-    }
+    statements: (event) =>
+      rowsOf(event).map((row) => {
+        const [sql, values, traits] = insertion(row)
+        return [sql, values, { ...traits, written: wake }]
+      })
   }
 }
 

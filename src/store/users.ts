@@ -9,7 +9,7 @@ import { createMoveIn } from './moved.ts'
 import { gather, type StoreOutbox } from './outbox.ts'
 import { pending } from './pending.ts'
 import { loginStatements } from './record-login.ts'
-import type { Statement } from './statement.ts'
+import { insertInto, type Statement } from './statement.ts'
 import { createUserGroups } from './user-groups.ts'
 import { createUserList } from './user-list.ts'
 import { createUserQueries } from './user-queries.ts'
@@ -23,6 +23,7 @@ type Change = { readonly passwordHash?: string | null; readonly updatedAt?: numb
 export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore => {
   const { users, identities, sessions } = db.tables
   const find = createUserQueries(db)
+  const [insertUser, insertIdentity] = [insertInto(users), insertInto(identities)]
   const identityRow = (userId: string, { attributes, remembered, ...identity }: UserIdentity) => ({
     ...identity,
     remembered: remembered ?? null,
@@ -64,8 +65,8 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
   const statementsOfLogin = (record: LoginRecord): readonly Statement[] => {
     const { userId: id, changed } = record
     const data = changed && { user: { id, email: changed.email }, changed: [...changed.fields].sort() }
-    const told = data && outbox.statement({ type: 'user.changed', data })
-    return [...loginStatements(record), ...(told ? [told] : [])]
+    const told = data ? outbox.statements({ type: 'user.changed', data }) : []
+    return [...loginStatements(record), ...told]
   }
 
   const linkAndTell = async (tx: Queries, row: ReturnType<typeof identityRow>): Promise<void> => {
@@ -93,16 +94,14 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
         updatedAt: at
       }
       const rows = identity === undefined ? [] : [identityRow(row.id, identity)]
-      return orTaken(() =>
-        db.transaction(async (tx) => {
-          await tx.insert(users).values(row)
-          if (rows.length > 0) await tx.insert(identities).values(rows)
-          const told = gather(outbox, db.tables)
-          told.created(row, identity?.backend ?? null)
-          await told.flush(tx)
-          return toUser(row, rows)
-        })
-      )
+      const { id, email } = row
+      const data = { user: { id, email }, backend: identity?.backend ?? null }
+      const told = outbox.statements({ type: 'user.created', data })
+      return orTaken(async () => {
+        const outcome = await db.write([insertUser(row), ...rows.map(insertIdentity), ...told])
+        if ('error' in outcome) throw outcome.error
+        return toUser(row, rows)
+      })
     },
 
     link: (userId, identity) =>
