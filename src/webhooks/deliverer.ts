@@ -46,6 +46,10 @@ interface Course {
   readonly line: Line
   readonly running: Set<Promise<void>>
   isLooking: boolean
+  /** Somebody asked for a look while one was under way, which may have been too early. */
+  isAsked: boolean
+  /** The last look found as much as it could take: there may be more. */
+  isFull: boolean
   isDisabled: boolean
 }
 
@@ -56,29 +60,34 @@ export function openDeliverer(endpoints: readonly Endpoint[], tools: DelivererTo
   let closed = false
   const courses = endpoints.map((endpoint): Course => {
     const line = tools.openLine(endpoint)
-    return { endpoint, line, running: new Set(), isLooking: false, isDisabled: false }
+    return { endpoint, line, running: new Set(), isLooking: false, isAsked: false, isFull: false, isDisabled: false }
   })
 
   const look = async (course: Course): Promise<void> => {
     const { endpoint, running } = course
     const limit = width - running.size
+    if (course.isLooking) course.isAsked = true
     if (closed || course.isLooking || course.isDisabled || limit === 0) return
     course.isLooking = true
     try {
       const at = now()
       const lease = { now: at, until: at + endpoint.timeoutMs + leaseMarginMs, limit }
-      for (const delivery of await queue.claim(endpoint.id, lease)) {
+      const claimed = await queue.claim(endpoint.id, lease)
+      course.isFull = claimed.length === limit
+      for (const delivery of claimed) {
         const one: Promise<void> = attempt(delivery, course, tools, cut.signal)
           .catch((err) => log.warn({ event: 'webhooks_unavailable', err }, 'the outcome of a try could not be written'))
           .finally(() => running.delete(one))
-          // one message after the other would be claimed by three statements each
-          .then(() => (running.size <= width / 2 ? look(course) : woken.ring()))
+          // one message after the other would be claimed by two statements each
+          .then(() => (course.isFull && running.size <= width / 2 ? look(course) : undefined))
         running.add(one)
       }
     } catch (err) {
       log.warn({ event: 'webhooks_unavailable', err }, 'the database does not tell what is due')
     } finally {
       course.isLooking = false
+      if (course.isAsked) woken.ring()
+      course.isAsked = false
     }
   }
 

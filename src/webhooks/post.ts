@@ -43,7 +43,7 @@ export function openLine(
   return {
     async post(headers, body, signal) {
       opened ??= openPool(url, checkedLookup(resolve, mayReach), mayReach)
-      const within = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)])
+      const { within, done } = limited(signal, timeoutMs)
       try {
         const answer = await (await opened).request({ path, method: 'POST', headers, body, signal: within })
         // the status is all that counts: whatever comes behind it changes nothing
@@ -51,10 +51,26 @@ export function openLine(
         return answerOf(answer.statusCode, answer.headers['retry-after'], now())
       } catch (error) {
         return { status: null, error: wordOf(error, within), retryAfterMs: 0 }
+      } finally {
+        done()
       }
     },
     close: async () => (await opened)?.destroy()
   }
+}
+
+/** A signal that aborts with another and after a time, until it is done: `AbortSignal.any` and `.timeout` leave it to the collector. */
+function limited(signal: AbortSignal, ms: number): { readonly within: AbortSignal; done(): void } {
+  const controller = new AbortController()
+  const abort = (): void => controller.abort()
+  const timer = setTimeout(abort, ms)
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort)
+  const done = (): void => {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', abort)
+  }
+  return { within: controller.signal, done }
 }
 
 function answerOf(status: number, retryAfter: unknown, now: number): Answer {
