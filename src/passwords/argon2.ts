@@ -30,7 +30,7 @@ export async function openPasswords(options: PasswordOptions = {}): Promise<Hash
   const { concurrency = availableParallelism(), queueLength = 1000, queueTimeoutMs = 1300 } = options
   const cost: Cost = { memoryCost: memoryKiB, timeCost: iterations, parallelism }
   const limits = { permits: concurrency, maxWaiting: queueLength, maxWaitMs: queueTimeoutMs }
-  const queue = createQueue({ ...limits, group: { most: 8, patienceMs: 50 } })
+  const queue = createQueue({ ...limits, group: { most: 24, patienceMs: 200 } })
   const hash = (password: string): Promise<string> =>
     queue.run(() => argon2Hash(composed(password), { ...cost, algorithm: argon2id }))
   const decoy = await hash(randomBytes(32).toString('base64'))

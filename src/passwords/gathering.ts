@@ -7,7 +7,7 @@ export interface GroupLimits {
 /**
  * A hash sweeps through the processor's caches, and whatever follows it is as slow as if it ran for the first time. Where many
  * are hashed one after the other, a few results are held back and go on together, so that all but the first find the caches
- * warm; while nobody waits for a permit, nobody waits for company.
+ * warm. No more of them are held back than wait for a permit: a short queue is no reason for a long wait.
  */
 export function createGathering({ most, patienceMs }: GroupLimits = { most: 1, patienceMs: 0 }) {
   let held: Array<() => void> = []
@@ -22,10 +22,11 @@ export function createGathering({ most, patienceMs }: GroupLimits = { most: 1, p
   }
 
   return {
-    join: ({ isBusy }: { readonly isBusy: boolean }): Promise<void> =>
+    /** @param waiting how many wait for a permit */
+    join: (waiting: number): Promise<void> =>
       new Promise((resolve) => {
         held.push(resolve)
-        if (!isBusy || held.length >= most) letGo()
+        if (held.length > waiting || held.length >= most) letGo()
         else timer ??= setTimeout(letGo, patienceMs)
       })
   }

@@ -74,7 +74,7 @@ export function createQueue(options: {
         return await traced(within, 'hash.work', work)
       } finally {
         release()
-        await gathering.join({ isBusy: waiting.size > 0 })
+        await gathering.join(waiting.size)
       }
     },
     status: () => ({ running, waiting: waiting.size })

@@ -65,6 +65,18 @@ t.test('those who were held back go on with the first who need not be', async (t
   await rest
 })
 
+t.test('no more are held back than wait for a permit', async (t) => {
+  const queue = createQueue({ permits: 1, maxWaiting: 10, maxWaitMs: never, group: { most: 8, patienceMs: never } })
+  const { end, all } = works(queue, ['a', 'b', 'c', 'd', 'e'])
+  await turn()
+  t.same(await end('a'), [], 'three wait')
+  t.same(await end('b'), [], 'two wait')
+  t.same(await end('c'), ['a', 'b', 'c'], 'one waits')
+  await end('d')
+  t.same(await end('e'), ['a', 'b', 'c', 'd', 'e'])
+  await all
+})
+
 t.test('nobody waits for company beyond the patience', async (t) => {
   const queue = createQueue({ permits: 1, maxWaiting: 10, maxWaitMs: never, group: { most: 8, patienceMs: 1 } })
   const { end, all } = works(queue, ['a', 'b', 'c'])
