@@ -34,11 +34,15 @@ export function addClients(program: Command): void {
   clients
     .command('list')
     .description('list the clients of the configuration and of the database, without their secrets')
+    .option('--search <prefix>', 'whose id begins so')
     .option('--json', 'print JSON lines')
-    .action(({ json }: { json?: boolean }, command: Command) =>
+    .action(({ search = '', json }: { search?: string; json?: boolean }, command: Command) =>
       withStore(command, async (store, config) => {
-        for (const client of config.clients) write(json ? asLine(configuredAsJson(client)) : configuredLine(client))
-        for (const client of await store.clients.all()) {
+        const isWanted = ({ id }: { readonly id: string }): boolean => id.startsWith(search)
+        for (const client of config.clients.filter(isWanted)) {
+          write(json ? asLine(configuredAsJson(client)) : configuredLine(client))
+        }
+        for (const client of (await store.clients.all()).filter(isWanted)) {
           if (!isConfigured(client.id, config)) write(json ? asLine(clientAsJson(client)) : clientLine(client))
         }
       })

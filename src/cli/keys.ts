@@ -25,10 +25,12 @@ export function addKeys(program: Command): void {
   keys
     .command('list')
     .description('list the keys, oldest first')
+    .option('--search <prefix>', 'whose id begins so')
     .option('--json', 'print JSON lines')
-    .action(({ json }: Json, command: Command) =>
+    .action(({ search = '', json }: Json & { search?: string }, command: Command) =>
       withStore(command, async ({ keys: store }) => {
-        for (const key of await store.all()) write(json ? asLine(keyAsJson(key)) : keyLine(key))
+        const found = (await store.all()).filter(({ kid }) => kid.startsWith(search))
+        for (const key of found) write(json ? asLine(keyAsJson(key)) : keyLine(key))
       })
     )
   keys

@@ -11,8 +11,9 @@ export function addWebhooks(program: Command): void {
   webhooks
     .command('list')
     .description('list the webhooks, with how many events wait, were delivered or given up')
+    .option('--search <prefix>', 'whose id begins so')
     .option('--json', 'print JSON lines')
-    .action((options: Format, command: Command) => list(options, command))
+    .action((options: Format & { search?: string }, command: Command) => list(options, command))
   webhooks
     .command('dead')
     .description('list the events that were given up')
@@ -52,9 +53,10 @@ interface Which {
 
 const batch = 500
 
-async function list({ json }: Format, command: Command): Promise<void> {
+async function list({ search = '', json }: Format & { search?: string }, command: Command): Promise<void> {
   await withStore(command, async ({ deliveries }, { webhooks: endpoints }) => {
-    for (const view of await endpointViews({ endpoints, deliveries })) write(json ? asLine(view) : viewLine(view))
+    const views = await endpointViews({ endpoints, deliveries })
+    for (const view of views.filter(({ id }) => id.startsWith(search))) write(json ? asLine(view) : viewLine(view))
   })
 }
 

@@ -84,10 +84,11 @@ export function createClientRegistry(options: RegistryOptions): ClientRegistry {
   return {
     byId: async (id) => fixed.get(id) ?? (Buffer.byteLength(id) > maxIdBytes ? undefined : remember(id)),
     authentication: [
-      // what `clients create` makes has a secret, and may come at any time
+      // what `clients create` makes has a secret or keys, and may come at any time
       ...new Set<ClientAuthentication>([
         'client_secret_basic',
         'client_secret_post',
+        'private_key_jwt',
         ...configured.flatMap(({ authentication }) => authentication)
       ])
     ],

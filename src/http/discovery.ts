@@ -69,7 +69,6 @@ function metadataOf(parts: AppParts): { issuer: string } & Record<string, unknow
   const { issuer } = tokens
   const confidential: string[] = [...clients.registry.authentication].filter((method) => method !== 'none')
   const methods = [...new Set([...clients.registry.authentication, ...(publicClient ? ['none'] : [])])]
-  const signed = confidential.includes('private_key_jwt') ? assertionAlgorithms : undefined
   return {
     issuer,
     token_endpoint: `${issuer}/token`,
@@ -78,14 +77,14 @@ function metadataOf(parts: AppParts): { issuer: string } & Record<string, unknow
     grant_types_supported: grantTypes(parts),
     response_types_supported: [],
     token_endpoint_auth_methods_supported: methods,
-    ...(signed ? { token_endpoint_auth_signing_alg_values_supported: signed } : {}),
+    token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
     introspection_endpoint: `${issuer}/introspect`,
     introspection_endpoint_auth_methods_supported: confidential,
-    ...(signed ? { introspection_endpoint_auth_signing_alg_values_supported: signed } : {}),
+    introspection_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
     introspection_signing_alg_values_supported: [...new Set(audiences.map(({ algorithm }) => algorithm))],
     revocation_endpoint: `${issuer}/revoke`,
     revocation_endpoint_auth_methods_supported: methods,
-    ...(signed ? { revocation_endpoint_auth_signing_alg_values_supported: signed } : {}),
+    revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [...new Set(audiences.map(({ algorithm }) => algorithm))],
     claims_supported: [

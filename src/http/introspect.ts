@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify'
+import Negotiator from 'negotiator'
 import type { Static } from 'typebox'
 import { isLoggedOut } from '../auth/user-store.ts'
 import { InvalidToken } from '../errors.ts'
@@ -44,7 +45,7 @@ export function introspectRoute(app: App, parts: AppParts): void {
         () => true
       )
       const answer = await introspectionOf(request, request.body.token, client, parts)
-      if (!request.headers.accept?.toLowerCase().includes(jwtMediaType)) return answer
+      if (!wantsJwt(request)) return answer
       const signed = await signedAnswer(answer, client, parts)
       // a text is not serialized by the schema of the JSON answer
       return reply
@@ -54,6 +55,10 @@ export function introspectRoute(app: App, parts: AppParts): void {
     }
   )
 }
+
+/** Whether the JWT is liked better than JSON, or as well and named first (RFC 9110 12.5.1); who likes neither gets JSON. */
+const wantsJwt = ({ headers }: FastifyRequest): boolean =>
+  new Negotiator({ headers }).mediaType(['application/json', jwtMediaType]) === jwtMediaType
 
 async function introspectionOf(
   request: FastifyRequest,

@@ -27,6 +27,12 @@ t.test('clients', async (t) => {
     ...{ id: 'robot', origin: 'database', grants: ['client_credentials'], audiences: ['blog'], backends: ['local'] },
     ...{ chooseBackend: true, permissions: ['blog.add_post'], secrets: [{ expiresAt: null }] }
   })
+  const ids = async (...args: string[]) =>
+    (await run('list', '--json', ...args)).stdout.match(/(?<="id":")[^"]+/g) ?? []
+  t.same(await ids(), ['fixed', 'robot'])
+  t.same(await ids('--search', 'fi'), ['fixed'])
+  t.same(await ids('--search', 'rob'), ['robot'])
+  t.same(await ids('--search', 'Rob'), [])
   const plain = await run('create', 'Robot')
   t.match(plain.stdout, /^client_id {6}Robot\nclient_secret {2}[\w-]{43}\n$/)
   t.match(plain.stderr, /not shown again/)

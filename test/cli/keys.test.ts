@@ -105,6 +105,8 @@ t.test('a key whose id begins with a dash is revoked as any other', async (t) =>
   const run = (...args: string[]) => command(t, args, folder)
   t.equal((await run('check')).code, 0)
   t.match(JSON.parse((await run('keys', 'list', '--json')).stdout), { kid, state: 'current' })
+  t.match(JSON.parse((await run('keys', 'list', '--search', kid.slice(0, 4), '--json')).stdout), { kid })
+  t.equal((await run('keys', 'list', '--search', 'no')).stdout, '')
   const revoked = await run('keys', 'revoke', kid, '--json')
   t.match([revoked.code, revoked.stderr], [0, ''])
   const { successor, ...told } = JSON.parse(revoked.stdout)

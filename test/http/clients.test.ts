@@ -106,8 +106,12 @@ t.test('each way of authentication is for those that it is configured for', asyn
   }
   const { json } = await latchkey.app.inject('/.well-known/openid-configuration')
   const metadata = json()
-  t.same(metadata.token_endpoint_auth_methods_supported, ['client_secret_basic', 'client_secret_post', 'none'])
-  t.notOk('token_endpoint_auth_signing_alg_values_supported' in metadata)
+  t.same(
+    metadata.token_endpoint_auth_methods_supported,
+    ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+    'a client with keys may be registered in the database at any time'
+  )
+  t.same(metadata.token_endpoint_auth_signing_alg_values_supported, ['ES256', 'RS256', 'PS256', 'EdDSA'])
 })
 
 t.test('private_key_jwt', async (t) => {

@@ -290,6 +290,25 @@ t.test('/introspect', async (t) => {
   t.match(header, { typ: 'token-introspection+jwt', alg: 'ES256' })
   t.match(claimsOf(signed.body), { aud: 'web', iss, token_introspection: { active: true, sub } })
   t.equal((await latchkey.userinfo(signed.body)).statusCode, 401, 'and is no access token')
+  const [json, jwt] = ['application/json', 'application/token-introspection+jwt']
+  for (const [accept, expected] of [
+    [`${jwt}, ${json}`, jwt],
+    [`${json}, ${jwt}`, json],
+    [`${json};q=0.5, ${jwt}`, jwt],
+    [`${jwt};q=0.5, ${json}`, json],
+    [`${jwt};q=0, */*`, json],
+    [`${jwt};q=0.9, */*;q=0.1`, jwt],
+    [jwt.toUpperCase(), jwt],
+    ['*/*', json],
+    ['application/*', json],
+    ['text/html', json],
+    [`text/x${jwt}`, json],
+    ['', json],
+    [';;,q=', json]
+  ] as const) {
+    const { headers, statusCode } = await introspect(tokens.access_token, { accept })
+    t.match([statusCode, headers['content-type']], [200, expected], `Accept: ${accept}`)
+  }
   const anonymous = await waysOf(latchkey, 'public').introspect(tokens.access_token)
   t.equal(anonymous.statusCode, 401)
   t.equal(anonymous.json().error, 'invalid_client')

@@ -172,6 +172,9 @@ t.test('what the command line does is told by the server, also after kill -9 in 
   await first.end('SIGKILL')
   const list = async () => (await command(t, ['webhooks', 'list'], folder, { env })).stdout
   t.equal(await list(), `crm  http://127.0.0.1:${receiver.port}  1 waiting  0 delivered  0 dead\n`)
+  const found = async (search: string) =>
+    (await command(t, ['webhooks', 'list', '--search', search], folder, { env })).stdout
+  t.same([await found('c'), await found('x')], [await list(), ''])
   receiver.answer((response) => response.writeHead(410).end())
   // its lease lasts a minute: nobody waits for that here
   const { DatabaseSync } = await import('node:sqlite')
