@@ -11,6 +11,7 @@ import { ldapEndurance } from './rows/ldap-endurance.ts'
 import { ldapFailover } from './rows/ldap-failover.ts'
 import { ldapGroups } from './rows/ldap-groups.ts'
 import { ldapLogins } from './rows/ldap-logins.ts'
+import { least } from './rows/least.ts'
 import { localLogins } from './rows/local-logins.ts'
 import { many } from './rows/many.ts'
 import { million } from './rows/million.ts'
@@ -42,6 +43,7 @@ const all: Readonly<Record<string, Parts>> = {
 }
 /** Too long for every day: only where they are named. */
 const onDemand: typeof all = {
+  least,
   many,
   'sessions-many': sessionsMany,
   'audit-kills': auditKills,
