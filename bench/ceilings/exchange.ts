@@ -1,17 +1,12 @@
-import { createPublicKey, generateKeyPairSync } from 'node:crypto'
-import { parse } from 'node:querystring'
 import { DatabaseSync } from 'node:sqlite'
-import { createSigner, createVerifier } from 'fast-jwt'
-import Fastify from 'fastify'
 import mysql from 'mysql2/promise'
+import { bareApp } from '../ways/app.ts'
+import { openJwt } from '../ways/jwt.ts'
+import { sign } from '../ways/sign.ts'
 
 /** The bare minimum of a token exchange: one verification, one upsert, one signature. */
-const { PORT, DATABASE_URL = '', JWK = '{}' } = process.env
-const pem = createPublicKey({ key: JSON.parse(JWK), format: 'jwk' }).export({ format: 'pem', type: 'spki' })
-const verify = createVerifier({ key: String(pem), algorithms: ['ES256'] })
-const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-const key = String(privateKey.export({ format: 'pem', type: 'pkcs8' }))
-const sign = createSigner({ key, algorithm: 'ES256', expiresIn: 600_000 })
+const { PORT, DATABASE_URL = '' } = process.env
+const verify = openJwt()
 
 type Upsert = (subject: string, email: string) => Promise<unknown>
 
@@ -35,15 +30,9 @@ async function openMysql(): Promise<Upsert> {
 }
 
 const upsert = await (DATABASE_URL.startsWith('mysql:') ? openMysql() : openSqlite())
-const app = Fastify()
-app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) => {
-  done(null, parse(String(body)))
-})
-app.get('/ready', async () => 'ok')
-app.post('/token', async (request) => {
-  const { subject_token = '' } = request.body as { subject_token?: string }
-  const { sub, email } = verify(subject_token) as { sub: string; email: string }
-  await upsert(sub, email)
-  return { access_token: sign({ sub, email }), token_type: 'Bearer', expires_in: 600 }
+const app = bareApp(async ({ subject_token = '' }) => {
+  const { subject, email } = verify(subject_token)
+  await upsert(subject, email)
+  return { access_token: sign({ sub: subject, email }), token_type: 'Bearer', expires_in: 600 }
 })
 await app.listen({ port: Number(PORT), host: '127.0.0.1' })

@@ -1,5 +1,6 @@
 import { bareApp } from '../ways/app.ts'
 import { openHttp } from '../ways/http.ts'
+import { openJwt } from '../ways/jwt.ts'
 import { openLdap } from '../ways/ldap.ts'
 import { openLedger } from '../ways/ledger.ts'
 import { openLocal } from '../ways/local.ts'
@@ -7,13 +8,22 @@ import { sign } from '../ways/sign.ts'
 import type { Way } from '../ways/way.ts'
 
 /** The least that a login is: the way of its backend, one commit, one signature. No checks, no permissions, no log. */
-const ways: Readonly<Record<string, () => Promise<Way>>> = { http: openHttp, ldap: openLdap, local: openLocal }
+const openExchange = async (): Promise<Way> => {
+  const verify = openJwt()
+  return async ({ subject_token = '' }) => verify(subject_token)
+}
+const ways: Readonly<Record<string, () => Promise<Way>>> = {
+  http: openHttp,
+  jwt: openExchange,
+  ldap: openLdap,
+  local: openLocal
+}
 const open = ways[process.env.WAY ?? '']
-if (open === undefined) throw new Error('WAY is http, ldap or local')
+if (open === undefined) throw new Error(`WAY is one of ${Object.keys(ways).join(', ')}`)
 const authenticate = await open()
-const writeDown = await openLedger('least.db')
-const app = bareApp(async (username, password) => {
-  const account = await authenticate(username, password)
+const writeDown = await openLedger(process.env.DATABASE_URL ?? 'file:least.db')
+const app = bareApp(async (form) => {
+  const account = await authenticate(form)
   const { user, session, refreshToken } = await writeDown(account)
   const access_token = sign({ sub: user, email: account.email, sid: session })
   return { access_token, refresh_token: refreshToken, token_type: 'Bearer', expires_in: 600 }

@@ -29,7 +29,7 @@ export const jwt = onEachDialect(async (scope, dialect) => {
   const server = await startLatchkey(scope, settings(await database('ours'), key))
   const env = { DATABASE_URL: await database('bare'), JWK: JSON.stringify(key.jwk) }
   const ceiling = await startCeiling(scope, 'exchange', env)
-  const bodies = await Promise.all(Array.from({ length: people }, (_, at) => bodyOf(key, at)))
+  const bodies = await Promise.all(Array.from({ length: people }, (_, at) => exchangeBody(key, at)))
   const post = { method: 'POST', headers: form, connections: 64, bodies } as const
   await soundLoad({ ...post, url: `${server.url}/token`, amount: people })
   const pairs = await inTurn(
@@ -40,7 +40,8 @@ export const jwt = onEachDialect(async (scope, dialect) => {
   return [atLeast(0.5, { name: `exchange of another issuer's token, ${dialect}`, unit: '/s', pairs, note })]
 })
 
-async function bodyOf(key: IssuerKey, person: number): Promise<string> {
+/** A form that exchanges a token of one of these people. */
+export async function exchangeBody(key: IssuerKey, person: number): Promise<string> {
   const now = Math.floor(Date.now() / 1000)
   const token = await signed(key, {
     ...{ iss: issuer, aud: 'latchkey', sub: `subject-${person}`, iat: now, exp: now + 3000, jti: `token-${person}` },

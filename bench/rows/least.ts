@@ -1,7 +1,10 @@
+import { issuerKey } from '../../test/servers/issuer.ts'
 import { peopleBase, personName, userPassword } from '../../test/servers/ldap-fixtures.ts'
 import { startSlapd } from '../../test/servers/slapd.ts'
+import { databasesOf, onEachDialect } from '../databases.ts'
 import { figure, form, loginBody, type Served, soundLoad, startCeiling, withScope } from '../processes.ts'
 import { atLeast, inTurn, type Row } from '../row.ts'
+import { exchangeBody } from './jwt.ts'
 
 const people = 1000
 const seconds = Number(process.env.BENCH_SECONDS ?? 5)
@@ -44,7 +47,17 @@ export const least = [
       const bare = await startCeiling(scope, 'least', { WAY: 'http', TARGET })
       const bodies = bodiesOf((n) => `person-${n}`, password)
       return rowOf('http', 'Fastify, undici, Fastify', await inTurn(speedOf(limit, bodies), speedOf(bare, bodies)))
-    })
+    }),
+  ...onEachDialect(async (scope, dialect) => {
+    const database = await databasesOf(scope, dialect)
+    const key = await issuerKey('one')
+    const env = { JWK: JSON.stringify(key.jwk) }
+    const limit = await startCeiling(scope, 'exchange', { ...env, DATABASE_URL: await database('upsert') })
+    const bare = await startCeiling(scope, 'least', { WAY: 'jwt', ...env, DATABASE_URL: await database('ledger') })
+    const bodies = await Promise.all(Array.from({ length: 200 }, (_, at) => exchangeBody(key, at)))
+    const pairs = await inTurn(speedOf(limit, bodies), speedOf(bare, bodies))
+    return rowOf(`another issuer's token, ${dialect}`, 'verification, upsert, signature', pairs)
+  })
 ]
 
 const bodiesOf = (nameOf: (n: number) => string, password: string): string[] =>

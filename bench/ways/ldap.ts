@@ -9,7 +9,7 @@ const connections = 16
 export async function openLdap(): Promise<Way> {
   const searching = await poolOf()
   const binding = await poolOf()
-  return async (username, password) => {
+  return async ({ username = '', password = '' }) => {
     const filter = new EqualityFilter({ attribute: 'uid', value: username })
     const { searchEntries } = await searching((client) => client.search(BASE, { filter, attributes, sizeLimit: 2 }))
     const [entry] = searchEntries

@@ -7,7 +7,7 @@ export async function openLocal(): Promise<Way> {
   const stored = await hash('correct horse battery', { memoryCost: 19456, timeCost: 2, parallelism: 1 })
   const waiting: Array<() => void> = []
   let free = availableParallelism()
-  return async (username, password) => {
+  return async ({ username = '', password = '' }) => {
     if (free > 0) free--
     else await new Promise<void>((resolve) => waiting.push(resolve))
     const matches = await verify(stored, password)
