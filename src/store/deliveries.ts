@@ -46,7 +46,8 @@ export const createDeliveryStore = (db: Database): DeliveryQueue & DeliveryList 
       const ids = found.map(({ id }) => id)
       const mine = { claim: randomUUID(), dueAt: until, lastAttemptAt: now }
       const values = [mine.claim, mine.dueAt, mine.lastAttemptAt, endpoint, now, ...ids]
-      const [{ affectedRows }] = (await run(claimText(ids.length), values, true)) as unknown as Written
+      const [written] = await run(claimText(ids.length), values, true)
+      const { affectedRows } = Object(written) as Written[0]
       if (affectedRows === found.length) return found.map((row) => ({ ...row, ...mine, attempts: row.attempts + 1 }))
       return queries
         .select()
