@@ -34,7 +34,7 @@ export const createObjectGrantStore = (db: Database): ObjectGrantStore => {
     orTaken(() =>
       db.transaction(async (tx) => {
         const values = { permission, objectType: object.type, objectId: object.id }
-        await db.insertMissing(tx, permissions, [{ name: permission, description: '', declared: false }])
+        await db.insertMissing(tx, permissions, [unnamed(permission)])
         if ('user' in holder) await tx.insert(own).values({ userId: holder.user, ...values })
         else await tx.insert(shared).values({ groupId: holder.groupId, ...values })
         return 'granted' as const
@@ -153,6 +153,9 @@ export const createObjectGrantStore = (db: Database): ObjectGrantStore => {
     }
   }
 }
+
+/** A permission that nobody declared, until somebody does. */
+const unnamed = (name: string) => ({ name, description: '', declared: false, origin: 'grant' as const })
 
 const cursorOf = (kind: string, key: readonly string[]): string =>
   Buffer.from(JSON.stringify([kind, ...key])).toString('base64url')
