@@ -449,6 +449,8 @@ async function groupsAndGrants(t: Test, { ask, root, addUser }: World): Promise<
   const onwards = `/admin/object-grants?search=blog.&limit=1&cursor=${found.next}`
   t.same((await ask('GET', onwards)).body, { items: [byGroup], next: null })
   t.equal((await ask('GET', '/admin/object-grants?search=')).status, 400)
+  t.equal((await ask('GET', '/admin/object-grants?cursor=eHg')).status, 400, 'none of ours')
+  t.equal((await ask('GET', '/admin/object-grants?objectId=1')).status, 400, 'an id means something with its type')
   const query = new URLSearchParams(own).toString()
   t.equal((await ask('DELETE', `/admin/object-grants?${query}`)).status, 204)
   t.equal((await ask('DELETE', `/admin/object-grants?${query}`)).status, 404)
