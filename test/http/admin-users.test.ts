@@ -415,7 +415,13 @@ async function groupsAndGrants(t: Test, { ask, root, addUser }: World): Promise<
   t.equal(declared.status, 201)
   t.same(declared.body, { name: 'shop.sell', description: 'Can sell', declared: false, origin: 'administration' })
   t.equal((await ask('POST', '/admin/permissions', { name: 'shop.sell', description: '' })).status, 409)
-  t.equal((await ask('PATCH', '/admin/permissions/shop.sell', { description: 'Sells' })).body.description, 'Sells')
+  const sell = '/admin/permissions/shop.sell'
+  const asDeclared = { 'if-match': String(declared.headers.etag) }
+  t.equal((await ask('GET', sell)).headers.etag, declared.headers.etag)
+  t.equal((await ask('PATCH', sell, { description: 'Sells' }, asDeclared)).body.description, 'Sells')
+  t.equal((await ask('PATCH', sell, { description: 'Sold' }, asDeclared)).status, 412, 'somebody else was faster')
+  t.equal((await ask('DELETE', sell, undefined, asDeclared)).status, 412)
+  t.equal((await ask('GET', sell)).body.description, 'Sells')
   matchLists(t, (await ask('GET', '/admin/permissions?search=shop.')).body.items, [{ name: 'shop.sell' }])
   t.match((await ask('GET', '/admin/permissions/blog.add_post')).body, { declared: true, origin: 'configuration' })
 
