@@ -27,7 +27,10 @@ export const createObjectGrantStore = (db: Database): ObjectGrantStore => {
   const { queries } = db
 
   const groupId = async (name: string): Promise<string | undefined> => {
-    const [row] = await queries.select({ id: groups.id }).from(groups).where(eq(groups.name, name))
+    const [row] = await queries
+      .select({ id: groups.id })
+      .from(groups)
+      .where(eq(groups.name, name.normalize('NFC')))
     return row?.id
   }
 

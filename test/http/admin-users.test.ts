@@ -425,6 +425,17 @@ async function groupsAndGrants(t: Test, { ask, root, addUser }: World): Promise<
   matchLists(t, (await ask('GET', '/admin/permissions?search=shop.')).body.items, [{ name: 'shop.sell' }])
   t.match((await ask('GET', '/admin/permissions/blog.add_post')).body, { declared: true, origin: 'configuration' })
 
+  const office = await ask('POST', '/admin/groups', { name: 'Bu\u0308ro' })
+  t.equal(office.body.name, 'B\u00fcro')
+  const decomposed = encodeURIComponent('Bu\u0308')
+  const cleo = await addUser({ email: 'cleo@example.com', groups: ['B\u00fcro'] })
+  t.match((await ask('GET', `/admin/users?group=${decomposed}ro`)).body.items, [{ id: cleo }], 'in any Unicode form')
+  t.match((await ask('GET', `/admin/groups?search=${decomposed}`)).body.items, [{ name: 'B\u00fcro' }])
+  const page = { permission: 'blog.change_post', objectType: 'page', objectId: '1' }
+  t.equal((await ask('POST', '/admin/object-grants', { group: 'Bu\u0308ro', ...page })).status, 201)
+  t.match((await ask('GET', `/admin/object-grants?group=${decomposed}ro`)).body.items, [{ group: 'B\u00fcro' }])
+  t.equal((await ask('DELETE', `/admin/groups/${office.body.id}`)).status, 204)
+
   const ann = await addUser({ email: 'ann@example.com' })
   const own = { user: ann, permission: 'blog.change_post', objectType: 'post', objectId: '42/ä' }
   const byGroup = { group: 'authors', permission: 'blog.change_post', objectType: 'post', objectId: '42/ä' }
