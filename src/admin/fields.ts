@@ -57,11 +57,15 @@ export function checkedValue(name: string, value: AttributeValue, attributes: Ad
   throw invalidField(name, `expected ${expected}`)
 }
 
+/** Whether a field says nothing: empty text is no answer where one is required, as in Django's forms. */
+export const isBlank = (value: AttributeValue | undefined): boolean =>
+  value === undefined || (typeof value === 'string' && value.trim() === '')
+
 /** The fields of somebody new. @throws {InvalidRequest} one is wrong, or a required one is missing */
 export function newAttributes(given: AttributeChange, { attributes }: Pick<AdminTools, 'attributes'>): Attributes {
   const own = applied({}, given, attributes)
   for (const [name, { required }] of Object.entries(attributes)) {
-    if (required && own[name] === undefined) throw invalidField(name, 'every user must have it')
+    if (required && isBlank(own[name])) throw invalidField(name, 'every user must have it')
   }
   return own
 }
@@ -86,7 +90,7 @@ export function changedAttributes(
   const ownAttributes = applied(user.ownAttributes, Object.fromEntries(differing), tools.attributes)
   const attributes = mergeAttributes(tools.chain, user.identities, ownAttributes)
   for (const [name] of differing) {
-    if (tools.attributes[name]?.required && attributes[name] === undefined)
+    if (tools.attributes[name]?.required && isBlank(attributes[name]))
       throw invalidField(name, 'every user must have it')
   }
   return { attributes, ownAttributes }

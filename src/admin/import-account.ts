@@ -4,6 +4,7 @@ import type { AttributeValue } from '../auth/backend.ts'
 import { canonicalEmail } from '../auth/email.ts'
 import { loginName } from '../auth/names.ts'
 import type { Ambiguity } from './ambiguities.ts'
+import { isBlank } from './fields.ts'
 import type { ForeignAccount, ImportProblem } from './foreign-source.ts'
 import type { Authority } from './import-authority.ts'
 import type { AdminTools } from './tools.ts'
@@ -48,7 +49,7 @@ export function translated(account: ForeignAccount, rules: AccountRules, tools: 
   if (mistake || email === undefined) return { account, problems: mistake ? [mistake] : [] }
   const fields = fieldsOf(account, tools)
   const missing = Object.keys(tools.attributes).find(
-    (name) => tools.attributes[name]?.required && fields.values[name] === undefined
+    (name) => tools.attributes[name]?.required && isBlank(fields.values[name])
   )
   if (missing !== undefined) {
     const problem = problemAt(account, 'missing-field', `${missing}: every user must have it`, false)

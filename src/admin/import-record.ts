@@ -101,7 +101,10 @@ function attributesIn(fields: Readonly<Record<string, unknown>>, { attributes }:
     if (Object.hasOwn(builtInAttributes, name) || Object.hasOwn(attributes, name)) found.set(name, plain(name, value))
     else if (!others.has(name)) throw new Mistake(`${name}: there is no such field`)
   }
-  for (const [name, value] of Object.entries(nested)) found.set(name, plain(name, value))
+  for (const [name, value] of Object.entries(nested)) {
+    if (found.has(name)) throw new Mistake(`${name}: it is there twice`)
+    found.set(name, plain(name, value))
+  }
   return Object.fromEntries(found)
 }
 
@@ -148,7 +151,10 @@ const listOfText = (name: string, value: string): unknown =>
   value.startsWith('[') ? parsed(name, value) : value.split(';').map((item) => item.trim())
 
 function identitiesIn(value: unknown, tools: AdminTools): Array<Omit<UserIdentity, 'lastSeenAt'>> {
-  return listOfObjects('identities', value).map((item) => identityIn(Object(item), tools))
+  const found = listOfObjects('identities', value).map((item) => identityIn(Object(item), tools))
+  const keys = new Set(found.map(({ backend, subject }) => JSON.stringify([backend, subject])))
+  if (keys.size < found.length) throw new Mistake('identities: one is there twice')
+  return found
 }
 
 /** In CSV as JSON. */
@@ -159,7 +165,10 @@ function listOfObjects(name: string, value: unknown): readonly unknown[] {
 }
 
 function identityIn(item: Readonly<Record<string, unknown>>, { chain, attributes }: AdminTools) {
-  const { backend, subject, username = subject, attributes: given = {}, isSuperuser, remembered } = item
+  const { backend, subject, username = subject, attributes: given = {}, isSuperuser, remembered, ...more } = item
+  // as in the fields of the user, what an export or a page has and an import makes anew is passed over
+  const unknown = Object.keys(more).find((name) => name !== 'lastSeenAt')
+  if (unknown !== undefined) throw new Mistake(`identities: ${unknown}: there is no such field`)
   const isWhole = isText(subject, 255) && chain.some(({ id }) => id === backend)
   if (!isWhole || typeof backend !== 'string')
     throw new Mistake('identities: expected the id of a backend and a subject')

@@ -1,7 +1,7 @@
 import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import type { RegisteredPermission } from '../auth/group-store.ts'
 import { isOwnPermission } from '../auth/permissions.ts'
-import { AlreadyExists, NotFound, SetByConfiguration } from '../errors.ts'
+import { AlreadyExists, NotFound, PreconditionFailed, SetByConfiguration } from '../errors.ts'
 import { type Actor, demand, refuseGrantBeyond } from './actor.ts'
 import { invalidField } from './field-errors.ts'
 import { permissionNames } from './names.ts'
@@ -31,17 +31,26 @@ export async function declarePermission(
   })
 }
 
-/** Describes a permission. @throws {SetByConfiguration} {NotFound} {InvalidRequest} {InsufficientScope} */
+/** What a permission is at the moment, as a change of it may ask for. */
+export const stateOf = ({ description, declared, origin }: RegisteredPermission): string =>
+  JSON.stringify([description, declared, origin])
+
+/**
+ * Describes a permission.
+ * @param ifState what it was when it was read; absent: whatever it is now
+ * @throws {SetByConfiguration} {NotFound} {PreconditionFailed} {InvalidRequest} {InsufficientScope}
+ */
 export async function describePermission(
   actor: Actor,
   name: string,
   description: string,
-  tools: AdminTools
+  tools: AdminTools,
+  ifState?: string
 ): Promise<RegisteredPermission> {
   demand(actor, 'latchkey.change_permission')
   const text = descriptionOf(description)
   return turn(actor, tools, async (tx) => {
-    refuseDeclared(await there(name, tx))
+    refuseDeclared(await there(name, tx, ifState))
     await tx.permissions.describe(name, text)
     return there(name, tx)
   })
@@ -49,20 +58,22 @@ export async function describePermission(
 
 /**
  * Deletes a permission and all grants of it. One that the configuration declares is taken out there first.
- * @throws {SetByConfiguration} {NotFound} {InsufficientScope} {GrantRefused} the actor does not hold it
+ * @throws {SetByConfiguration} {NotFound} {PreconditionFailed} {InsufficientScope}
+ * @throws {GrantRefused} the actor does not hold it
  */
-export async function deletePermission(actor: Actor, name: string, tools: AdminTools): Promise<void> {
+export async function deletePermission(actor: Actor, name: string, tools: AdminTools, ifState?: string): Promise<void> {
   demand(actor, 'latchkey.delete_permission')
   await turn(actor, tools, async (tx) => {
-    refuseDeclared(await there(name, tx))
+    refuseDeclared(await there(name, tx, ifState))
     refuseGrantBeyond(actor, [name])
     await tx.permissions.delete(name)
   })
 }
 
-async function there(name: string, tx: AdministrationTransaction): Promise<RegisteredPermission> {
+async function there(name: string, tx: AdministrationTransaction, ifState?: string): Promise<RegisteredPermission> {
   const known = await tx.permissions.byName(name)
   if (!known) throw new NotFound('There is no such permission')
+  if (ifState !== undefined && stateOf(known) !== ifState) throw new PreconditionFailed()
   return known
 }
 

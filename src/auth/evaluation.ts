@@ -45,6 +45,8 @@ export interface Evaluator {
   decide(question: Question): Promise<Decision>
   /** The users who hold a permission, of those whom our own tables know to: Django's with_perm. */
   usersWith(permission: string, resource: Entity, page: Page): Promise<Found<User>>
+  /** Whether nobody in particular holds it. */
+  anonymousHolds(permission: string, resource: Entity): Promise<boolean>
   /** Ids of the objects of a type on which a subject holds a permission: held generally, those that any grant names. */
   objectsWith(subject: Entity, permission: string, type: string, page: Page): Promise<Found<string>>
   /** Everything that a subject may do to a resource. */
@@ -105,15 +107,20 @@ export function createEvaluator(request: RequestContext, tools: EvaluationTools)
       )
     },
 
+    anonymousHolds: (permission, resource) => holds(null, permission, resource),
+
     async objectsWith(subject, permission, type, page) {
       const user = await userOf(subject)
       if (user === undefined || (user !== null && !user.isActive)) return { items: [], next: null }
       const generally = await holds(user, permission, everything)
-      if (type === everything.type) return { items: generally ? [everything.id] : [], next: null }
       if (user === null && !generally) return { items: [], next: null }
+      // no grant names it, and it means all: before what grants of this type name
+      const isFirst = generally && type === everything.type && page.after === undefined
       const read = (part: Page) =>
         generally || user === null ? search.objects(type, part) : search.objectsOf(user.id, permission, type, part)
-      return sifted(page, read, (id) => holds(user, permission, { type, id }))
+      const rest = isFirst ? { after: '', limit: page.limit - 1 } : page
+      const { items, next } = await sifted(rest, read, (id) => holds(user, permission, { type, id }))
+      return { items: isFirst ? [everything.id, ...items] : items, next }
     },
 
     async permissionsOn(subject, resource) {

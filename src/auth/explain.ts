@@ -7,7 +7,8 @@ import { askChain, causes, type Found, type NameAlone, type Rehearsal } from './
 import { joinRefusal } from './joining.ts'
 import type { Link } from './link.ts'
 import type { LoginTools } from './login.ts'
-import { isOwnPermission, type Permissions, permissionsOf } from './permissions.ts'
+import { localGroupNames } from './names.ts'
+import { isOwnPermission, type Permissions, type PermissionTools, permissionsOf } from './permissions.ts'
 import type { RequestContext } from './question.ts'
 import type { User, UserIdentity } from './user-store.ts'
 
@@ -57,7 +58,7 @@ export async function explainLogin(request: ExplainRequest, tools: LoginTools): 
     const user = email && (await explainUser(found, email, rehearsal))
     if (!user) return { outcome: 'refused', steps }
     const permissions = await explainPermissions(found, user, rehearsal)
-    const onObject = request.object && (await permissionsOn(request.object, user, rehearsal))
+    const onObject = request.object && (await permissionsOn(request.object, found, user, rehearsal))
     return {
       outcome: 'accepted',
       steps,
@@ -163,13 +164,9 @@ const newUser = ({ value, vouched }: VouchedEmail): User => ({
   version: 0
 })
 
-async function explainPermissions(
-  { link, identity }: Found,
-  user: User,
-  { tools, asking, tell }: Rehearsal
-): Promise<Permissions> {
-  const options = { identity: { backend: link.id, identity } }
-  const permissions = await permissionsOf(tools.chain, user, asking(), tools.permissions, options)
+async function explainPermissions(found: Found, user: User, rehearsal: Rehearsal): Promise<Permissions> {
+  const { tools, asking, tell } = rehearsal
+  const permissions = await permissionsOf(tools.chain, user, asking(), ...afterwards(found, tools))
   for (const [name, { granted, origins }] of permissions.decisions) {
     const because = origins.map(({ source, because }) => `${source}: ${because}`).join('; ')
     const text = granted ? `${name} (${because})` : `${name} is vetoed (${because})`
@@ -179,5 +176,20 @@ async function explainPermissions(
   return permissions
 }
 
-const permissionsOn = (object: PermissionObject, user: User, { tools, asking }: Rehearsal): Promise<Permissions> =>
-  permissionsOf(tools.chain, user, { ...asking(), trace: () => undefined }, tools.permissions, { object })
+function permissionsOn(object: PermissionObject, found: Found, user: User, { tools, asking }: Rehearsal) {
+  const [permissionTools, options] = afterwards(found, tools)
+  const request = { ...asking(), trace: () => undefined }
+  return permissionsOf(tools.chain, user, request, permissionTools, { ...options, object })
+}
+
+/** What permissions are gathered with as the login would leave it: the account as it is now, and its groups mirrored. */
+function afterwards({ link, identity }: Found, { permissions, store }: LoginTools) {
+  const options = { identity: { backend: link.id, identity } }
+  if (identity.mirroredGroups === undefined) return [permissions, options] as const
+  const mirrored = { origin: link.id, groups: localGroupNames(identity.mirroredGroups) }
+  const users: PermissionTools['users'] = {
+    groupPermissions: (names) => store.groupPermissions(names),
+    storedPermissions: (id, object) => store.permissionsIfMirrored(id, mirrored, object)
+  }
+  return [{ ...permissions, users }, options] as const
+}

@@ -1,6 +1,6 @@
 import type { GrantOnObject } from './object-grant-store.ts'
 
-/** Who named a permission first: the configuration, an administrator, or only somebody who granted it. */
+/** Who declared a permission first: the configuration, an administrator, or nobody yet, but somebody granted it. */
 export type PermissionOrigin = 'configuration' | 'administration' | 'grant'
 
 /** A named set of users that carries permissions. */

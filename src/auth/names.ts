@@ -27,3 +27,8 @@ export function groupName(text: string): string | undefined {
   const isPlain = name !== '' && name.trim() === name && !/[\p{Cc}\p{Cf}\p{Cs}\ufffd]/u.test(name)
   return isPlain && [...name].length <= 150 && Buffer.byteLength(name) <= 255 ? name : undefined
 }
+
+/** The groups of ours that mirror a backend's, each once: those that have a name which one of ours can have. */
+export const localGroupNames = (names: readonly string[]): string[] => [
+  ...new Set(names.flatMap((name) => groupName(name) ?? []))
+]

@@ -174,6 +174,12 @@ export interface UserStore {
    * @param object what is held on exactly this one comes along
    */
   storedPermissions(userId: string, object?: PermissionObject): Promise<StoredPermissions>
+  /** The same as it would be if the user's memberships of one origin were exactly these; nothing is written. */
+  permissionsIfMirrored(
+    userId: string,
+    mirrored: { readonly origin: string; readonly groups: readonly string[] },
+    object?: PermissionObject
+  ): Promise<StoredPermissions>
   /** What the groups of these names give, whoever is in them. */
   groupPermissions(groups: readonly string[]): Promise<readonly Grant[]>
 

@@ -14,7 +14,7 @@ import {
   userAfter
 } from './login-record.ts'
 import { overtaken, readAnew, refuseInactive, refuseLoggedOut, tries, userGone, writingOf } from './login-write.ts'
-import { groupName } from './names.ts'
+import { localGroupNames } from './names.ts'
 import type { Log } from './ports.ts'
 import type { LoginRecord, User, UserStore } from './user-store.ts'
 
@@ -52,9 +52,7 @@ export async function recordLogin(login: Login, tools: UserTools): Promise<User>
 
 async function mirrorGroups({ id }: User, { identity, backend, at }: Login, { store, log }: UserTools): Promise<void> {
   if (identity.mirroredGroups === undefined) return
-  // a group of ours is one however its accents are put together, and has no longer name whoever makes it
-  const names = new Set(identity.mirroredGroups.flatMap((name) => groupName(name) ?? []))
-  const { joined, left } = await store.mirrorGroups(id, backend.id, [...names], at)
+  const { joined, left } = await store.mirrorGroups(id, backend.id, localGroupNames(identity.mirroredGroups), at)
   if (joined.length + left.length === 0) return
   log.info({ event: 'groups_mirrored', user: id, backend: backend.id, joined, left }, 'groups mirrored')
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { atConsole } from '../admin/actor.ts'
-import { checkedValue, emailOfText } from '../admin/fields.ts'
+import { checkedValue, emailOfText, isBlank } from '../admin/fields.ts'
 import type { AdminTools } from '../admin/tools.ts'
 import { createUser } from '../admin/users.ts'
 import type { AttributeValue } from '../auth/backend.ts'
@@ -53,7 +53,7 @@ async function ask(message: string, check: (text: string) => unknown, option = '
 }
 
 function mistakeIn(value: string, check: (text: string) => unknown): string | undefined {
-  if (value === '') return 'it is needed'
+  if (isBlank(value)) return 'it is needed'
   try {
     check(value)
     return undefined

@@ -3,7 +3,7 @@ import { NotFound } from '../errors.ts'
 import { sessionAsJson } from '../tokens/session-store.ts'
 import { ownPasswordRoute } from './account-password.ts'
 import { callerOf } from './admin/caller.ts'
-import { pageOf, positionOf } from './admin/page.ts'
+import { idPositionOf, pageOf } from './admin/page.ts'
 import { guardedScope } from './admin/scope.ts'
 import { fieldsOf, userAsJson } from './admin/user-json.ts'
 import { expectedVersion, tag } from './etag.ts'
@@ -92,7 +92,7 @@ function sessionRoutes(account: App, parts: AppParts): void {
     },
     async (request) => {
       const { limit, cursor } = request.query
-      const query = { userId: callerOf(request).user.id, cursor: positionOf(cursor), liveAt: parts.tokens.now() }
+      const query = { userId: callerOf(request).user.id, cursor: idPositionOf(cursor), liveAt: parts.tokens.now() }
       return pageOf(await store.list({ ...query, limit: limit + 1 }), limit, ({ id }) => id, sessionAsJson)
     }
   )

@@ -52,7 +52,7 @@ export const createGroupStore = (db: Database): GroupStore => {
       const rows = await queries
         .select()
         .from(groups)
-        .where(and(...prefixed(groups.name, search), ...after))
+        .where(and(...prefixed(groups.name, search?.normalize('NFC')), ...after))
         .orderBy(asc(groups.name))
         .limit(limit + 1)
       const items = await withPermissions(db, queries, rows.slice(0, limit))

@@ -1,5 +1,6 @@
 import type { AnySQLiteColumn } from 'drizzle-orm/sqlite-core'
 import type { Found, GrantFilter, GrantHolder, ObjectGrant, ObjectGrantStore } from '../auth/object-grant-store.ts'
+import { InvalidRequest } from '../errors.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { MissingReference, orTaken } from './failures.ts'
@@ -26,7 +27,10 @@ export const createObjectGrantStore = (db: Database): ObjectGrantStore => {
   const { queries } = db
 
   const groupId = async (name: string): Promise<string | undefined> => {
-    const [row] = await queries.select({ id: groups.id }).from(groups).where(eq(groups.name, name))
+    const [row] = await queries
+      .select({ id: groups.id })
+      .from(groups)
+      .where(eq(groups.name, name.normalize('NFC')))
     return row?.id
   }
 
@@ -34,7 +38,7 @@ export const createObjectGrantStore = (db: Database): ObjectGrantStore => {
     orTaken(() =>
       db.transaction(async (tx) => {
         const values = { permission, objectType: object.type, objectId: object.id }
-        await db.insertMissing(tx, permissions, [{ name: permission, description: '', declared: false }])
+        await db.insertMissing(tx, permissions, [unnamed(permission)])
         if ('user' in holder) await tx.insert(own).values({ userId: holder.user, ...values })
         else await tx.insert(shared).values({ groupId: holder.groupId, ...values })
         return 'granted' as const
@@ -135,8 +139,8 @@ export const createObjectGrantStore = (db: Database): ObjectGrantStore => {
 
     async list(filter, { after, limit }): Promise<Found<ObjectGrant>> {
       if (filter.objectId !== undefined && filter.objectType === undefined) return { items: [], next: null }
-      const cursor = after === undefined ? undefined : parseCursor(after)
-      if (after !== undefined && cursor === undefined) return { items: [], next: null }
+      const [order = 'holder'] = orderOf(filter)
+      const cursor = after === undefined ? undefined : parseCursor(after, order)
       const found: Array<Awaited<ReturnType<typeof page>>[number] & { kind: string }> = []
       for (const kind of kindsOf(filter)) {
         if (cursor?.kind === 'group' && kind === 'user') continue
@@ -149,20 +153,31 @@ export const createObjectGrantStore = (db: Database): ObjectGrantStore => {
       const items = found.slice(0, limit).map(({ row, holder }) => {
         return { holder, permission: row.permission, object: { type: row.objectType, id: row.objectId } }
       })
-      return { items, next: last ? cursorOf(last.kind, last.key) : null }
+      return { items, next: last ? cursorOf(order, last.kind, last.key) : null }
     }
   }
 }
 
-const cursorOf = (kind: string, key: readonly string[]): string =>
-  Buffer.from(JSON.stringify([kind, ...key])).toString('base64url')
+/** A permission that nobody declared, until somebody does. */
+const unnamed = (name: string) => ({ name, description: '', declared: false, origin: 'grant' as const })
 
-const parseCursor = (text: string): { kind: string; key: readonly string[] } | undefined => {
+/** The first column of an order tells it from the others. */
+const cursorOf = (order: Column, kind: string, key: readonly string[]): string =>
+  Buffer.from(JSON.stringify([order, kind, ...key])).toString('base64url')
+
+/** @throws {InvalidRequest} it is none of ours, or of a list in another order */
+const parseCursor = (text: string, order: Column): { kind: string; key: readonly string[] } => {
+  const [given, kind, ...key] = textsIn(text)
+  if (given !== order || (kind !== 'user' && kind !== 'group') || key.length !== 4)
+    throw new InvalidRequest('cursor: not from a list of this order')
+  return { kind, key }
+}
+
+const textsIn = (text: string): readonly string[] => {
   try {
     const parts: unknown = JSON.parse(Buffer.from(text, 'base64url').toString('utf8'))
-    const fits = Array.isArray(parts) && parts.length === 5 && parts.every((part) => typeof part === 'string')
-    return fits ? { kind: String(parts[0]), key: parts.slice(1) } : undefined
+    return Array.isArray(parts) && parts.every((part) => typeof part === 'string') ? parts : []
   } catch {
-    return undefined
+    return []
   }
 }

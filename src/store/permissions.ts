@@ -27,8 +27,14 @@ export const createPermissionStore = (db: Database): PermissionStore & Permissio
       if (added.length + changed.length === 0) return
       await db.transaction(async (tx) => {
         if (added.length > 0) await db.insertMissing(tx, permissions, added)
-        for (const { name, ...values } of changed)
-          await tx.update(permissions).set(values).where(eq(permissions.name, name))
+        for (const { name, ...values } of changed) {
+          // somebody may have granted it before: the configuration is who declares it, or did until now
+          const origin = known.get(name)?.origin === 'grant' ? { origin: 'configuration' as const } : {}
+          await tx
+            .update(permissions)
+            .set({ ...values, ...origin })
+            .where(eq(permissions.name, name))
+        }
       })
     },
     async registered() {

@@ -88,7 +88,10 @@ export const createUserFilters = (db: Database): ((query: UserQuery) => Promise<
   }
 
   const group = async (name: string): Promise<Filter | undefined> => {
-    const [found] = await queries.select({ id: groups.id }).from(groups).where(eq(groups.name, name))
+    const [found] = await queries
+      .select({ id: groups.id })
+      .from(groups)
+      .where(eq(groups.name, name.normalize('NFC')))
     return found && among([ofGroup(found.id)], marks.group)
   }
   const permission = async (name: string): Promise<Filter> => {

@@ -8,6 +8,7 @@ import type { Queries } from './kit.ts'
 import { createMoveIn } from './moved.ts'
 import { gather, type StoreOutbox } from './outbox.ts'
 import { pending } from './pending.ts'
+import { createPermissionsIfMirrored } from './permissions-if-mirrored.ts'
 import { loginStatements } from './record-login.ts'
 import { insertInto, type Statement } from './statement.ts'
 import { createUserGroups } from './user-groups.ts'
@@ -133,6 +134,7 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
     replacePasswordHash: (userId, { from, to, at, spare }) =>
       changeAndLogOut(userId, { passwordHash: to, updatedAt: at }, at, { spare, from }),
 
-    ...createUserGroups(db, outbox)
+    ...createUserGroups(db, outbox),
+    permissionsIfMirrored: createPermissionsIfMirrored(db)
   }
 }

@@ -215,6 +215,17 @@ for (const [name, { skip, url }] of Object.entries(dialects)) {
       ],
       [['blog.add', 'latchkey.evaluate'], 1]
     )
+    await store.objectGrants.grant({
+      holder: { user: user.id },
+      permission: 'shop.see',
+      object: { type: 'x', id: '1' }
+    })
+    t.match(await store.permissions.byName('shop.see'), { origin: 'grant' }, 'nobody ever declared it')
+    await store.permissions.declare({ 'shop.see': '' })
+    t.match(await store.permissions.byName('shop.see'), { declared: true, origin: 'configuration' })
+    await store.permissions.declare({})
+    t.match(await store.permissions.byName('shop.see'), { declared: false, origin: 'configuration' }, 'it vanished')
+    await deletePermission(atConsole, 'shop.see', tools)
     await deletePermission(atConsole, 'blog.add', tools)
     const { grants } = await store.users.storedPermissions(user.id)
     t.same(grants, [{ permission: 'shop.buy', origin: 'the user itself' }], 'with all grants of it')

@@ -78,6 +78,11 @@ t.test('required fields: nobody is created without, and nobody loses one', async
   await t.rejects(patchUser(atConsole, user.id, { attributes: { department: null } }, tools), {
     code: 'invalid_request'
   })
+  for (const department of ['', ' \u00a0']) {
+    const blank = { attributes: { department } }
+    await t.rejects(create('eve@example.com', blank), { message: 'department: every user must have it' }, 'nor blank')
+    await t.rejects(patchUser(atConsole, user.id, blank, tools), { message: 'department: every user must have it' })
+  }
   const before = await create('bob@example.com', { attributes: { department: 'R&D' } })
   const stricter = toolsOver(store, { attributes: { ...tools.attributes, room: required } })
   t.match(

@@ -291,6 +291,14 @@ t.test('claims become identity, permissions and groups', async (t) => {
     expected,
     'and later, by what was remembered'
   )
+  for (const odd of [
+    '',
+    'not json',
+    'null',
+    '{"permissions":["blog.add_post"]}',
+    '{"permissions":5,"groups":[],"until":9e99}'
+  ])
+    t.same(await backend.permissions?.({ ...asked, remembered: odd }, context()), { grants: [] }, 'none of ours')
   const old = JSON.stringify({ ...JSON.parse(remembered), until: Date.now() - 1 })
   t.same(
     await backend.permissions?.({ ...asked, remembered: old }, context()),

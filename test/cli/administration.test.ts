@@ -221,6 +221,22 @@ t.test('each line that is refused is told, and the others are imported', async (
     t.equal(report, `5 read: 1 ${done}, 2 there already, 2 refused\n`)
     t.match(why, /^line 3: password: .* too short.*\nline 4: password: .* nothing but a name/)
   }
+  const doubtful = [
+    [
+      '"identities":[{"backend":"local","subject":"1"},{"backend":"local","subject":"1"}]',
+      'identities: one is there twice'
+    ],
+    ['"identities":[{"backend":"local","subject":"1","admin":true}]', 'identities: admin: there is no such field'],
+    ['"attributes":{"department":"y"}', 'department: it is there twice']
+  ] as const
+  const asked = doubtful.map(([more], n) => `{"email":"doubt${n}@example.com","department":"x",${more}}\n`).join('')
+  const one =
+    '{"email":"sure@example.com","department":"x","identities":[{"backend":"local","subject":"2","lastSeenAt":""}]}'
+  t.same(await command(t, ['users', 'import', '-'], folder, { input: `${asked}${one}` }), {
+    code: 1,
+    stdout: '4 read: 1 created, 0 there already, 3 refused\n',
+    stderr: `${doubtful.map(([, why], n) => `line ${n + 1}: ${why}\n`).join('')}3 of 4 were refused\n`
+  })
   const both = `{"email":"two.of@example.com","department":"x","password":"one long password","passwordHash":"${django}"}`
   t.match((await command(t, ['users', 'import', '-'], folder, { input: both })).stderr, 'beside passwordHash')
   const { stdout: written } = await command(t, ['users', 'export', '--password-hashes'], folder)

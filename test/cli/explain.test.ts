@@ -2,6 +2,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { stringify } from 'yaml'
+import { atConsole } from '../../src/admin/actor.ts'
+import { createGroup } from '../../src/admin/groups.ts'
+import { linkIdentity } from '../../src/admin/identities.ts'
 import { type Explanation, explainLogin, type ExplainedStep as Step } from '../../src/auth/explain.ts'
 import { openLog } from '../../src/log.ts'
 import { openTestLatchkey, temporaryFolder } from '../latchkey.ts'
@@ -307,6 +310,8 @@ t.test('a token of another issuer: whose it is, its key, its claims, and what wo
     const { steps, ...told } = JSON.parse(stdout)
     t.match(told, { outcome: 'accepted', token: { backend: 'idp', email: 'ann@example.com' } }, time)
     t.match(told.permission, { granted: true })
+    const there = await tell(token, '--json', '--permission', 'blog.view_post', '--object', 'post:1')
+    t.match(JSON.parse(there.stdout).permission, { granted: true }, 'nor on an object is it held less')
     const texts = (id: string) => steps.flatMap(({ backend, text }: Step) => (backend === id ? [text] : []))
     t.same(texts('local'), ['takes no tokens: is not asked'])
     t.match(texts('other')[0], `its issuer is ${issuer.url}, and this backend takes tokens of https://other.example`)
@@ -385,4 +390,28 @@ t.test('headers of a proxy: from where, under which names, and what would follow
   t.match(await usage('alice', '--header', 'a=b'), [2, /one of the three/])
   t.match(await usage('--header', 'a=b', '--password-stdin'), [2, /goes with a user name/])
   t.match(await usage('alice', '--ip', 'localhost'), [2, /takes an address/])
+})
+
+t.test('groups that a login would mirror count as after it, and nothing is written', async (t) => {
+  const headers = { username: 'Remote-User', email: 'Remote-Email', groups: 'Remote-Groups' }
+  const sso = { id: 'sso', type: 'proxy', from: ['127.0.0.1'], headers }
+  const yaml = stringify({ issuer: 'https://auth.example.com', backends: [sso] })
+  const { store, folder: place, addUser, parts } = await openTestLatchkey(t, yaml)
+  for (const name of ['staff', 'old', 'own'])
+    await createGroup(atConsole, { name, permissions: [`blog.${name}`] }, parts.admin)
+  const permission = 'blog.change_post'
+  await store.objectGrants.grant({ holder: { group: 'staff' }, permission, object: { type: 'post', id: '1' } })
+  const inStaff = async () => {
+    const who = ['--header', 'Remote-User=alice', '--header', 'Remote-Email=alice@example.com']
+    const args = [...who, '--header', 'Remote-Groups=staff', '--permission', permission, '--object', 'post:1', '--json']
+    const { stdout } = await command(t, ['explain', ...args], place)
+    const { token, permission: told } = JSON.parse(stdout)
+    return [token.groups, token.permissions, told.granted]
+  }
+  t.same(await inStaff(), [['staff'], ['blog.staff'], true], 'of somebody new')
+  const user = await addUser({ email: 'alice@example.com', groups: ['own'], permissions: ['blog.direct'] })
+  await linkIdentity(atConsole, user, { backend: 'sso', subject: 'alice' }, parts.admin)
+  await store.users.mirrorGroups(user, 'sso', ['old', 'own'], 1)
+  t.same(await inStaff(), [['own', 'staff'], ['blog.direct', 'blog.own', 'blog.staff'], true], 'those left are gone')
+  t.same((await store.users.storedPermissions(user)).groups, ['old', 'own'])
 })

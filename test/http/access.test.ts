@@ -248,6 +248,11 @@ t.test('searches', async (t) => {
   t.same(await json('search/subject', { ...who, subject: { type: 'spaceship' } }), none)
   t.same(await json('search/subject', { ...who, action: { name: 'record.nothing' } }), none)
   t.same(await json('search/subject', { ...who, page: { limit: 0 } }), none)
+  const anybody = { ...who, subject: { type: 'anonymous' } }
+  t.same(await json('search/subject', anybody), none)
+  t.same((await json('search/subject', { ...anybody, action: { name: 'record.list' } })).results, [
+    { type: 'anonymous', id: 'anonymous' }
+  ])
 
   const paged: string[] = []
   let page: Body = { limit: 1 }
@@ -270,6 +275,13 @@ t.test('searches', async (t) => {
   t.same(ids(await where(alice, 'record.read')), ['record-1'], 'held generally: all that any grant names')
   t.same(ids(await where(alice, 'record.read', 'any')), ['*'])
   t.same(ids(await where('nobody@example.com', 'record.read')), [])
+  await grant(latchkey, bob, 'record.read', 'any', '7')
+  t.same(ids(await where(bob, 'record.read', 'any')), ['7'], 'a type like any other')
+  const everywhere = { subject: subject(alice), action, resource: { type: 'any' } }
+  const begun = await json('search/resource', { ...everywhere, page: { limit: 1 } })
+  t.same(ids(begun), ['*'])
+  const further = await json('search/resource', { ...everywhere, page: { token: begun.page.next_token } })
+  t.same([ids(further), further.page.next_token], [['7'], ''])
   await grant(latchkey, bob, 'record.read', 'record', 'record-9')
   t.same(ids(await where(bob, 'record.read')), ['record-1', 'record-9'])
 

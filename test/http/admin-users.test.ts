@@ -415,9 +415,26 @@ async function groupsAndGrants(t: Test, { ask, root, addUser }: World): Promise<
   t.equal(declared.status, 201)
   t.same(declared.body, { name: 'shop.sell', description: 'Can sell', declared: false, origin: 'administration' })
   t.equal((await ask('POST', '/admin/permissions', { name: 'shop.sell', description: '' })).status, 409)
-  t.equal((await ask('PATCH', '/admin/permissions/shop.sell', { description: 'Sells' })).body.description, 'Sells')
+  const sell = '/admin/permissions/shop.sell'
+  const asDeclared = { 'if-match': String(declared.headers.etag) }
+  t.equal((await ask('GET', sell)).headers.etag, declared.headers.etag)
+  t.equal((await ask('PATCH', sell, { description: 'Sells' }, asDeclared)).body.description, 'Sells')
+  t.equal((await ask('PATCH', sell, { description: 'Sold' }, asDeclared)).status, 412, 'somebody else was faster')
+  t.equal((await ask('DELETE', sell, undefined, asDeclared)).status, 412)
+  t.equal((await ask('GET', sell)).body.description, 'Sells')
   matchLists(t, (await ask('GET', '/admin/permissions?search=shop.')).body.items, [{ name: 'shop.sell' }])
   t.match((await ask('GET', '/admin/permissions/blog.add_post')).body, { declared: true, origin: 'configuration' })
+
+  const office = await ask('POST', '/admin/groups', { name: 'Bu\u0308ro' })
+  t.equal(office.body.name, 'B\u00fcro')
+  const decomposed = encodeURIComponent('Bu\u0308')
+  const cleo = await addUser({ email: 'cleo@example.com', groups: ['B\u00fcro'] })
+  t.match((await ask('GET', `/admin/users?group=${decomposed}ro`)).body.items, [{ id: cleo }], 'in any Unicode form')
+  t.match((await ask('GET', `/admin/groups?search=${decomposed}`)).body.items, [{ name: 'B\u00fcro' }])
+  const page = { permission: 'blog.change_post', objectType: 'page', objectId: '1' }
+  t.equal((await ask('POST', '/admin/object-grants', { group: 'Bu\u0308ro', ...page })).status, 201)
+  t.match((await ask('GET', `/admin/object-grants?group=${decomposed}ro`)).body.items, [{ group: 'B\u00fcro' }])
+  t.equal((await ask('DELETE', `/admin/groups/${office.body.id}`)).status, 204)
 
   const ann = await addUser({ email: 'ann@example.com' })
   const own = { user: ann, permission: 'blog.change_post', objectType: 'post', objectId: '42/ä' }
@@ -449,6 +466,8 @@ async function groupsAndGrants(t: Test, { ask, root, addUser }: World): Promise<
   const onwards = `/admin/object-grants?search=blog.&limit=1&cursor=${found.next}`
   t.same((await ask('GET', onwards)).body, { items: [byGroup], next: null })
   t.equal((await ask('GET', '/admin/object-grants?search=')).status, 400)
+  t.equal((await ask('GET', '/admin/object-grants?cursor=eHg')).status, 400, 'none of ours')
+  t.equal((await ask('GET', '/admin/object-grants?objectId=1')).status, 400, 'an id means something with its type')
   const query = new URLSearchParams(own).toString()
   t.equal((await ask('DELETE', `/admin/object-grants?${query}`)).status, 204)
   t.equal((await ask('DELETE', `/admin/object-grants?${query}`)).status, 404)

@@ -350,6 +350,9 @@ async function sessions(t: Test, latchkey: Opened): Promise<void> {
   t.same(pages, [...new Set(pages)])
   t.equal(pages.length, 3)
   t.same((await ask('GET', '/admin/sessions?client=nobody')).body, { items: [], next: null })
+  const elsewhere = (await ask('GET', '/admin/permissions?limit=1')).body.next
+  for (const list of ['/admin/sessions', '/admin/audit', '/admin/webhooks/deliveries', '/account/sessions'])
+    t.equal((await ask('GET', `${list}?cursor=${elsewhere}`)).status, 400, `${list}: a cursor of another list`)
   const found: string[] = []
   for (let next: string | null = ''; next !== null; ) {
     const page = await ask('GET', `/admin/sessions?search=ANN&limit=2${next && `&cursor=${next}`}`)

@@ -194,6 +194,9 @@ export const searchConformance = (t: Test, world: (t: Test) => Promise<World>): 
     t.equal((await find({ permission: 'blog.ann', search: 'blog.a' }, 4)).length, 6)
     t.equal((await find({ permission: 'blog.ann', search: 'shop.' }, 4)).length, 0)
     t.equal((await find({ search: '' }, 1000)).length, names.length * 6)
+    const { next } = await objectGrants.list({ search: 'blog.' }, { limit: 1 })
+    const elsewhere = objectGrants.list({ objectType: 'post' }, { limit: 1, after: next ?? '' })
+    await t.rejects(elsewhere, { code: 'invalid_request' }, 'a cursor is one of the list in its order')
   })
 
   test('sessions are searched by the e-mail, in the order of the sessions', async (t, world) => {

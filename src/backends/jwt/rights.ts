@@ -1,6 +1,8 @@
 import type { PermissionAnswer } from '../../auth/backend.ts'
 import { isPermissionName } from '../../auth/names.ts'
 import { isOwnPermission } from '../../auth/permissions.ts'
+import { check } from '../../schema/check.ts'
+import Type from '../../schema/type.ts'
 import type { JsonObject } from '../../unverified-jwt.ts'
 import { claimAt } from './identity.ts'
 import type { JwtOptions } from './options.ts'
@@ -37,13 +39,28 @@ export function remember(rights: Rights): string | undefined {
   return Buffer.byteLength(remembered) <= maxBytes ? remembered : undefined
 }
 
-/** What was remembered, for as long as the token that said so would be young enough. */
+/** What was remembered, for as long as the token that said so would be young enough. What is none of ours says nothing. */
 export function recall(remembered: string | undefined, at: number): PermissionAnswer {
-  if (remembered === undefined) return { grants: [] }
-  const { permissions, groups, until }: Rights = JSON.parse(remembered)
-  if (at >= until) return { grants: [] }
+  const rights = remembered === undefined ? undefined : rightsIn(remembered)
+  if (rights === undefined || at >= rights.until) return { grants: [] }
+  const { permissions, groups } = rights
   return { grants: permissions.map((name) => ({ permission: name, origin: 'claim of the last token' })), groups }
 }
+
+/** An import takes it from a file, where anything may stand. */
+function rightsIn(remembered: string): Rights | undefined {
+  try {
+    const rights: unknown = JSON.parse(remembered)
+    return isRights(rights) ? rights : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const namesOnly = Type.Array(Type.String())
+const Remembered = Type.Object({ permissions: namesOnly, groups: namesOnly, until: Type.Number() })
+
+const isRights = (value: unknown): value is Rights => check(Remembered, value)
 
 function namesAt(claims: JsonObject, names: Names): string[] {
   if (names === undefined) return []

@@ -38,7 +38,8 @@ function subjectSearch(app: App, parts: AppParts): void {
         summary: 'Who may do something?',
         description:
           'Active users whom our own tables know to hold the permission, directly, by groups, as superusers or on the ' +
-          'resource, and whom no backend vetoes. What backends grant by themselves is not searched.',
+          'resource, and whom no backend vetoes. What backends grant by themselves is not searched. Of the type `anonymous` there ' +
+          'is one subject, where anybody may.',
         ...asked,
         body: ref(SubjectSearch),
         response: { 200: ref(SubjectsFound), ...refused }
@@ -47,8 +48,14 @@ function subjectSearch(app: App, parts: AppParts): void {
     async (request) => {
       const { subject, action, resource } = request.body
       const page = pageOf(request.body)
-      if (subject.type !== 'user' || page.limit === 0) return answerOf(nothing, page)
-      const { items, next } = await evaluatorFor(request, parts).usersWith(action.name, resource, page)
+      if (page.limit === 0) return answerOf(nothing, page)
+      const evaluator = evaluatorFor(request, parts)
+      if (subject.type === 'anonymous') {
+        const isHeld = page.after === undefined && (await evaluator.anonymousHolds(action.name, resource))
+        return answerOf({ items: isHeld ? [{ type: 'anonymous', id: 'anonymous' }] : [], next: null }, page)
+      }
+      if (subject.type !== 'user') return answerOf(nothing, page)
+      const { items, next } = await evaluator.usersWith(action.name, resource, page)
       const results = items.map(({ id, email }) => ({ type: 'user', id, properties: { email } }))
       return answerOf({ items: results, next }, page)
     }

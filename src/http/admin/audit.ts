@@ -7,7 +7,7 @@ import { AuditRecord } from '../schemas/admin/audit.ts'
 import { listQuery, pageOf as pageSchema, search } from '../schemas/admin/words.ts'
 import { problems } from '../schemas/problems.ts'
 import type { App } from '../server.ts'
-import { cursorOf, positionOf } from './page.ts'
+import { cursorOf, idPositionOf } from './page.ts'
 
 const text = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 255, description }))
 const time = (description: string) =>
@@ -38,7 +38,7 @@ export function auditRoutes(admin: App, { administration }: AppParts): void {
       }
     },
     async ({ query: { search: prefix, user, client, kind, since, until, limit, cursor } }) => {
-      const position = positionOf(cursor)
+      const position = idPositionOf(cursor)
       const filter: AuditFilter = {
         ...{
           limit,

@@ -98,6 +98,7 @@ const oneHolder = (detail: string): InvalidRequest =>
 
 function filterOf({ permission, objectType, objectId, ...holders }: Partial<Json>): GrantFilter {
   const holder = holderOf(holders)
+  if (objectId !== undefined && objectType === undefined) throw new InvalidRequest('objectId: it goes with objectType')
   return {
     ...(holder && { holder }),
     ...(permission === undefined ? {} : { permission }),

@@ -14,6 +14,15 @@ export function positionOf(cursor: string | undefined): string | undefined {
   return position
 }
 
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** The same in a list by ids that are UUIDs. @throws {InvalidRequest} it is none of such a list */
+export function idPositionOf(cursor: string | undefined): string | undefined {
+  const position = positionOf(cursor)
+  if (position !== undefined && !uuid.test(position)) throw new InvalidRequest('The cursor is none of this list')
+  return position
+}
+
 /** The cursor of a position: opaque, so that nobody makes one. */
 export const cursorOf = (position: string): string => Buffer.from(position).toString('base64url')
 

@@ -8,7 +8,7 @@ import { ById, listQuery, nothing, pageOf as pageSchema, search } from '../schem
 import { problems } from '../schemas/problems.ts'
 import { ref } from '../schemas/words.ts'
 import type { App } from '../server.ts'
-import { pageOf, positionOf } from './page.ts'
+import { idPositionOf, pageOf } from './page.ts'
 
 const common = { tags: ['administration'], security: [{ bearer: [] }] }
 const filter = (description: string) => Type.Optional(Type.String({ minLength: 1, maxLength: 255, description }))
@@ -40,7 +40,7 @@ export function sessionRoutes(admin: App, parts: AppParts): void {
     async ({ query: { search: prefix = '', user, client, limit, cursor } }) => {
       const liveAt = parts.tokens.now()
       const filter = { search: emailPrefix(prefix), userId: user?.toLowerCase(), clientId: client, liveAt }
-      const query = { ...filter, cursor: positionOf(cursor) }
+      const query = { ...filter, cursor: idPositionOf(cursor) }
       return pageOf(await store.list({ ...query, limit: limit + 1 }), limit, ({ id }) => id, sessionAsJson)
     }
   )

@@ -10,7 +10,7 @@ import { problems } from '../schemas/problems.ts'
 import { ref } from '../schemas/words.ts'
 import type { App } from '../server.ts'
 import { callerOf } from './caller.ts'
-import { behindCursor, pageOf, positionOf } from './page.ts'
+import { behindCursor, idPositionOf, pageOf } from './page.ts'
 
 const common = { tags: ['administration'], security: [{ bearer: [] }] }
 
@@ -86,7 +86,7 @@ function deliveryRoutes(admin: App, { administration: { webhooks }, tokens }: Ap
     },
     async ({ query: { search: prefix, endpoint, state, limit, cursor } }) => {
       const filter = { search: prefix, endpoint, state }
-      const found = await deliveries.list({ ...filter, cursor: positionOf(cursor), limit: limit + 1 })
+      const found = await deliveries.list({ ...filter, cursor: idPositionOf(cursor), limit: limit + 1 })
       return pageOf(found, limit, ({ id }) => id, deliveryAsJson)
     }
   )

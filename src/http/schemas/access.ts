@@ -154,13 +154,13 @@ const found = (name: string, result: TSchema, examples: readonly unknown[]) =>
     { $id: name, examples: [{ page: { next_token: '', count: examples.length }, results: examples }] }
   )
 
-/** AuthZEN 8.3, with users. */
+/** AuthZEN 8.3, with users, or with nobody in particular. */
 export const SubjectsFound = found(
   'SubjectsFound',
   Type.Object({
     type: Type.String(),
-    id: Type.String({ description: 'The UUID of a user' }),
-    properties: Type.Object({ email: Type.String() })
+    id: Type.String({ description: 'The UUID of a user, or `anonymous`' }),
+    properties: Type.Optional(Type.Object({ email: Type.String() }, { description: 'Of a user' }))
   }),
   [{ type: 'user', id: '019a9c5e-7d1c-7c3a-9a51-5f6f4f1f0b11', properties: { email: 'alice@example.com' } }]
 )

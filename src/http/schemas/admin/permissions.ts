@@ -10,7 +10,9 @@ export const Permission = Type.Object(
     name: Type.String(),
     description: Type.String(),
     declared: Type.Boolean({ description: 'The configuration names it now' }),
-    origin: Type.Enum(['configuration', 'administration', 'grant'], { description: 'Who named it first' })
+    origin: Type.Enum(['configuration', 'administration', 'grant'], {
+      description: 'Who declared it first; `grant`: nobody yet, but somebody granted it'
+    })
   },
   {
     $id: 'Permission',
