@@ -20,6 +20,8 @@ const ofRequest = '"event":"request"'
 const foremost = 160
 const heldMs = 10
 const heldCharacters = 4096
+/** A pipe takes as much at once; what it does not is lost where the process ends meanwhile. */
+const mostCharacters = 16_384
 
 /**
  * Standard output, written to in a thread. To wake one takes as long as the rest of a short request does: lines about requests, which
@@ -46,6 +48,7 @@ export function createLines() {
       const mayWait = line.lastIndexOf(ofRequest, foremost) >= 0 && held.length < heldCharacters
       held += line
       if (mayWait) timer ??= setTimeout(letGo, heldMs)
+      else if (held.length >= mostCharacters) letGo()
       else if (!isLeaving) {
         isLeaving = true
         queueMicrotask(letGo)

@@ -79,6 +79,15 @@ t.test('none is lost where a process ends, and where nobody cuts it off lines co
   }
 })
 
+t.test('of what is logged in one turn none is lost at the end, however much it is', async (t) => {
+  const { messages, ended } = logging(
+    t,
+    "for (let n = 0; n < 3000; n++) log.info({ pad: 'x'.repeat(500) }, String(n)); process.exit(0)"
+  )
+  await ended
+  t.same(new Set(messages), new Set(Array.from({ length: 3000 }, (_, n) => String(n))))
+})
+
 t.test('a line about a request waits for others a moment only', async (t) => {
   const { messages, firstLine } = logging(t, `log.info({ event: 'request' }, 'alone'); setInterval(() => {}, 1000)`)
   await firstLine()

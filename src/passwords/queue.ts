@@ -23,7 +23,8 @@ interface Waiting {
 
 /**
  * A permit belongs to the work and not to who asked for it: a caller who is gone has not freed a thread.
- * @param options.permits works at once; @param options.maxWaiting the queue's bound; @param options.maxWaitMs its deadline;
+ * @param options.permits works at once; @param options.maxWaiting the queue's bound; @param options.maxWaitMs its deadline,
+ * beyond which no result is held back either;
  * @param options.group how many results go on together while others wait for a permit (see `createGathering`)
  */
 export function createQueue(options: {
@@ -69,12 +70,13 @@ export function createQueue(options: {
 
   return {
     async run(work, within = untraced) {
+      const ends = performance.now() + options.maxWaitMs
       await traced(within, 'hash.queue', turn)
       try {
         return await traced(within, 'hash.work', work)
       } finally {
         release()
-        await gathering.join(waiting.size)
+        await gathering.join(waiting.size, ends)
       }
     },
     status: () => ({ running, waiting: waiting.size })

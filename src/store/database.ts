@@ -11,6 +11,8 @@ export interface Database {
   readonly insertMissing: Dialect['insertMissing']
   /** All statements or none, in one commit with what others write at the same moment. */
   write(write: Write): Promise<Outcome>
+  /** The same with others' new rows alone: for a key that somebody else holds it may wait long, and no login waits along. */
+  writeNew(write: Write): Promise<Outcome>
   /** The same in a commit of its own, at once. */
   writeApart(write: Write): Promise<Outcome>
   /** All or nothing. May run `work` again after a deadlock, so it does nothing but queries. */

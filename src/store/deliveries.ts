@@ -39,21 +39,26 @@ export const createDeliveryStore = (db: Database): DeliveryQueue & DeliveryList 
     rowsOfTable(deliveries)
   )
 
+  const claim: DeliveryQueue['claim'] = async (endpoint, { now, until, limit }) => {
+    const found = await due.execute({ endpoint, now, limit })
+    if (found.length === 0) return []
+    const ids = found.map(({ id }) => id)
+    const mine = { claim: randomUUID(), dueAt: until, lastAttemptAt: now }
+    const values = [mine.claim, mine.dueAt, mine.lastAttemptAt, endpoint, now, ...ids]
+    const [written] = await run(claimText(ids.length), values, true)
+    const { affectedRows } = Object(written) as Written[0]
+    if (affectedRows === found.length) return found.map((row) => ({ ...row, ...mine, attempts: row.attempts + 1 }))
+    const left = await queries
+      .select()
+      .from(deliveries)
+      .where(and(inArray(deliveries.id, ids), eq(deliveries.claim, mine.claim)))
+    // there may be more behind what another replica took; what is taken is to be tried, whatever becomes of that
+    const more = await claim(endpoint, { now, until, limit: limit - left.length }).catch(() => [])
+    return [...left, ...more]
+  }
+
   return {
-    async claim(endpoint, { now, until, limit }) {
-      const found = await due.execute({ endpoint, now, limit })
-      if (found.length === 0) return []
-      const ids = found.map(({ id }) => id)
-      const mine = { claim: randomUUID(), dueAt: until, lastAttemptAt: now }
-      const values = [mine.claim, mine.dueAt, mine.lastAttemptAt, endpoint, now, ...ids]
-      const [written] = await run(claimText(ids.length), values, true)
-      const { affectedRows } = Object(written) as Written[0]
-      if (affectedRows === found.length) return found.map((row) => ({ ...row, ...mine, attempts: row.attempts + 1 }))
-      return queries
-        .select()
-        .from(deliveries)
-        .where(and(inArray(deliveries.id, ids), eq(deliveries.claim, mine.claim)))
-    },
+    claim,
     async settle({ id, claim, attempts }, { counts = true, ...settlement }, at) {
       const { state, dueAt, lastStatus, lastError } = settlement
       const change = updateOf(

@@ -116,6 +116,7 @@ export const openMysql = async (options: {
     insertMissing: mysqlDialect.insertMissing,
     // several, since one may wait for a row that somebody else holds
     write: createWriteGroup(commit, { groups: 2, most: 64, patienceMs: 2000 }),
+    writeNew: createWriteGroup(commit, { groups: 4, most: 64, patienceMs: 2000 }),
     writeApart: createWriteGroup(commit, { most: 1 }),
     transaction: (work) => persistently(() => transact((connection) => work(queriesOf(connection)))),
     async ping() {

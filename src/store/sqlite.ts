@@ -88,6 +88,8 @@ export const openSqlite = async (options: { url: string; migrate: boolean; mapFr
     alias: sqliteDialect.kit.alias,
     insertMissing: sqliteDialect.insertMissing,
     write,
+    // nobody waits here for a row of somebody else's
+    writeNew: write,
     writeApart: createWriteGroup(commit, { most: 1 }),
     transaction,
     async ping() {

@@ -99,7 +99,7 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
       const data = { user: { id, email }, backend: identity?.backend ?? null }
       const told = outbox.statements({ type: 'user.created', data })
       return orTaken(async () => {
-        const outcome = await db.write([insertUser(row), ...rows.map(insertIdentity), ...told])
+        const outcome = await db.writeNew([insertUser(row), ...rows.map(insertIdentity), ...told])
         if ('error' in outcome) throw outcome.error
         return toUser(row, rows)
       })

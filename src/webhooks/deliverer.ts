@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Outbox } from '../auth/events.ts'
 import type { Log } from '../auth/ports.ts'
 import { signedHeaders } from '../remote/standard-webhooks.ts'
@@ -63,7 +64,14 @@ export function openDeliverer(endpoints: readonly Endpoint[], tools: DelivererTo
     return { endpoint, line, running: new Set(), isLooking: false, isAsked: false, isFull: false, isDisabled: false }
   })
 
-  const look = async (course: Course): Promise<void> => {
+  const looks = new Set<Promise<void>>()
+  const look = (course: Course): Promise<void> => {
+    const one = lookOnce(course).finally(() => looks.delete(one))
+    looks.add(one)
+    return one
+  }
+
+  const lookOnce = async (course: Course): Promise<void> => {
     const { endpoint, running } = course
     const limit = width - running.size
     if (course.isLooking) course.isAsked = true
@@ -118,6 +126,8 @@ export function openDeliverer(endpoints: readonly Endpoint[], tools: DelivererTo
       woken.stop()
       stopListening()
       const patience = setTimeout(() => cut.abort(), closePatienceMs)
+      // what a look takes yet would be nobody's until its lease is over; a database that hangs is not waited for
+      await Promise.race([Promise.all(looks), sleep(closePatienceMs, undefined, { ref: false })])
       await Promise.all(courses.flatMap(({ running }) => [...running]))
       clearTimeout(patience)
       await Promise.all(courses.map(({ line }) => line.close()))

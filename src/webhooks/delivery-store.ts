@@ -40,7 +40,10 @@ export type Settlement = Pick<Delivery, 'state' | 'lastStatus' | 'lastError'> & 
 
 /** The deliveries as whoever delivers sees them. Throws `TemporarilyUnavailable`. */
 export interface DeliveryQueue {
-  /** Takes what is due for an endpoint: of several replicas one gets each, until it settles it or the lease is over. */
+  /**
+   * Takes what is due for an endpoint: of several replicas one gets each, until it settles it or the lease is over. Fewer than
+   * the limit are all that there were.
+   */
   claim(endpoint: string, lease: { now: number; until: number; limit: number }): Promise<readonly Delivery[]>
   /** Answers false where somebody else has taken it over. */
   settle(delivery: Delivery, settlement: Settlement, at: number): Promise<boolean>

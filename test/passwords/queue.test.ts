@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises'
 import t from 'tap'
 import { createQueue } from '../../src/passwords/queue.ts'
 
@@ -88,6 +88,34 @@ t.test('nobody waits for company beyond the patience', async (t) => {
   await end('b')
   await end('c')
   await all
+})
+
+t.test('nobody is held back for longer than may be waited for', async (t) => {
+  const queue = createQueue({ permits: 1, maxWaiting: 10, maxWaitMs: 60, group: { most: 8, patienceMs: never } })
+  const { end, all } = works(queue, ['a', 'b', 'c'])
+  await turn()
+  t.same(await end('a'), [], 'c waits for a permit')
+  await sleep(90)
+  t.same((await end('nobody')).toSorted(), ['a', 'c: The service cannot answer at the moment'])
+  const late = works(queue, ['d'])
+  await turn()
+  await end('b')
+  await late.end('d')
+  await Promise.all([all, late.all])
+})
+
+t.test('who is to go on sooner takes along those who were held back before', async (t) => {
+  const queue = createQueue({ permits: 2, maxWaiting: 10, maxWaitMs: 200, group: { most: 8, patienceMs: never } })
+  const early = works(queue, ['a'])
+  await sleep(150)
+  const { end, all } = works(queue, ['b', 'c', 'd', 'e', 'f', 'g'])
+  await turn()
+  t.same(await end('b'), [], 'four wait for a permit')
+  t.same(await early.end('a'), [], 'three do')
+  await sleep(80)
+  t.same([await early.end('nobody'), await end('nobody')], [['a'], ['b']])
+  for (const name of ['c', 'd', 'e', 'f', 'g']) await end(name)
+  await Promise.all([early.all, all])
 })
 
 t.test('a failure is held back as a result is, and stays its own', async (t) => {

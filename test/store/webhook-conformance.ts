@@ -167,11 +167,7 @@ export const webhookConformance = (t: Test, world: (t: Test) => Promise<World>):
       const lease = { now, until: now + 1000, limit: 7 }
       const claims = Array.from({ length: 12 }, (_, n) => (n % 2 ? store : other).deliveries.claim('crm', lease))
       const claimed: Delivery[] = (await Promise.all(claims)).flat()
-      for (;;) {
-        const more = await store.deliveries.claim('crm', lease)
-        if (more.length === 0) break
-        claimed.push(...more)
-      }
+      t.same(await store.deliveries.claim('crm', lease), [], 'none was left since others were faster')
       t.equal(claimed.length, 40)
       t.equal(new Set(claimed.map(({ id }) => id)).size, 40)
       t.same(await store.deliveries.claim('other', lease), [])

@@ -10,7 +10,7 @@ import { isPublic } from '../../src/remote/addresses.ts'
 import { keyOf, signedHeaders } from '../../src/remote/standard-webhooks.ts'
 import type { Store } from '../../src/store/index.ts'
 import { type Deliverer, openDeliverer } from '../../src/webhooks/deliverer.ts'
-import type { Delivery } from '../../src/webhooks/delivery-store.ts'
+import type { Delivery, DeliveryQueue } from '../../src/webhooks/delivery-store.ts'
 import type { Endpoint } from '../../src/webhooks/endpoint.ts'
 import { openLine } from '../../src/webhooks/post.ts'
 import { delayAfter, retryAfterMs } from '../../src/webhooks/schedule.ts'
@@ -303,6 +303,34 @@ t.test('a receiver that hangs holds up nobody else, and closing waits for it no 
   hanging.answer((response) => response.writeHead(200).end())
   deliver([endpoint(hanging.url)])
   await settled(isDelivered)
+})
+
+t.test('what is taken while it closes is delivered or given back', async (t) => {
+  const { store, tell, deliver, endpoint } = await world(t)
+  const receiver = await startReceiver(t)
+  store.outbox.subscribe(all)
+  await tell(20)
+  for (const patience of [0, 1, 2]) {
+    let begun = () => {}
+    const taking = new Promise<void>((resolve) => {
+      begun = resolve
+    })
+    // the database answers when closing has begun
+    const claim: DeliveryQueue['claim'] = async (...asked) => {
+      begun()
+      await sleep(20 * patience)
+      return store.deliveries.claim(...asked)
+    }
+    const deliverer = deliver([endpoint(receiver.url)], { queue: { ...store.deliveries, claim } })
+    await taking
+    await deliverer.close()
+    const waiting = await store.deliveries.list({ state: 'waiting', limit: 100 })
+    t.equal(waiting.length, [12, 4, 0][patience], 'eight at once')
+    t.same(
+      waiting.filter((delivery) => delivery.claim !== null),
+      []
+    )
+  }
 })
 
 t.test('410 disables a webhook, on every replica, until its URL changes or somebody enables it', async (t) => {
