@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { DeliveryList, DeliveryQueue } from '../webhooks/delivery-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
-import { runOf, type Written } from './kit.ts'
+import { affectedRowsIn, runOf } from './kit.ts'
 import { pending, writeTogether } from './pending.ts'
 import { prefixed } from './prefix.ts'
 import { preparedOf, rowsOfTable } from './prepared.ts'
@@ -45,8 +45,7 @@ export const createDeliveryStore = (db: Database): DeliveryQueue & DeliveryList 
     const ids = found.map(({ id }) => id)
     const mine = { claim: randomUUID(), dueAt: until, lastAttemptAt: now }
     const values = [mine.claim, mine.dueAt, mine.lastAttemptAt, endpoint, now, ...ids]
-    const [written] = await run(claimText(ids.length), values, true)
-    const { affectedRows } = Object(written) as Written[0]
+    const affectedRows = affectedRowsIn(await run(claimText(ids.length), values, true))
     if (affectedRows === found.length) return found.map((row) => ({ ...row, ...mine, attempts: row.attempts + 1 }))
     const left = await queries
       .select()

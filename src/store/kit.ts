@@ -9,6 +9,9 @@ export type Kit = typeof sqliteKit
 /** What a driver answers to a statement that writes: how many rows it matched, changed or not. */
 export type Written = readonly [{ readonly affectedRows: number }]
 
+/** How many rows a driver says that a statement matched. */
+export const affectedRowsIn = ([written]: readonly unknown[]): number => (Object(written) as Written[0]).affectedRows
+
 /** A statement that writes, run when it is awaited, or prepared with placeholders. */
 export interface Write extends PromiseLike<Written> {
   prepare(): { execute(values: Record<string, unknown>): Promise<Written> }

@@ -1,7 +1,7 @@
 import type { PoolConnection } from 'mysql2'
 import { TemporarilyUnavailable } from '../errors.ts'
 import { NothingChanged } from './failures.ts'
-import type { Run } from './kit.ts'
+import { affectedRowsIn, type Run } from './kit.ts'
 import { isLockWait, translated } from './mysql-errors.ts'
 import { execute } from './mysql-pool.ts'
 import { type Statement, updateOfMany } from './statement.ts'
@@ -65,8 +65,7 @@ const affectedBy = async (
   [sql, values, { rows } = {}]: Statement,
   run: (sql: string, values: unknown[]) => Promise<unknown[]>
 ): Promise<number> => {
-  const [result] = await run(sql, [...values])
-  const { affectedRows } = Object(result) as { readonly affectedRows: number }
+  const affectedRows = affectedRowsIn(await run(sql, [...values]))
   if (rows !== undefined && affectedRows < rows) throw new NothingChanged()
   return affectedRows
 }

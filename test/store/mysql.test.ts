@@ -255,19 +255,23 @@ const lockWaits = async (count: number): Promise<void> => {
     await new Promise((resolve) => setTimeout(resolve, 10))
 }
 
-t.test('a login that is written alone takes its rows in the order of groups', { skip }, async (t) => {
+/** Ann with her login, and somebody else with a transaction that is open. */
+const besideHolder = async (t: Test) => {
   const { store, url } = await world(t)
   const user = await store.users.create(newUser('ann@example.com'), identity('corp', 'ann'))
   if (user === 'taken') throw new Error('taken')
   const holder = await mysql.createConnection({ uri: url })
   t.teardown(() => holder.end())
   await holder.query('begin')
+  const login = (): Promise<boolean> =>
+    written(store, store.users.loginWrite({ userId: user.id, identity: identity('corp', 'ann'), at: at + 1 }))
+  return { store, user, holder, login }
+}
+
+t.test('a login that is written alone takes its rows in the order of groups', { skip }, async (t) => {
+  const { user, holder, login } = await besideHolder(t)
   await holder.query("select * from latchkey_identities where subject = 'ann' for update")
-  const login = written(
-    store,
-    store.users.loginWrite({ userId: user.id, identity: identity('corp', 'ann'), at: at + 1 })
-  )
-  const ended = login.catch(() => false)
+  const ended = login().catch(() => false)
   await lockWaits(1)
   const free = holder.query('select id from latchkey_users where id = ? for update nowait', [user.id])
   await t.resolves(free, 'it holds no user while it waits for the identity')
@@ -276,12 +280,7 @@ t.test('a login that is written alone takes its rows in the order of groups', { 
 })
 
 t.test('no login waits for newcomers whose e-mail somebody else holds', { skip }, async (t) => {
-  const { store, url } = await world(t)
-  const user = await store.users.create(newUser('ann@example.com'), identity('corp', 'ann'))
-  if (user === 'taken') throw new Error('taken')
-  const holder = await mysql.createConnection({ uri: url })
-  t.teardown(() => holder.end())
-  await holder.query('begin')
+  const { store, holder, login } = await besideHolder(t)
   // as an import does, which is not committed yet
   await holder.query(
     `insert into latchkey_users (id, email, email_vouched, attributes, own_attributes, is_active, is_superuser,
@@ -295,30 +294,20 @@ t.test('no login waits for newcomers whose e-mail somebody else holds', { skip }
   }
   const ended = Promise.allSettled(newcomers)
   let isHeld = true
-  const login = written(
-    store,
-    store.users.loginWrite({ userId: user.id, identity: identity('corp', 'ann'), at: at + 1 })
-  ).then((isWritten) => {
+  const loggedIn = login().then((isWritten) => {
     t.ok(isHeld, 'written while the newcomers wait')
     return isWritten
   })
-  await Promise.race([login, sleep(1000)])
+  await Promise.race([loggedIn, sleep(1000)])
   isHeld = false
   await holder.query('commit')
-  t.equal(await login, true)
+  t.equal(await loggedIn, true)
   matchLists(t, await ended, Array(3).fill({ value: 'taken' }))
 })
 
 t.test('a change of the keys waits for no logins', { skip }, async (t) => {
-  const { store, url } = await world(t)
-  const user = await store.users.create(newUser('ann@example.com'), identity('corp', 'ann'))
-  if (user === 'taken') throw new Error('taken')
-  const holder = await mysql.createConnection({ uri: url })
-  t.teardown(() => holder.end())
-  await holder.query('begin')
+  const { store, user, holder, login } = await besideHolder(t)
   await holder.query('select * from latchkey_users where id = ? for update', [user.id])
-  const login = () =>
-    written(store, store.users.loginWrite({ userId: user.id, identity: identity('corp', 'ann'), at: at + 1 }))
   const logins: Array<Promise<boolean>> = []
   // as many groups as there are, and some who wait for one
   for (let group = 0; group < 6; group++) {
