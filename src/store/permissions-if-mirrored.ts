@@ -1,7 +1,8 @@
-import type { Grant, PermissionObject } from '../auth/backend.ts'
+import type { PermissionObject } from '../auth/backend.ts'
 import type { UserStore } from '../auth/user-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
+import { type HeldRow, storedOf } from './stored-permissions.ts'
 
 const { and, eq, inArray } = orm
 
@@ -11,21 +12,21 @@ export const createPermissionsIfMirrored = (db: Database): UserStore['permission
   const { userObjectGrants: own, groupObjectGrants: shared } = db.tables
   const { queries } = db
 
-  const ofUser = async (userId: string, object: PermissionObject | undefined): Promise<Grant[]> => {
+  const ofUser = async (userId: string, object: PermissionObject | undefined): Promise<HeldRow[]> => {
     const rows = await queries
       .select({ permission: userPermissions.permission })
       .from(userPermissions)
       .where(eq(userPermissions.userId, userId))
     const there = object
       ? await queries
-          .select({ permission: own.permission })
+          .select({ permission: own.permission, objectType: own.objectType, objectId: own.objectId })
           .from(own)
           .where(and(eq(own.userId, userId), eq(own.objectType, object.type), eq(own.objectId, object.id)))
       : []
-    return granted(rows, there, object, () => 'the user itself')
+    return [...rows, ...there].map((row) => ({ ...nowhere, ...row, group: null }))
   }
 
-  const ofGroups = async (names: string[], object: PermissionObject | undefined): Promise<Grant[]> => {
+  const ofGroups = async (names: string[], object: PermissionObject | undefined): Promise<HeldRow[]> => {
     if (names.length === 0) return []
     const rows = await queries
       .select({ permission: groupPermissions.permission, group: groups.name })
@@ -34,12 +35,16 @@ export const createPermissionsIfMirrored = (db: Database): UserStore['permission
       .where(inArray(groups.name, names))
     const there = object
       ? await queries
-          .select({ permission: shared.permission, group: groups.name })
+          .select({
+            ...{ permission: shared.permission, group: groups.name },
+            ...{ objectType: shared.objectType, objectId: shared.objectId }
+          })
           .from(groups)
           .innerJoin(shared, eq(shared.groupId, groups.id))
           .where(and(inArray(groups.name, names), eq(shared.objectType, object.type), eq(shared.objectId, object.id)))
       : []
-    return granted(rows, there, object, ({ group }) => `group ${group}`)
+    const memberships = names.map((group) => ({ permission: null, group }))
+    return [...memberships, ...rows, ...there].map((row) => ({ ...nowhere, ...row }))
   }
 
   return async (userId, mirrored, object) => {
@@ -49,22 +54,10 @@ export const createPermissionsIfMirrored = (db: Database): UserStore['permission
       .innerJoin(groups, eq(groups.id, userGroups.groupId))
       .where(eq(userGroups.userId, userId))
     const staying = memberships.filter(({ origin }) => origin !== mirrored.origin).map(({ name }) => name)
-    const names = [...new Set([...staying, ...mirrored.groups])].sort()
-    const grants = await Promise.all([ofGroups(names, object), ofUser(userId, object)])
-    return { grants: grants.flat(), groups: names }
+    const names = [...new Set([...staying, ...mirrored.groups])]
+    const rows = await Promise.all([ofGroups(names, object), ofUser(userId, object)])
+    return storedOf(rows.flat())
   }
 }
 
-/** In the words of what is stored. */
-function granted<Row extends { readonly permission: string }>(
-  generally: readonly Row[],
-  there: readonly Row[],
-  object: PermissionObject | undefined,
-  holder: (row: Row) => string
-): Grant[] {
-  const where = object ? `, on ${object.type} ${object.id}` : ''
-  return [
-    ...generally.map((row) => ({ permission: row.permission, origin: holder(row) })),
-    ...there.map((row) => ({ permission: row.permission, origin: `${holder(row)}${where}` }))
-  ]
-}
+const nowhere = { objectType: null, objectId: null }

@@ -9,14 +9,18 @@ import { preparedOf } from './prepared.ts'
 
 const { and, eq, inArray, or, sql } = orm
 
-interface Row {
-  readonly userId: string
+/** A permission that somebody holds, or a group without any. */
+export interface HeldRow {
   readonly permission: string | null
   /** The group that gives it; null: the user has it alone. */
   readonly group: string | null
   /** The object that it is for; null: it is held generally. */
   readonly objectType: string | null
   readonly objectId: string | null
+}
+
+interface Row extends HeldRow {
+  readonly userId: string
 }
 
 /** The permissions stored for users, direct and by groups, in one statement. */
@@ -103,7 +107,8 @@ const onObjectByGroups = ({ queries, tables }: Database, mark: ObjectMark) => {
     .where(and(eq(userGroups.userId, mark.userId), eq(objectType, mark.type), eq(objectId, mark.id)))
 }
 
-function storedOf(rows: readonly Row[]): StoredPermissions {
+/** What somebody holds, each in words of where it comes from. */
+export function storedOf(rows: readonly HeldRow[]): StoredPermissions {
   const grants = new Map<string, Grant>()
   const groups = new Set<string>()
   for (const { permission, group, objectType, objectId } of rows) {
