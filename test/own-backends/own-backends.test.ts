@@ -103,8 +103,8 @@ const broken: ReadonlyArray<readonly [name: string, source: string, says: RegExp
     /can't be loaded \(line 2\): RangeError: no luck/
   ],
   ['a throw of no error', 'throw undefined', /can't be loaded: undefined, no Error/],
-  ['a missing import', "import './nowhere.ts'\nexport default 1", /can't be loaded.*nowhere\.ts/],
-  ['a missing package', "import 'no-such-package'\nexport default 1", /can't be loaded.*no-such-package/],
+  ['a missing import', "import './nowhere.ts'\nexport default 1", /can't be loaded: Error: Cannot find module .*nowhere\.ts/],
+  ['a missing package', "import 'no-such-package'\nexport default 1", /can't be loaded: Error: Cannot find package 'no-such-package'/],
   ['no default export', `${schema}export const backend = 1`, /has no default export/],
   ['a default export that is none', 'export default 7', /its default export is a number/],
   ['null', 'export default null', /its default export is null/],
@@ -338,6 +338,22 @@ t.test('what nobody awaits does not end the service', async (t) => {
   t.equal(await server.end(), 0)
   t.equal(server.said().match(/"event":"backend_failed"/g)?.length, 4)
   t.match(server.said(), '"file":"./company.ts"')
+})
+
+t.test('what nobody awaits while the module is imported ends no command, and what it leaves running keeps none', async (t) => {
+  const late = "setTimeout(() => { throw new Error('in a timer') }); await new Promise((resolve) => setTimeout(resolve, 50))"
+  const left = "Promise.reject(new Error('unawaited')); setInterval(() => {}, 1000)"
+  const folder = await folderWith(t, `${moduleOf('return accepted')}\n${late}\n${left}`)
+  const check = await command(t, ['check'], folder)
+  t.equal(check.code, 0)
+  t.match(check.stdout, 'ok   backend company (./company.ts)')
+  t.match(check.stderr, './company.ts: nobody awaited this: Error: in a timer')
+  t.match(check.stderr, './company.ts: nobody awaited this: Error: unawaited')
+  const server = start(t, ['serve'], folder, { LATCHKEY_PORT: String(await freePort()) })
+  await server.says('listening')
+  t.equal(await server.end(), 0)
+  await writeFile(join(folder, 'latchkey.yaml'), yamlOf(', lvel: 1'))
+  t.match(await command(t, ['serve'], folder), { code: 1, stderr: 'did you mean level?' })
 })
 
 t.test('a package by its name', async (t) => {
