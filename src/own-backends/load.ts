@@ -75,7 +75,7 @@ function loadingText(error: unknown, file: string): string {
 }
 
 const ours = fileURLToPath(new URL('..', import.meta.url))
-const frame = /^\s*(?:at .*?\(?file:\/\/|file:\/\/)?(\/[^\n?:]+)(?:\?[^\n:]*)?:(\d+)/gm
+const frame = /^\s*(?:at (?:[^\n]*?[( ])?(?:file:\/\/)?|file:\/\/)?(\/[^\n?:]+)(?:\?[^\n:]*)?:(\d+)/gm
 
 /** Where an error came up: in the module or a file that it brought along, rather than in a package that either called. */
 function placeOf({ stack = '' }: Error, file: string): { readonly place: string; readonly line?: string } {

@@ -103,8 +103,16 @@ const broken: ReadonlyArray<readonly [name: string, source: string, says: RegExp
     /can't be loaded \(line 2\): RangeError: no luck/
   ],
   ['a throw of no error', 'throw undefined', /can't be loaded: undefined, no Error/],
-  ['a missing import', "import './nowhere.ts'\nexport default 1", /can't be loaded: Error: Cannot find module .*nowhere\.ts/],
-  ['a missing package', "import 'no-such-package'\nexport default 1", /can't be loaded: Error: Cannot find package 'no-such-package'/],
+  [
+    'a missing import',
+    "import './nowhere.ts'\nexport default 1",
+    /can't be loaded: Error: Cannot find module .*nowhere\.ts/
+  ],
+  [
+    'a missing package',
+    "import 'no-such-package'\nexport default 1",
+    /can't be loaded: Error: Cannot find package 'no-such-package'/
+  ],
   ['no default export', `${schema}export const backend = 1`, /has no default export/],
   ['a default export that is none', 'export default 7', /its default export is a number/],
   ['null', 'export default null', /its default export is null/],
@@ -340,21 +348,25 @@ t.test('what nobody awaits does not end the service', async (t) => {
   t.match(server.said(), '"file":"./company.ts"')
 })
 
-t.test('what nobody awaits while the module is imported ends no command, and what it leaves running keeps none', async (t) => {
-  const late = "setTimeout(() => { throw new Error('in a timer') }); await new Promise((resolve) => setTimeout(resolve, 50))"
-  const left = "Promise.reject(new Error('unawaited')); setInterval(() => {}, 1000)"
-  const folder = await folderWith(t, `${moduleOf('return accepted')}\n${late}\n${left}`)
-  const check = await command(t, ['check'], folder)
-  t.equal(check.code, 0)
-  t.match(check.stdout, 'ok   backend company (./company.ts)')
-  t.match(check.stderr, './company.ts: nobody awaited this: Error: in a timer')
-  t.match(check.stderr, './company.ts: nobody awaited this: Error: unawaited')
-  const server = start(t, ['serve'], folder, { LATCHKEY_PORT: String(await freePort()) })
-  await server.says('listening')
-  t.equal(await server.end(), 0)
-  await writeFile(join(folder, 'latchkey.yaml'), yamlOf(', lvel: 1'))
-  t.match(await command(t, ['serve'], folder), { code: 1, stderr: 'did you mean level?' })
-})
+t.test(
+  'what nobody awaits while the module is imported ends no command, and what it leaves running keeps none',
+  async (t) => {
+    const late =
+      "setTimeout(() => { throw new Error('in a timer') }); await new Promise((resolve) => setTimeout(resolve, 50))"
+    const left = "Promise.reject(new Error('unawaited')); setInterval(() => {}, 1000)"
+    const folder = await folderWith(t, `${moduleOf('return accepted')}\n${late}\n${left}`)
+    const check = await command(t, ['check'], folder)
+    t.equal(check.code, 0)
+    t.match(check.stdout, 'ok   backend company (./company.ts)')
+    t.match(check.stderr, './company.ts: nobody awaited this: Error: in a timer')
+    t.match(check.stderr, './company.ts: nobody awaited this: Error: unawaited')
+    const server = start(t, ['serve'], folder, { LATCHKEY_PORT: String(await freePort()) })
+    await server.says('listening')
+    t.equal(await server.end(), 0)
+    await writeFile(join(folder, 'latchkey.yaml'), yamlOf(', lvel: 1'))
+    t.match(await command(t, ['serve'], folder), { code: 1, stderr: 'did you mean level?' })
+  }
+)
 
 t.test('a package by its name', async (t) => {
   const folder = await folderWith(t, '')
@@ -396,4 +408,37 @@ t.test('a file that changed is read again, and so is one that it imports', async
   t.equal((await load(folder)).backends[0]?.definition.options, first.backends[0]?.definition.options, 'once')
   await inner(5)
   t.match((await load(folder)).backends[0]?.options, { level: 5 })
+})
+
+t.test('so are CommonJS modules, and what they require', async (t) => {
+  const folder = await folderWith(t, '', { name: 'first.cjs' })
+  const types = ['first.cjs', 'second.cjs']
+  const list = types.map((type, index) => `{ id: b${index}, type: ./${type} }`).join(', ')
+  await writeFile(join(folder, 'latchkey.yaml'), `backends: [${list}]\n`)
+  let at = 0
+  const write = async (name: string, source: string) => {
+    await writeFile(join(folder, name), source)
+    await utimes(join(folder, name), ++at, at)
+  }
+  const levels = async () => (await load(folder)).backends.map(({ options }) => options)
+  const source = (level: string) => `const { defineBackend, Type } = require('latchkey')
+const options = Type.Object({ level: Type.Integer({ default: ${level} }) })
+module.exports = defineBackend({ options, open: () => ({ ${authenticate} }) })`
+  for (const name of types) await write(name, source("require('./middle.cjs')"))
+  await write('middle.cjs', "module.exports = require('./inner.cjs').level")
+  await write('inner.cjs', 'exports.level = 4')
+  t.match(await levels(), [{ level: 4 }, { level: 4 }])
+  await write('inner.cjs', 'exports.level = 5')
+  t.match(await levels(), [{ level: 5 }, { level: 5 }], 'what is required')
+  await write('first.cjs', source("require('./middle.cjs') + 1"))
+  t.match(await levels(), [{ level: 6 }, { level: 5 }], 'the module itself')
+  await write('inner.cjs', 'throw new Error("no luck")')
+  t.match(await mistakesIn(folder), /first\.cjs: can't be loaded.*no luck/)
+  await write('inner.cjs', 'exports.level = 7')
+  t.match(await levels(), [{ level: 8 }, { level: 7 }], 'after a mistake')
+  await write('first.cjs', 'require("./inner.cjs").none()')
+  t.match(await mistakesIn(folder), /first\.cjs: can't be loaded \(line 1\)/)
+  await write('inner.cjs', 'exports.level = 9')
+  await write('first.cjs', source("require('./inner.cjs').level"))
+  t.match(await levels(), [{ level: 9 }, { level: 9 }], 'what the module before had required')
 })
