@@ -11,7 +11,7 @@ import { openLog } from '../log.ts'
 import { runningModule } from '../own-backends/containment.ts'
 import { collectInQuietMoments } from '../quiet-memory.ts'
 import { configOf } from './configuration.ts'
-import { reloadOnSignal } from './reload-on-signal.ts'
+import { bearSignal, reloadOnSignal } from './reload-on-signal.ts'
 import { welcome } from './welcome.ts'
 
 /** Callers that keep connections open learn by their next answer that this process ends; so long it is still heard. */
@@ -22,6 +22,7 @@ const closeTimeoutMs = 15_000
 
 /** `latchkey serve`: the service, until SIGTERM or SIGINT. */
 export async function serve(command: Command): Promise<void> {
+  const bore = bearSignal()
   const config = await configOf(command)
   const log = await openLog(config.log.level)
   const latchkey = await openLatchkey(config, log)
@@ -30,7 +31,7 @@ export async function serve(command: Command): Promise<void> {
     const app = await createApp(latchkey.parts, { handle: dispatcher.handle })
     await dispatcher.switchTo(app, 0)
     await app.listen({ host: config.listen.host, port: config.listen.port })
-    const stopReloading = reloadOnSignal({ latchkey, dispatcher, read: () => configOf(command), log })
+    const stopReloading = reloadOnSignal({ latchkey, dispatcher, read: () => configOf(command), log }, bore)
     collectInQuietMoments()
     if (config.firstAdministrator) await greet(latchkey)
     await ended(app, latchkey, stopReloading)

@@ -252,6 +252,21 @@ t.test('a stream of logins loses nothing over 20 reloads, two signals at once am
   t.equal(await server.end(), 0)
 })
 
+t.test('a signal that comes while the service starts is followed once it listens', async (t) => {
+  const folder = await temporaryFolder(t)
+  const slowly = "process.stderr.write('importing'); await new Promise((resolve) => setTimeout(resolve, 1000))"
+  await writeFile(join(folder, 'company.ts'), `${company}\n${slowly}`)
+  await writeFile(join(folder, 'latchkey.yaml'), `${base}backends: [${backend('first', 'ann')}]\n`)
+  const server = start(t, ['serve'], folder, { LATCHKEY_PORT: String(await freePort()) })
+  await server.says('importing')
+  server.child.kill('SIGHUP')
+  server.child.kill('SIGHUP')
+  await server.says('listening')
+  await server.says('"event":"reloaded"')
+  t.equal(await server.end(), 0)
+  t.equal(server.said().match(/"event":"reloaded"/g)?.length, 1)
+})
+
 t.test('a reload while a directory hangs waits for nobody', async (t) => {
   const silent = createServer().listen(0, '127.0.0.1')
   await once(silent, 'listening')
