@@ -331,20 +331,25 @@ t.test('what nobody awaits does not end the service', async (t) => {
      if (kind === 'value') setTimeout(() => { throw 5 })
      if (kind === 'promise') Promise.reject(new Error('unawaited'))
      if (kind === 'bare') setTimeout(() => Promise.reject())
+     if (kind === 'later') setTimeout(() => process.exit(3))
+     if (kind === 'exit') process.exit(3)
      return { outcome: 'unknown' }`
   )
   const folder = await folderWith(t, source)
   const server = start(t, ['serve'], folder, { LATCHKEY_PORT: String(port) })
   await server.says('listening')
-  for (const username of ['timer', 'value', 'promise', 'bare']) {
+  const ask = async (username: string): Promise<number> => {
     const body = new URLSearchParams({ grant_type: 'password', username, password: 'x' })
-    t.equal((await fetch(`http://127.0.0.1:${port}/token`, { method: 'POST', body })).status, 400, username)
+    return (await fetch(`http://127.0.0.1:${port}/token`, { method: 'POST', body })).status
   }
+  for (const username of ['timer', 'value', 'promise', 'bare', 'later']) t.equal(await ask(username), 400, username)
+  t.equal(await ask('exit'), 500, 'nor does one that would end it')
   await server.says('in a timer')
   await server.says('unawaited')
   t.equal((await fetch(`http://127.0.0.1:${port}/livez`)).status, 200)
   t.equal(await server.end(), 0)
-  t.equal(server.said().match(/"event":"backend_failed"/g)?.length, 4)
+  t.equal(server.said().match(/"event":"backend_failed"/g)?.length, 5)
+  t.match(server.said(), 'authenticate threw BackendMistake: ./company.ts: called process.exit')
   t.match(server.said(), '"file":"./company.ts"')
 })
 
