@@ -9,6 +9,7 @@ import { claimsOf, temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
 import { command, type Running, start } from '../process.ts'
 import { freePort } from '../servers/free-port.ts'
+import { clientAtIssuer, issuerKey, startIssuer } from '../servers/issuer.ts'
 import { startMariadb } from '../servers/mariadb.ts'
 import { needs } from '../servers/needs.ts'
 
@@ -265,6 +266,29 @@ t.test('a signal that comes while the service starts is followed once it listens
   await server.says('"event":"reloaded"')
   t.equal(await server.end(), 0)
   t.equal(server.said().match(/"event":"reloaded"/g)?.length, 1)
+})
+
+t.test('a reload while an issuer is down keeps its last good keys, and another place of keys does not', async (t) => {
+  const key = await issuerKey('one')
+  const issuer = await startIssuer(t, key)
+  const jwt = (more: string) =>
+    `backends: [{ id: sso, type: jwt, issuer: "${issuer.url}", audiences: [${clientAtIssuer}]${more} }]\n`
+  const server = await serve(t, jwt(''))
+  const exchange = async () => {
+    const grant_type = 'urn:ietf:params:oauth:grant-type:token-exchange'
+    const subject_token_type = 'urn:ietf:params:oauth:token-type:jwt'
+    const { status } = await server.token({ grant_type, subject_token_type, subject_token: await issuer.token() })
+    return status
+  }
+  t.equal(await exchange(), 200)
+  issuer.instead = (_request, response) => response.writeHead(503).end()
+  await server.configure(jwt(', grants: [blog.add_post]'))
+  t.equal((await server.reload()).code, 0)
+  t.equal(await exchange(), 200)
+  t.match(server.said(), 'issuer_keys_unavailable', 'though it was asked again')
+  await server.configure(jwt(`, algorithms: [ES256], jwks: "${issuer.url}/others"`))
+  t.equal((await server.reload()).code, 0)
+  t.equal(await exchange(), 503)
 })
 
 t.test('a reload while a directory hangs waits for nobody', async (t) => {
