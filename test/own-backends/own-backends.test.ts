@@ -238,6 +238,16 @@ const answers: ReadonlyArray<readonly [name: string, body: string, says: RegExp 
   ['a number as subject', 'return { ...accepted, identity: { ...ann, subject: 7 } }', 'identity.subject is a number'],
   ['no subject', "return { ...accepted, identity: { ...ann, subject: '' } }", 'identity.subject is empty'],
   ['a long one', "return { ...accepted, identity: { ...ann, subject: 'x'.repeat(256) } }", 'identity.subject is text'],
+  [
+    'a login name that nothing could keep',
+    "return { ...accepted, identity: { ...ann, username: 'x'.repeat(1021) } }",
+    'identity.username is text: expected text of 1 to 1020 bytes'
+  ],
+  [
+    'too much to be remembered',
+    "return { ...accepted, identity: { ...ann, remembered: 'é'.repeat(16 * 1024) + 'x' } }",
+    'identity.remembered is text: expected text of at most 32 KiB'
+  ],
   ['one e-mail', "return { ...accepted, identity: { ...ann, emails: 'ann@example.com' } }", 'identity.emails is text'],
   [
     'a date',
@@ -300,6 +310,12 @@ t.test('what it does right, and what it can’t undo', async (t) => {
     "throw Object.assign(new Error('x'), { name: 'BackendUnavailable', backend: 'x', reason: 'down' })"
   )
   t.equal((await foreign.ask()).statusCode, 503, 'of another copy of the package, too')
+  const full = "{ ...ann, username: 'x'.repeat(1020), remembered: 'é'.repeat(16 * 1024) }"
+  t.equal(
+    (await (await outcome(`return { ...accepted, identity: ${full} }`)).ask()).statusCode,
+    200,
+    'as much as may be'
+  )
   const sync = await outcome('return accepted', 'identity: (subject) => ({ state: "present", identity: ann }),')
   t.equal((await sync.ask()).statusCode, 200)
 
