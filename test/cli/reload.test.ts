@@ -338,5 +338,11 @@ t.test('the same on MariaDB', { skip: needs('mariadbd', 'mariadb-install-db', 'm
   const database = await startMariadb()
   t.teardown(() => database.stop())
   const url = await database.database('reloaded')
-  await countersGoOn(t, `secret: a secret of at least thirty-two bytes\ndatabase: { url: "${url}" }\n`)
+  const head = `secret: a secret of at least thirty-two bytes\ndatabase: { url: "${url}" }\n`
+  await countersGoOn(t, head)
+  const server = await serve(t, `backends: [${backend('a', 'ann')}]\n`, head)
+  await database.kill()
+  const refused = await server.reload()
+  t.equal(refused.code, 1)
+  t.match(refused.stderr, /^the configuration stays as it was\nThe service cannot answer at the moment: .*ECONNREFUSED/)
 })
