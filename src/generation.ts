@@ -7,7 +7,9 @@ import type { Audit } from './auth/audit.ts'
 import type { Chain } from './auth/link.ts'
 import type { LoginTools } from './auth/login.ts'
 import { closeChain, openChain } from './auth/open-chain.ts'
+import type { HandedOn } from './auth/ports.ts'
 import type { Config } from './config/config.ts'
+import { createLegacy, type Legacy } from './handed-on.ts'
 import type { AppParts } from './http/parts.ts'
 import type { Lasting } from './lasting.ts'
 import { createInProcessLimits } from './limits/in-process.ts'
@@ -30,6 +32,7 @@ export interface Generation {
   readonly tokens: TokenTools
   readonly parts: AppParts
   readonly telemetry: Telemetry | undefined
+  readonly legacy: Legacy
   /** Closes what this one opened, but for what the next one goes on with. */
   retire(next?: Generation): Promise<void>
 }
@@ -40,7 +43,8 @@ export interface Generation {
  */
 export async function openGeneration(config: Config, lasting: Lasting, before?: Generation): Promise<Generation> {
   const { log, store, metrics } = lasting
-  const chain = openChainOf(config, lasting)
+  const legacy = before?.legacy.next() ?? createLegacy()
+  const chain = openChainOf(config, { ...lasting, handedOn: legacy })
   let telemetry: Telemetry | undefined
   try {
     telemetry = await telemetryOf(config, lasting, before)
@@ -65,7 +69,7 @@ export async function openGeneration(config: Config, lasting: Lasting, before?: 
       if (next?.telemetry !== telemetry) await telemetry?.close()
     }
     return {
-      ...{ config, login, tokens, parts, telemetry },
+      ...{ config, login, tokens, parts, telemetry, legacy },
       retire(next) {
         retired ??= retire(next)
         return retired
@@ -81,15 +85,18 @@ export async function openGeneration(config: Config, lasting: Lasting, before?: 
 /** What backends need of all that lasts. */
 export interface ChainTools extends Pick<Lasting, 'log' | 'singleUse'> {
   readonly metrics?: Metrics
+  readonly handedOn?: HandedOn
   readonly store: Pick<Store, 'accounts' | 'moved'>
   readonly passwords: Pick<HashQueue, 'hash' | 'needsRehash'>
 }
 
 /** Opens the configured backends; none is asked anything yet. */
-export function openChainOf(config: Config, { log, store, metrics, singleUse, passwords }: ChainTools): Chain {
+export function openChainOf(config: Config, tools: ChainTools): Chain {
+  const { log, store, metrics, singleUse, passwords, handedOn } = tools
   return openChain(config.backends, {
     log,
     ...(metrics && { metrics }),
+    ...(handedOn && { handedOn }),
     accounts: store.accounts,
     moved: store.moved,
     singleUse,

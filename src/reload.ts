@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from 'pino'
 import { createApp } from './app.ts'
 import type { EndedAct } from './auth/audit.ts'
+import { causeText } from './cause-text.ts'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
 import type { Generation } from './generation.ts'
@@ -76,7 +77,7 @@ export function createReloader({ latchkey, dispatcher, read, log }: ReloadTools)
       )
       return { reloaded: true }
     } catch (err) {
-      const mistakes = err instanceof Error ? err.message : String(err)
+      const mistakes = err instanceof Error ? `${err.message}${causeText(err)}` : String(err)
       const fields = err instanceof ConfigError ? { mistakes: err.mistakes } : { err }
       log.error({ event: 'reload_refused', ...fields }, 'the configuration stays as it was')
       if (err instanceof ConfigError) await record({ outcome: 'refused', reason: 'invalid-configuration' })

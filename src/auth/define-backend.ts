@@ -2,7 +2,7 @@ import type { Static, TSchema } from 'typebox'
 import type { Backend } from './backend.ts'
 import { verdictOnShape } from './credentials.ts'
 import type { LocalAccounts, MovedAccounts } from './local-accounts.ts'
-import type { BackendMetrics, Log, SingleUse } from './ports.ts'
+import type { BackendMetrics, HandedOn, Log, SingleUse } from './ports.ts'
 
 /** A mistake in a backend's options, at a path below them such as `/servers/0`. */
 export interface OptionMistake {
@@ -20,6 +20,8 @@ export interface BackendTools {
   readonly moved?: MovedAccounts
   /** For credentials that are good once; a backend that needs it does not open without. */
   readonly singleUse?: SingleUse
+  /** For what outlasts a reload. */
+  readonly handedOn?: HandedOn
   /** Hashes a password with the service's own parameters. */
   hashPassword(password: string): Promise<string>
   /** Whether a stored hash was made with weaker parameters than today's. */

@@ -76,3 +76,9 @@ export interface SingleUse {
   /** Whether it was counted already, without counting it. @throws {TemporarilyUnavailable} */
   wasUsed(owner: string, id: string): Promise<boolean>
 }
+
+/** What a backend leaves to the one that a reload puts in its place. */
+export interface HandedOn {
+  /** @param key says all that it depends on; @param create is given what was made under the same key before */
+  of<Value>(key: string, create: (before: Value | undefined) => Value): Value
+}

@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
+import { causeText } from '../cause-text.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { Refusal } from '../errors.ts'
 import { version } from '../version.ts'
@@ -115,16 +116,11 @@ function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
   if (error instanceof Misused) return refuse(`error: ${error.message}\n${moreHelp}`, exitCodes.usage)
   if (error instanceof ConfigError || error instanceof Refused) return refuse(error.message)
-  if (error instanceof Refusal) return refuse(`${error.description}${causeOf(error)}`)
-  return refuse(error instanceof Error ? `${error.name}: ${error.message}${causeOf(error)}` : String(error))
+  if (error instanceof Refusal) return refuse(`${error.description}${causeText(error)}`)
+  return refuse(error instanceof Error ? `${error.name}: ${error.message}${causeText(error)}` : String(error))
 }
 
 function refuse(message: string, code: number = exitCodes.refused): number {
   process.stderr.write(`${message}\n`)
   return code
-}
-
-function causeOf({ cause }: Error): string {
-  const text = cause instanceof Error ? cause.message : typeof cause === 'string' ? cause : ''
-  return text === '' ? '' : `: ${text.split('\nparams:')[0]}`
 }

@@ -1,12 +1,26 @@
 import type { Reloader, ReloadTools } from '../reload.ts'
 import { openPidFile, type PidFile, pidFilePath } from './pid-file.ts'
 
+/** Bears a SIGHUP while the service starts, which would end it. @returns what stops that, and tells whether one came */
+export function bearSignal(): () => boolean {
+  let hasCome = false
+  const listener = (): void => {
+    hasCome = true
+  }
+  process.on('SIGHUP', listener)
+  return () => {
+    process.off('SIGHUP', listener)
+    return hasCome
+  }
+}
+
 /**
  * Reads the configuration again at each SIGHUP: signals that come meanwhile are one more time together. Says in a file
  * how to reach this process, and how it ended.
+ * @param bore what bore signals until now
  * @returns what ends it
  */
-export function reloadOnSignal(tools: ReloadTools): () => Promise<void> {
+export function reloadOnSignal(tools: ReloadTools, bore: () => boolean): () => Promise<void> {
   const file = pidFileOf(tools)
   let reloads = 0
   let isWaiting = false
@@ -27,6 +41,7 @@ export function reloadOnSignal(tools: ReloadTools): () => Promise<void> {
     last = last.then(once).catch((err) => tools.log.error({ err }, 'the pid file could not be written'))
   }
   process.on('SIGHUP', onSignal)
+  if (bore()) onSignal()
   return async () => {
     await last
     process.off('SIGHUP', onSignal)

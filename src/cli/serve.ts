@@ -12,7 +12,7 @@ import { runningModule } from '../own-backends/containment.ts'
 import { collectInQuietMoments } from '../quiet-memory.ts'
 import { beginYoung } from '../young-memory.ts'
 import { configOf } from './configuration.ts'
-import { reloadOnSignal } from './reload-on-signal.ts'
+import { bearSignal, reloadOnSignal } from './reload-on-signal.ts'
 import { welcome } from './welcome.ts'
 
 /** Callers that keep connections open learn by their next answer that this process ends; so long it is still heard. */
@@ -24,6 +24,7 @@ const closeTimeoutMs = 15_000
 /** `latchkey serve`: the service, until SIGTERM or SIGINT. */
 export async function serve(command: Command): Promise<void> {
   beginYoung()
+  const bore = bearSignal()
   const config = await configOf(command)
   const log = await openLog(config.log.level)
   const latchkey = await openLatchkey(config, log)
@@ -32,7 +33,7 @@ export async function serve(command: Command): Promise<void> {
     const app = await createApp(latchkey.parts, { handle: dispatcher.handle })
     await dispatcher.switchTo(app, 0)
     await app.listen({ host: config.listen.host, port: config.listen.port })
-    const stopReloading = reloadOnSignal({ latchkey, dispatcher, read: () => configOf(command), log })
+    const stopReloading = reloadOnSignal({ latchkey, dispatcher, read: () => configOf(command), log }, bore)
     collectInQuietMoments()
     if (config.firstAdministrator) await greet(latchkey)
     await ended(app, latchkey, stopReloading)

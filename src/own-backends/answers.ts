@@ -13,15 +13,24 @@ const test =
     fits(value) ? undefined : expected(value, place, wanted)
 
 const maxSubjectBytes = 255
+/** As the table of login names has it. */
+const maxNameBytes = 1020
+const maxRememberedBytes = 32 * 1024
 /** A control character ends a text or a line in other programs, and a lone surrogate has no bytes to compare. */
 const unusable = /[\p{Cc}\p{Cs}]/u
 
 const text = test((value) => typeof value === 'string', 'text')
 const flag = test((value) => typeof value === 'boolean', 'true or false')
-const subject = test(
-  (value) =>
-    typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= maxSubjectBytes && !unusable.test(value),
-  `text of 1 to ${maxSubjectBytes} bytes`
+const name = (maxBytes: number): Check =>
+  test(
+    (value) =>
+      typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= maxBytes && !unusable.test(value),
+    `text of 1 to ${maxBytes} bytes`
+  )
+const subject = name(maxSubjectBytes)
+const remembered = test(
+  (value) => typeof value === 'string' && Buffer.byteLength(value) <= maxRememberedBytes,
+  'text of at most 32 KiB'
 )
 const someText = test(
   (value) => typeof value === 'string' && value !== '' && !unusable.test(value),
@@ -85,14 +94,14 @@ const isPlain = (value: unknown): value is Record<string, unknown> =>
 /** An identity that a backend of one's own gives. */
 export const identityCheck: Check = object({
   subject,
-  username: someText,
+  username: name(maxNameBytes),
   emails: listOf(text),
   emailVerified: optional(flag),
   attributes: mapOf(attribute),
   isSuperuser: optional(flag),
   mirroredGroups: optional(listOf(someText)),
   source: optional(mapOf(text)),
-  remembered: optional(text),
+  remembered: optional(remembered),
   userId: nothing('is for the backend local')
 })
 

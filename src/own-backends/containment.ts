@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { BackendMistake } from './mistake.ts'
 
 /** Follows what a module starts: its promises, its timers, the sockets that it opens. */
 const running = new AsyncLocalStorage<string>()
@@ -11,3 +12,13 @@ export const outsideModules = <Result>(work: () => Result): Result => running.ex
 
 /** The module whose code is running: asked where an error came up that nobody awaited. */
 export const runningModule = (): string | undefined => running.getStore()
+
+/** A module that ends the process, or calls a library that does, makes a mistake as by a throw; the service ends itself as ever. */
+export function forbidExit(): void {
+  const exit = process.exit.bind(process)
+  process.exit = (...code) => {
+    const file = runningModule()
+    if (file === undefined) return exit(...code)
+    throw new BackendMistake(file, 'called process.exit')
+  }
+}

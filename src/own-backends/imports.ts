@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { registerHooks } from 'node:module'
+import { createRequire, registerHooks } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 /** A file as it was read: its files, each with the time of its last change and its size. */
@@ -10,6 +10,8 @@ interface Version {
 }
 
 const versions = new Map<string, Version>()
+/** What CommonJS modules require themselves: Node.js keeps those by their names, whatever imports them. */
+const required = new Map<string, string>()
 const parameter = 'latchkey'
 let loaded = 0
 
@@ -31,7 +33,11 @@ function hook(): void {
       if (entry !== undefined) return { url: entry, shortCircuit: true }
       const resolved = next(specifier, context)
       const query = context.parentURL === undefined ? undefined : queryOf(context.parentURL)
-      if (query === undefined || !isOwnFile(resolved.url)) return resolved
+      if (!isOwnFile(resolved.url)) return resolved
+      if (query === undefined) {
+        if (isRead(context.parentURL)) required.set(resolved.url, stampOf(resolved.url))
+        return resolved
+      }
       const version = [...versions.values()].find((known) => known.query === query)
       version?.stamps.set(resolved.url, stampOf(resolved.url))
       return { ...resolved, url: withQuery(resolved.url, query) }
@@ -40,22 +46,43 @@ function hook(): void {
 }
 
 /**
- * Imports a module of one's own. A file that changed since, or any file that it imports itself, is read again; packages
- * are read once.
+ * Imports a module of one's own. A file that changed since, or any file that it imports or requires itself, is read again;
+ * packages are read once.
  */
 export function importModule(url: string): Promise<unknown> {
   hook()
   if (!isOwnFile(url)) return import(url)
+  if (hasChanged(required)) {
+    forget([...versions.values()])
+    versions.clear()
+    required.clear()
+  }
   const known = versions.get(url)
-  if (known && [...known.stamps].every(([file, stamp]) => stampOf(file) === stamp)) return known.content
+  if (known && !hasChanged(known.stamps)) return known.content
+  if (known) forget([known])
   const query = String(++loaded)
   const version = { query, stamps: new Map([[url, stampOf(url)]]) }
   const content = new Promise<unknown>((resolve, reject) => {
     setImmediate(() => import(withQuery(url, query)).then(resolve, reject))
   })
   versions.set(url, { ...version, content })
-  content.catch(() => versions.delete(url))
+  content.catch(() => {
+    forget([version])
+    versions.delete(url)
+  })
   return content
+}
+
+const isRead = (url = ''): boolean => required.has(url) || [...versions.values()].some(({ stamps }) => stamps.has(url))
+
+const hasChanged = (stamps: ReadonlyMap<string, string>): boolean =>
+  [...stamps].some(([file, stamp]) => stampOf(file) !== stamp)
+
+/** Lets Node.js read CommonJS modules again: those of these versions, and whatever was required. */
+function forget(these: ReadonlyArray<Pick<Version, 'stamps'>>): void {
+  const { cache } = createRequire(import.meta.url)
+  const files = [...these.flatMap(({ stamps }) => [...stamps.keys()]), ...required.keys()]
+  for (const file of files) delete cache[fileURLToPath(file)]
 }
 
 /** Where a package's name leads from a folder; `undefined`: nowhere. */

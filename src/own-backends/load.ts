@@ -69,8 +69,18 @@ function loadingText(error: unknown, file: string): string {
   const said = thrownText(error)
   const text = inCommonJs.test(said) ? `${said}${wayOut}` : said
   if (!(error instanceof Error)) return `can't be loaded: ${text}`
-  const [, place = file, line] =
-    /^\s*(?:at .*?\(?file:\/\/|file:\/\/)?(\/[^\n?:]+)(?:\?[^\n:]*)?:(\d+)/m.exec(error.stack ?? '') ?? []
+  const { place, line } = placeOf(error, file)
   const where = place === file ? 'line' : `${place}, line`
   return line === undefined ? `can't be loaded: ${text}` : `can't be loaded (${where} ${line}): ${text}`
+}
+
+const ours = fileURLToPath(new URL('..', import.meta.url))
+const frame = /^\s*(?:at (?:[^\n]*?[( ])?(?:file:\/\/)?|file:\/\/)?(\/[^\n?:]+)(?:\?[^\n:]*)?:(\d+)/gm
+
+/** Where an error came up: in the module or a file that it brought along, rather than in a package that either called. */
+function placeOf({ stack = '' }: Error, file: string): { readonly place: string; readonly line?: string } {
+  const places = [...stack.matchAll(frame)].map(([, place = '', line = '']) => ({ place, line }))
+  const theirs = places.filter(({ place }) => !place.startsWith(ours))
+  const written = theirs.find(({ place }) => place === file || !place.includes('/node_modules/'))
+  return written ?? theirs[0] ?? { place: file }
 }

@@ -21,6 +21,12 @@ export const keySetTimes: KeepingTimes = {
 /** Nothing was ever fetched: tried again so soon. */
 const firstRetryMs = 3_000
 
+/** What was fetched, and when: epoch milliseconds. */
+export interface Fetched<Value> {
+  readonly value: Value
+  readonly at: number
+}
+
 /** Something that others publish, at hand. */
 export interface Kept<Value> {
   /**
@@ -30,6 +36,8 @@ export interface Kept<Value> {
   current(signal?: AbortSignal): Promise<Value>
   /** Fetched again where the cool-down allows; `isCertain`: the last try succeeded, so that what is not in it is nowhere. @throws as `current` does */
   renewed(signal?: AbortSignal): Promise<{ readonly value: Value; readonly isCertain: boolean }>
+  /** What was fetched last, and when: for whatever takes this one's place. */
+  last(): Fetched<Value> | undefined
   /** How the last try ended, and since when tries end so: epoch milliseconds, or null before the first. */
   status(): { readonly lastError: unknown; readonly isFailing: boolean; readonly since: number | null }
 }
@@ -42,11 +50,13 @@ export interface KeptOptions<Value> {
   failed(error: unknown): void
   readonly times: KeepingTimes
   now(): number
+  /** What another had fetched last: never fresh, and good only once fetching has failed. */
+  readonly before?: Fetched<Value> | undefined
 }
 
 /** Keeps what is fetched: one fetch at a time for all who wait, and the last good copy for a while when none comes. */
-export function keep<Value>({ fetch, failed, times, now }: KeptOptions<Value>): Kept<Value> {
-  let good: { readonly value: Value; readonly at: number } | undefined
+export function keep<Value>({ fetch, failed, times, now, before }: KeptOptions<Value>): Kept<Value> {
+  let good = before
   let triedAt = Number.NEGATIVE_INFINITY
   let fetching: Promise<void> | undefined
   let lastError: unknown = null
@@ -82,9 +92,9 @@ export function keep<Value>({ fetch, failed, times, now }: KeptOptions<Value>): 
 
   return {
     async current(signal) {
-      if (good !== undefined && now() - good.at < times.freshMs) return good.value
+      if (good !== undefined && good !== before && now() - good.at < times.freshMs) return good.value
       begin()
-      const hasOld = good !== undefined && now() - good.at < times.staleMs
+      const hasOld = good !== undefined && good !== before && now() - good.at < times.staleMs
       if (fetching) await (hasOld ? patiently(fetching, times.patienceMs) : unless(fetching, signal))
       return usable()
     },
@@ -93,6 +103,7 @@ export function keep<Value>({ fetch, failed, times, now }: KeptOptions<Value>): 
       if (fetching) await unless(fetching, signal)
       return { value: usable(), isCertain: !isFailing }
     },
+    last: () => good,
     status: () => ({ lastError, isFailing, since })
   }
 }

@@ -539,6 +539,26 @@ t.test('what is kept: fresh, cooling down, stale, too old', async (t) => {
   at += 10_000
   await t.rejects(kept.current(AbortSignal.abort(down)), down, 'until it is too old')
 
+  t.same(kept.last(), { value: 'copy 2', at: 1_000_300 })
+  let heirFetches = 0
+  const heir = keep({
+    async fetch() {
+      heirFetches++
+      if (heirFetches === 1) throw down
+      return 'copy of its own'
+    },
+    ...{ failed() {}, times, now: () => at, before: { value: 'copy of before', at } }
+  })
+  t.equal(await heir.current(), 'copy of before', 'handed on: good where nothing can be fetched')
+  at += 300
+  t.equal(await heir.current(), 'copy of its own', 'and fetched at once, however young it is')
+  at += 10_000
+  const late = keep({
+    fetch: async () => Promise.reject(down),
+    ...{ failed() {}, times, now: () => at, before: kept.last() }
+  })
+  await t.rejects(late.current(), { cause: down }, 'no longer than by itself')
+
   let tries = 0
   const never = keep({
     async fetch() {

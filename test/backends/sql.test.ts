@@ -203,6 +203,11 @@ t.test('SQLite', async (t) => {
       t.equal(await active(yes), 'accepted', yes)
     for (const no of ['0', "'f'", 'null', "x'00'", "''", "'no'", "'0000-00-00 00:00:00'", "'banned'", "'0.0'"])
       t.equal(await active(no), 'denied', no)
+    const bytes = (text: string) => `x'${Buffer.from(text).toString('hex')}'`
+    for (const yes of [bytes('t'), bytes('yes'), bytes('1'), bytes('2026-01-31'), "x'02'", "x'0100'"])
+      t.equal(await active(yes), 'accepted', yes)
+    for (const no of [bytes('f'), bytes('no'), bytes('false'), bytes('0'), bytes('banned'), "x'0000'", "x''"])
+      t.equal(await active(no), 'denied', no)
     const subject = async (value: string) =>
       logIn((await row(`${value} as subject, '${hash}' as passwordHash`)).backend, 'x')
     t.match(await subject('9223372036854775807'), { identity: { subject: '9223372036854775807' } }, 'a bigint')
@@ -327,6 +332,23 @@ t.test('PostgreSQL', { skip: needsPostgres() }, async (t) => {
     identity: statements.identity.replace(':subject', ':subject::bigint')
   }
   await t.test('behaves', (t) => behaves(t, open(t, options)))
+  await t.test('columns of a fixed width have no spaces behind what they hold', async (t) => {
+    await server.sql(
+      `create table wide (id char(8), name char(40), pw char(200), first char(40));
+       insert into wide values ('a 1', 'alice', '${hash}', 'Alice')`
+    )
+    const user = 'select id as subject, name as username, pw as "passwordHash", first as "firstName" from wide'
+    const backend = open(t, {
+      database: { url: server.url },
+      user: `${user} where name = :username`,
+      identity: `${user} where id = :subject`,
+      permissions: `select 'blog.add_post'::char(30) as permission where :subject::text is not null`
+    })
+    const identity = { subject: 'a 1', username: 'alice', attributes: { firstName: 'Alice' } }
+    t.match(await logIn(backend, 'alice'), { outcome: 'accepted', identity })
+    t.match(await backend.identity?.('a 1', context()), { state: 'present', identity })
+    t.match(await backend.permissions?.({ subject: 'a 1' }, context()), { grants: [{ permission: 'blog.add_post' }] })
+  })
   await t.test('writes nothing', async (t) => {
     await readsOnly(
       t,

@@ -9,6 +9,7 @@ import { claimsOf, temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
 import { command, type Running, start } from '../process.ts'
 import { freePort } from '../servers/free-port.ts'
+import { clientAtIssuer, issuerKey, startIssuer } from '../servers/issuer.ts'
 import { startMariadb } from '../servers/mariadb.ts'
 import { needs } from '../servers/needs.ts'
 
@@ -252,6 +253,44 @@ t.test('a stream of logins loses nothing over 20 reloads, two signals at once am
   t.equal(await server.end(), 0)
 })
 
+t.test('a signal that comes while the service starts is followed once it listens', async (t) => {
+  const folder = await temporaryFolder(t)
+  const slowly = "process.stderr.write('importing'); await new Promise((resolve) => setTimeout(resolve, 1000))"
+  await writeFile(join(folder, 'company.ts'), `${company}\n${slowly}`)
+  await writeFile(join(folder, 'latchkey.yaml'), `${base}backends: [${backend('first', 'ann')}]\n`)
+  const server = start(t, ['serve'], folder, { LATCHKEY_PORT: String(await freePort()) })
+  await server.says('importing')
+  server.child.kill('SIGHUP')
+  server.child.kill('SIGHUP')
+  await server.says('listening')
+  await server.says('"event":"reloaded"')
+  t.equal(await server.end(), 0)
+  t.equal(server.said().match(/"event":"reloaded"/g)?.length, 1)
+})
+
+t.test('a reload while an issuer is down keeps its last good keys, and another place of keys does not', async (t) => {
+  const key = await issuerKey('one')
+  const issuer = await startIssuer(t, key)
+  const jwt = (more: string) =>
+    `backends: [{ id: sso, type: jwt, issuer: "${issuer.url}", audiences: [${clientAtIssuer}]${more} }]\n`
+  const server = await serve(t, jwt(''))
+  const exchange = async () => {
+    const grant_type = 'urn:ietf:params:oauth:grant-type:token-exchange'
+    const subject_token_type = 'urn:ietf:params:oauth:token-type:jwt'
+    const { status } = await server.token({ grant_type, subject_token_type, subject_token: await issuer.token() })
+    return status
+  }
+  t.equal(await exchange(), 200)
+  issuer.instead = (_request, response) => response.writeHead(503).end()
+  await server.configure(jwt(', grants: [blog.add_post]'))
+  t.equal((await server.reload()).code, 0)
+  t.equal(await exchange(), 200)
+  t.match(server.said(), 'issuer_keys_unavailable', 'though it was asked again')
+  await server.configure(jwt(`, algorithms: [ES256], jwks: "${issuer.url}/others"`))
+  t.equal((await server.reload()).code, 0)
+  t.equal(await exchange(), 503)
+})
+
 t.test('a reload while a directory hangs waits for nobody', async (t) => {
   const silent = createServer().listen(0, '127.0.0.1')
   await once(silent, 'listening')
@@ -299,5 +338,11 @@ t.test('the same on MariaDB', { skip: needs('mariadbd', 'mariadb-install-db', 'm
   const database = await startMariadb()
   t.teardown(() => database.stop())
   const url = await database.database('reloaded')
-  await countersGoOn(t, `secret: a secret of at least thirty-two bytes\ndatabase: { url: "${url}" }\n`)
+  const head = `secret: a secret of at least thirty-two bytes\ndatabase: { url: "${url}" }\n`
+  await countersGoOn(t, head)
+  const server = await serve(t, `backends: [${backend('a', 'ann')}]\n`, head)
+  await database.kill()
+  const refused = await server.reload()
+  t.equal(refused.code, 1)
+  t.match(refused.stderr, /^the configuration stays as it was\nThe service cannot answer at the moment: .*ECONNREFUSED/)
 })

@@ -103,8 +103,16 @@ const broken: ReadonlyArray<readonly [name: string, source: string, says: RegExp
     /can't be loaded \(line 2\): RangeError: no luck/
   ],
   ['a throw of no error', 'throw undefined', /can't be loaded: undefined, no Error/],
-  ['a missing import', "import './nowhere.ts'\nexport default 1", /can't be loaded.*nowhere\.ts/],
-  ['a missing package', "import 'no-such-package'\nexport default 1", /can't be loaded.*no-such-package/],
+  [
+    'a missing import',
+    "import './nowhere.ts'\nexport default 1",
+    /can't be loaded: Error: Cannot find module .*nowhere\.ts/
+  ],
+  [
+    'a missing package',
+    "import 'no-such-package'\nexport default 1",
+    /can't be loaded: Error: Cannot find package 'no-such-package'/
+  ],
   ['no default export', `${schema}export const backend = 1`, /has no default export/],
   ['a default export that is none', 'export default 7', /its default export is a number/],
   ['null', 'export default null', /its default export is null/],
@@ -230,6 +238,16 @@ const answers: ReadonlyArray<readonly [name: string, body: string, says: RegExp 
   ['a number as subject', 'return { ...accepted, identity: { ...ann, subject: 7 } }', 'identity.subject is a number'],
   ['no subject', "return { ...accepted, identity: { ...ann, subject: '' } }", 'identity.subject is empty'],
   ['a long one', "return { ...accepted, identity: { ...ann, subject: 'x'.repeat(256) } }", 'identity.subject is text'],
+  [
+    'a login name that nothing could keep',
+    "return { ...accepted, identity: { ...ann, username: 'x'.repeat(1021) } }",
+    'identity.username is text: expected text of 1 to 1020 bytes'
+  ],
+  [
+    'too much to be remembered',
+    "return { ...accepted, identity: { ...ann, remembered: 'é'.repeat(16 * 1024) + 'x' } }",
+    'identity.remembered is text: expected text of at most 32 KiB'
+  ],
   ['one e-mail', "return { ...accepted, identity: { ...ann, emails: 'ann@example.com' } }", 'identity.emails is text'],
   [
     'a date',
@@ -292,6 +310,12 @@ t.test('what it does right, and what it can’t undo', async (t) => {
     "throw Object.assign(new Error('x'), { name: 'BackendUnavailable', backend: 'x', reason: 'down' })"
   )
   t.equal((await foreign.ask()).statusCode, 503, 'of another copy of the package, too')
+  const full = "{ ...ann, username: 'x'.repeat(1020), remembered: 'é'.repeat(16 * 1024) }"
+  t.equal(
+    (await (await outcome(`return { ...accepted, identity: ${full} }`)).ask()).statusCode,
+    200,
+    'as much as may be'
+  )
   const sync = await outcome('return accepted', 'identity: (subject) => ({ state: "present", identity: ann }),')
   t.equal((await sync.ask()).statusCode, 200)
 
@@ -323,22 +347,47 @@ t.test('what nobody awaits does not end the service', async (t) => {
      if (kind === 'value') setTimeout(() => { throw 5 })
      if (kind === 'promise') Promise.reject(new Error('unawaited'))
      if (kind === 'bare') setTimeout(() => Promise.reject())
+     if (kind === 'later') setTimeout(() => process.exit(3))
+     if (kind === 'exit') process.exit(3)
      return { outcome: 'unknown' }`
   )
   const folder = await folderWith(t, source)
   const server = start(t, ['serve'], folder, { LATCHKEY_PORT: String(port) })
   await server.says('listening')
-  for (const username of ['timer', 'value', 'promise', 'bare']) {
+  const ask = async (username: string): Promise<number> => {
     const body = new URLSearchParams({ grant_type: 'password', username, password: 'x' })
-    t.equal((await fetch(`http://127.0.0.1:${port}/token`, { method: 'POST', body })).status, 400, username)
+    return (await fetch(`http://127.0.0.1:${port}/token`, { method: 'POST', body })).status
   }
+  for (const username of ['timer', 'value', 'promise', 'bare', 'later']) t.equal(await ask(username), 400, username)
+  t.equal(await ask('exit'), 500, 'nor does one that would end it')
   await server.says('in a timer')
   await server.says('unawaited')
   t.equal((await fetch(`http://127.0.0.1:${port}/livez`)).status, 200)
   t.equal(await server.end(), 0)
-  t.equal(server.said().match(/"event":"backend_failed"/g)?.length, 4)
+  t.equal(server.said().match(/"event":"backend_failed"/g)?.length, 5)
+  t.match(server.said(), 'authenticate threw BackendMistake: ./company.ts: called process.exit')
   t.match(server.said(), '"file":"./company.ts"')
 })
+
+t.test(
+  'what nobody awaits while the module is imported ends no command, and what it leaves running keeps none',
+  async (t) => {
+    const late =
+      "setTimeout(() => { throw new Error('in a timer') }); await new Promise((resolve) => setTimeout(resolve, 50))"
+    const left = "Promise.reject(new Error('unawaited')); setInterval(() => {}, 1000)"
+    const folder = await folderWith(t, `${moduleOf('return accepted')}\n${late}\n${left}`)
+    const check = await command(t, ['check'], folder)
+    t.equal(check.code, 0)
+    t.match(check.stdout, 'ok   backend company (./company.ts)')
+    t.match(check.stderr, './company.ts: nobody awaited this: Error: in a timer')
+    t.match(check.stderr, './company.ts: nobody awaited this: Error: unawaited')
+    const server = start(t, ['serve'], folder, { LATCHKEY_PORT: String(await freePort()) })
+    await server.says('listening')
+    t.equal(await server.end(), 0)
+    await writeFile(join(folder, 'latchkey.yaml'), yamlOf(', lvel: 1'))
+    t.match(await command(t, ['serve'], folder), { code: 1, stderr: 'did you mean level?' })
+  }
+)
 
 t.test('a package by its name', async (t) => {
   const folder = await folderWith(t, '')
@@ -380,4 +429,37 @@ t.test('a file that changed is read again, and so is one that it imports', async
   t.equal((await load(folder)).backends[0]?.definition.options, first.backends[0]?.definition.options, 'once')
   await inner(5)
   t.match((await load(folder)).backends[0]?.options, { level: 5 })
+})
+
+t.test('so are CommonJS modules, and what they require', async (t) => {
+  const folder = await folderWith(t, '', { name: 'first.cjs' })
+  const types = ['first.cjs', 'second.cjs']
+  const list = types.map((type, index) => `{ id: b${index}, type: ./${type} }`).join(', ')
+  await writeFile(join(folder, 'latchkey.yaml'), `backends: [${list}]\n`)
+  let at = 0
+  const write = async (name: string, source: string) => {
+    await writeFile(join(folder, name), source)
+    await utimes(join(folder, name), ++at, at)
+  }
+  const levels = async () => (await load(folder)).backends.map(({ options }) => options)
+  const source = (level: string) => `const { defineBackend, Type } = require('latchkey')
+const options = Type.Object({ level: Type.Integer({ default: ${level} }) })
+module.exports = defineBackend({ options, open: () => ({ ${authenticate} }) })`
+  for (const name of types) await write(name, source("require('./middle.cjs')"))
+  await write('middle.cjs', "module.exports = require('./inner.cjs').level")
+  await write('inner.cjs', 'exports.level = 4')
+  t.match(await levels(), [{ level: 4 }, { level: 4 }])
+  await write('inner.cjs', 'exports.level = 5')
+  t.match(await levels(), [{ level: 5 }, { level: 5 }], 'what is required')
+  await write('first.cjs', source("require('./middle.cjs') + 1"))
+  t.match(await levels(), [{ level: 6 }, { level: 5 }], 'the module itself')
+  await write('inner.cjs', 'throw new Error("no luck")')
+  t.match(await mistakesIn(folder), /first\.cjs: can't be loaded.*no luck/)
+  await write('inner.cjs', 'exports.level = 7')
+  t.match(await levels(), [{ level: 8 }, { level: 7 }], 'after a mistake')
+  await write('first.cjs', 'require("./inner.cjs").none()')
+  t.match(await mistakesIn(folder), /first\.cjs: can't be loaded \(line 1\)/)
+  await write('inner.cjs', 'exports.level = 9')
+  await write('first.cjs', source("require('./inner.cjs').level"))
+  t.match(await levels(), [{ level: 9 }, { level: 9 }], 'what the module before had required')
 })

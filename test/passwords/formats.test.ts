@@ -87,6 +87,10 @@ const vectors: Readonly<Record<string, ReadonlyArray<readonly [hash: string, pas
     ['{SMD5}G30F1kUuDcwTorRs11k17ZCS8t4=', spoken],
     ['{CRYPT}$1$saltsalt$4px9i58NU2Z2/vZOUlGjq.', 'x']
   ],
+  'PBKDF2: doveadm pw': [
+    ['{PBKDF2}$1$kdWwADmjU.Kx6xTb$1000$b7a0f12d5605552451f087543c50ee2d566142d3', 'x'],
+    ['{PBKDF2}$1$2TMJD9Xid86hB6wv$5000$939dcf176172b8b6f7df738eda8ac38e308817b1', 'pässwörd 🔑 ключ']
+  ],
   'scrypt: Django 4.0’s and 5.1’s test_hashers.py': [
     [
       'scrypt$16384$seasalt$8$1$Qj3+9PPyRjSJIebHnG81TMjsqtaIGxNQG/aEB/NYafTJ7tibgfYz71m0ldQESkXFRkdVCBhhY8mx7rQwite/Pw==',
@@ -150,6 +154,23 @@ t.test('slappasswd', { skip: needs('slappasswd') }, async (t) => {
     for (const word of words) await opens(t, outputOf('slappasswd', '-h', scheme, '-s', word), word)
   const [md5 = ''] = [outputOf('slappasswd', '-h', '{MD5}', '-s', 'x')]
   t.equal(why(md5), 'unsupported', 'a plain MD5 by any name')
+})
+
+t.test('doveadm', { skip: needs('doveadm') }, async (t) => {
+  const schemes = [
+    'SSHA',
+    'SSHA256',
+    'SHA512',
+    'SMD5',
+    'SHA512-CRYPT',
+    'MD5-CRYPT',
+    'BLF-CRYPT',
+    'CRYPT',
+    'PBKDF2',
+    'ARGON2ID'
+  ]
+  for (const scheme of schemes)
+    for (const word of words.slice(0, 2)) await opens(t, outputOf('doveadm', 'pw', '-s', scheme, '-p', word), word)
 })
 
 t.test('Django', { skip: needsPython('django', 'argon2', 'bcrypt') }, async (t) => {

@@ -22,15 +22,24 @@ import { claimWords, mistakeIn, signatureWords, strangerWords } from './words.ts
 const maxTokenLength = 16 * 1024
 
 /** Opens the backend; the issuer's keys are fetched when the first of its tokens comes. */
-export function openJwt(id: string, options: JwtOptions, { log, singleUse, baseFolder }: BackendTools): Backend {
+export function openJwt(
+  id: string,
+  options: JwtOptions,
+  { log, singleUse, baseFolder, handedOn }: BackendTools
+): Backend {
   if (options.singleUse && singleUse === undefined) throw new TypeError(`backend ${id} has nowhere to count its tokens`)
-  const keys = keep({
-    fetch: keySource(options, baseFolder),
-    failed: (err) =>
-      log.warn({ err, event: 'issuer_keys_unavailable', backend: id }, "an issuer's keys could not be fetched"),
-    times: keySetTimes,
-    now: Date.now
-  })
+  const keysAfter = (before: Kept<IssuerKeys> | undefined): Kept<IssuerKeys> =>
+    keep({
+      fetch: keySource(options, baseFolder),
+      failed: (err) =>
+        log.warn({ err, event: 'issuer_keys_unavailable', backend: id }, "an issuer's keys could not be fetched"),
+      times: keySetTimes,
+      now: Date.now,
+      before: before?.last()
+    })
+  const { issuer, jwks, algorithms, tls } = options
+  const dependsOn = JSON.stringify([id, issuer, jwks, algorithms, tls, baseFolder])
+  const keys = handedOn?.of(`jwt ${dependsOn}`, keysAfter) ?? keysAfter(undefined)
   const expected = expectedBy(options)
 
   const isFirstUse = async ({ jti = '', exp }: SoundClaims, isRehearsal: boolean): Promise<boolean> => {

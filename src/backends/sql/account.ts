@@ -100,12 +100,11 @@ export function textOf(value: unknown): string | undefined {
 }
 
 /**
- * Whether a column says yes: a boolean, a number other than 0, bit(1), `t`, `true`, `yes`, `on`, or a moment (since when).
- * Everything else says no.
+ * Whether a column says yes: a boolean, a number other than 0, bits of which one is set, `t`, `true`, `yes`, `on`, or a moment
+ * (since when). Everything else says no. Bytes are bits where one of them is a control character, and otherwise text.
  */
 export function flagOf(value: unknown): boolean {
-  if (value instanceof Uint8Array)
-    return value.length === 1 ? value[0] === 1 || value[0] === 49 : value.some((byte) => byte !== 0)
+  if (value instanceof Uint8Array && value.some((byte) => byte < 32)) return value.some((byte) => byte !== 0)
   const text = (textOf(value) ?? '').trim().toLowerCase()
   if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text) !== 0
   if (/^\d{4}-\d\d-\d\d/.test(text)) return !text.startsWith('0000')

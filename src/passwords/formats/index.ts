@@ -2,7 +2,7 @@ import { readArgon2, readDjangoArgon2 } from './argon2.ts'
 import { readBcrypt, readDjangoBcrypt, readDjangoBcryptSha256, readWordpressBcrypt } from './bcrypt.ts'
 import { readMd5Crypt, readShaCrypt } from './crypt.ts'
 import { readDjangoDigest, readLdapDigest, readPlainDigest } from './digests.ts'
-import { readDjangoPbkdf2, readLdapPbkdf2, readPbkdf2, readWerkzeugPbkdf2 } from './pbkdf2.ts'
+import { readDjangoPbkdf2, readDovecotPbkdf2, readLdapPbkdf2, readPbkdf2, readWerkzeugPbkdf2 } from './pbkdf2.ts'
 import { readPhpass } from './phpass.ts'
 import type { Reader, Reading } from './reading.ts'
 import { readDjangoScrypt, readScrypt, readWerkzeugScrypt } from './scrypt.ts'
@@ -47,7 +47,7 @@ const byScheme: ReadonlyMap<string, Reader> = new Map<string, Reader>([
     return [...plain, [`s${name}`, readLdapDigest(digest, { salted: true })]]
   }),
   ...['sha1', 'sha256', 'sha512'].map((digest): [string, Reader] => [`pbkdf2-${digest}`, readLdapPbkdf2(digest)]),
-  ['pbkdf2', readLdapPbkdf2('sha1')],
+  ['pbkdf2', (hash) => (hash.startsWith('$') ? readDovecotPbkdf2(hash) : readLdapPbkdf2('sha1')(hash))],
   ...['crypt', 'bcrypt', 'blf-crypt', 'argon2', 'argon2i', 'argon2id', 'sha512-crypt', 'sha256-crypt', 'md5-crypt'].map(
     (scheme): [string, Reader] => [
       scheme,

@@ -61,3 +61,9 @@ export const readLdapPbkdf2 =
     const [, iterations, salt = '', key = ''] = /^(\d+)\$([^$]+)\$([^$]+)$/.exec(hash) ?? []
     return reading({ digest, iterations: numberOf(iterations), salt: fromBase64(salt), key: fromBase64(key) })
   }
+
+/** Dovecot's `{PBKDF2}$1$salt$5000$hex`: of SHA-1, and the salt is text. */
+export const readDovecotPbkdf2: Reader = (hash) => {
+  const [, salt = '', iterations, key = ''] = /^\$1\$([^$]+)\$(\d+)\$([^$]+)$/.exec(hash) ?? []
+  return reading({ digest: 'sha1', iterations: numberOf(iterations), salt: Buffer.from(salt), key: fromHex(key) })
+}

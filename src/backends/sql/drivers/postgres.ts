@@ -3,11 +3,14 @@ import { type ForeignDatabase, type Place, poolSize, SqlFailure, statementMs } f
 import { bound } from '../statement.ts'
 
 const byteaOid = 17
+const charOid = 1042
 
-/** Everything as PostgreSQL writes it, but bytes, which are bytes. */
+/** Everything as PostgreSQL writes it, but bytes, which are bytes, and `char(n)`, whose trailing spaces mean nothing there. */
 const types = {
-  getTypeParser: (oid: number) => (value: string) =>
-    oid === byteaOid && value.startsWith('\\x') ? Buffer.from(value.slice(2), 'hex') : value
+  getTypeParser: (oid: number) => (value: string) => {
+    if (oid === charOid) return value.replace(/ +$/, '')
+    return oid === byteaOid && value.startsWith('\\x') ? Buffer.from(value.slice(2), 'hex') : value
+  }
 }
 
 const codeOf = (error: unknown): string =>
