@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -400,24 +400,47 @@ t.test('one user gets three mails, whichever replica is asked', async (t) => {
 
 t.test('a name can not write a header, nor an address another', async (t) => {
   const folder = await temporaryFolder(t)
-  await writeFile(join(folder, 'password-reset.txt'), 'Subject: For {name}\n\n{name} {email} {link} {minutes}')
-  await writeFile(join(folder, 'password-reset.html'), '<b>{name}</b>')
+  await writeFile(join(folder, 'password-reset.txt'), '\ufeffSubject: For {name}\n\n{name} {email} {link} {minutes}')
+  await writeFile(join(folder, 'password-reset.html'), '<b>{name}</b> {token}')
   const templates = await openTemplates('example.com', folder, () => 0)
   const user = { id: '1', email: 'ann@example.com', name: 'Ann\r\nBcc: eve@example.com\u202e <script>' }
   const reset = { token: 'T', link: 'https://x/T', expiresAt: 120_000 }
   const written = templates.write({ kind: 'password-reset', user, reset, places: [] })
   t.equal(written.subject, 'For Ann Bcc: eve@example.com  <script>')
-  t.equal(written.html, '<b>Ann Bcc: eve@example.com  &lt;script&gt;</b>')
+  t.equal(written.html, '<b>Ann Bcc: eve@example.com  &lt;script&gt;</b> T')
   t.match(written.text, 'ann@example.com https://x/T 2')
   t.match(
     templates.write({ kind: 'password-elsewhere', user, places: ['a', 'b'] }).html,
     'a<br>b',
     'what the folder lacks is built in'
   )
-  await writeFile(join(folder, 'password-reset.html'), '{nome}')
+  const refused = async (file: string, content: string | Buffer, why: RegExp): Promise<void> => {
+    await writeFile(join(folder, file), content)
+    await t.rejects(
+      openTemplates('example.com', folder, () => 0),
+      why
+    )
+    await rm(join(folder, file))
+  }
+  await refused('password-reset.html', '{nome}', /password-reset\.html: \{nome\} is none of/)
+  const noWay = /password-reset\.(txt|html): it has neither \{link\} nor \{token\}/
+  await refused('password-reset.txt', 'Subject: Reset\n\nHello {{ name }}: {{ link }}', noWay)
+  await refused('password-reset.html', '<a href="{{ link }}">here</a>', noWay)
+  await refused('password-elsewhere.html', ' \n', /password-elsewhere\.html: it is empty/)
+  await refused(
+    'password-elsewhere.txt',
+    Buffer.from('Subject: \xe9\n\n', 'latin1'),
+    /password-elsewhere\.txt: .*UTF-8/
+  )
+  await mkdir(join(folder, 'password-elsewhere.txt'))
   await t.rejects(
     openTemplates('example.com', folder, () => 0),
-    /password-reset\.html: \{nome\} is none of/
+    /password-elsewhere\.txt: .*EISDIR/
+  )
+  await t.rejects(
+    openTemplates('example.com', join(folder, 'nowhere'), () => 0),
+    /nowhere: .*ENOENT/,
+    'a folder that is not there is no wish for the built-in ones'
   )
   const smtp = await startSmtp(t)
   const latchkey = await openTestLatchkey(
