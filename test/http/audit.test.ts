@@ -156,6 +156,16 @@ t.test('every grant leaves one event, however it ends', async (t) => {
   t.notMatch(rows + latchkey.log(), /eyJ/, 'nor a token')
 })
 
+t.test('a wrong password names whose account it was, also where nobody has logged in yet', async (t) => {
+  const latchkey = await open(t)
+  const { store, ann } = latchkey
+  t.same((await store.users.byId(ann))?.identities, [])
+  const wrong = { grant_type: 'password', username: email, password: canary('wrong-password') }
+  const { events } = await ask(latchkey, wrong)
+  t.match(only(events), { reason: 'wrong-password', user: ann, username: email, backend: 'local', subject: ann })
+  t.equal((await store.audit.find({ user: ann, limit: 9 })).items.length, 1)
+})
+
 /** Does something just before the next act is committed, when everything of it is put together. */
 function beforeCommit({ store }: TestLatchkey, meanwhile: () => Promise<unknown>): void {
   const { audit } = store
