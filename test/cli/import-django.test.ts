@@ -360,3 +360,35 @@ t.test('from a user model of one’s own, with fields of one’s own', { skip: n
   const bare = await command(t, ['import', 'django', `file:${NAME}`, ...settings], other)
   t.match(bare.stdout, '1202 read: 1202 created', 'a model without permissions')
 })
+
+t.test('a name that is far too long is told in a short line, and goes nowhere', async (t) => {
+  const folder = await temporaryFolder(t)
+  await writeFile(join(folder, 'latchkey.yaml'), base)
+  const database = new DatabaseSync(join(folder, 'db.sqlite3'))
+  database.exec(`create table django_content_type (id integer primary key, app_label text);
+    create table auth_permission (id integer primary key, name text, content_type_id integer, codename text);
+    create table auth_group (id integer primary key, name text);
+    create table auth_group_permissions (id integer primary key, group_id integer, permission_id integer);
+    create table auth_user (id integer primary key, username text, email text, password text)`)
+  const insert = database.prepare('insert into auth_user (username, email, password) values (?, ?, ?)')
+  insert.run('n'.repeat(100_000), 'Long@Example.com', '!')
+  insert.run('line\nbreak', 'break@example.com', '!')
+  insert.run('short', 'e'.repeat(100_000), '!')
+  database.close()
+  const { code, stdout, stderr } = await command(t, ['import', 'django', 'file:db.sqlite3'], folder)
+  t.equal(code, 0, stderr)
+  t.match(stdout, '3 read: 2 created, 0 there already, 1 not imported')
+  t.match(
+    stdout,
+    /^invalid-username {3}1 {2}n{100}… {2}Long@Example\.com: that is no login name here; imported without$/m
+  )
+  t.match(stdout, /^invalid-email {6}3 {2}short {2}e{100}…: its e-mail is no address$/m)
+  for (const email of ['long@example.com', 'break@example.com']) {
+    const shown = await command(t, ['users', 'show', email, '--json'], folder)
+    t.match(
+      JSON.parse(shown.stdout).identities,
+      [{ backend: 'django', username: email }],
+      'what the account is called here'
+    )
+  }
+})
