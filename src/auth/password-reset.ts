@@ -72,7 +72,8 @@ export interface AskingTools extends ResetTools {
 export async function countAsking(email: string, ip: string, limits: Limits): Promise<void> {
   const attempt = limits.begin(ip)
   try {
-    await attempt.claim(`reset:${canonicalEmail(email) ?? email.normalize('NFKC').trim().toLowerCase()}`)
+    // no backend's id begins with a dot: this is no account of any
+    await attempt.claim(`.reset:${canonicalEmail(email) ?? email.normalize('NFKC').trim().toLowerCase()}`)
     attempt.failed()
   } catch (error) {
     attempt.released()

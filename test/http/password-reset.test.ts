@@ -258,6 +258,16 @@ t.test('tokens', async (t) => {
   t.throws(() => createResetTokens([]))
 })
 
+t.test('asking for mails locks nobody out, whatever a backend is called', async (t) => {
+  const limited = yaml('').replace('limits: { ip: false }', 'limits: { ip: false, account: { failures: 3 } }')
+  const named = limited.replace('id: fixed', 'id: reset').replace('username: bob', 'username: bob@example.com')
+  const latchkey = await openTestLatchkey(t, named.replace('fixed:', 'reset:'))
+  for (let count = 0; count < 4; count++) await ask(latchkey, 'bob@example.com')
+  t.equal((await ask(latchkey, 'bob@example.com')).statusCode, 429)
+  const login = { grant_type: 'password', username: 'bob@example.com', password: 'a password of bob' }
+  t.equal((await latchkey.token(login)).statusCode, 200)
+})
+
 t.test('limits: the same for whoever is known and whoever is not', async (t) => {
   const smtp = await startSmtp(t)
   const mail = `mail: { url: "smtp://127.0.0.1:${smtp.port}", from: no-reply@example.com }`
