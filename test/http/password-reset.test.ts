@@ -414,13 +414,14 @@ t.test('a name can not write a header, nor an address another', async (t) => {
   await writeFile(join(folder, 'password-reset.html'), '<b>{name}</b> {token}')
   const templates = await openTemplates('example.com', folder, () => 0)
   const user = { id: '1', email: 'ann@example.com', name: 'Ann\r\nBcc: eve@example.com\u202e <script>' }
+  const made = { id: 'msg_1', at: 0 }
   const reset = { token: 'T', link: 'https://x/T', expiresAt: 120_000 }
-  const written = templates.write({ kind: 'password-reset', user, reset, places: [] })
+  const written = templates.write({ ...made, kind: 'password-reset', user, reset, places: [] })
   t.equal(written.subject, 'For Ann Bcc: eve@example.com  <script>')
   t.equal(written.html, '<b>Ann Bcc: eve@example.com  &lt;script&gt;</b> T')
   t.match(written.text, 'ann@example.com https://x/T 2')
   t.match(
-    templates.write({ kind: 'password-elsewhere', user, places: ['a', 'b'] }).html,
+    templates.write({ ...made, kind: 'password-elsewhere', user, places: ['a', 'b'] }).html,
     'a<br>b',
     'what the folder lacks is built in'
   )
@@ -471,7 +472,7 @@ t.test("a service of one's own sends them", async (t) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     got.push({ headers: request.headers as Record<string, string>, body: Buffer.concat(chunks).toString() })
-    response.writeHead(204).end()
+    response.writeHead(got.length === 1 ? 503 : 204).end()
   })
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => {
@@ -482,12 +483,17 @@ t.test("a service of one's own sends them", async (t) => {
   const { port } = server.address() as AddressInfo
   const latchkey = await openTestLatchkey(
     t,
-    yaml(`mail: { webhook: { url: "http://127.0.0.1:${port}/mails", secret: "${key}" } }`)
+    yaml(`mail: { webhook: { url: "http://127.0.0.1:${port}/mails", secret: "${key}" } }`),
+    {},
+    undefined,
+    { mailDelayMs: () => 20 }
   )
   const id = await latchkey.addUser({ email: 'ann@example.com', password })
   await ask(latchkey, 'ann@example.com')
   await logged(latchkey, 'mail_sent')
-  const [{ headers, body } = { headers: {}, body: '' }] = got
+  const [{ headers, body } = { headers: {}, body: '' }, again] = got
+  t.same([again?.headers['webhook-id'], again?.body], [headers['webhook-id'], body], 'a repetition is seen as one')
+  t.match(headers['webhook-id'], /^msg_[\w-]{36}$/)
   const event = new Webhook(key).verify(body, headers) as {
     type: string
     data: { user: object; token: string; link: string }
