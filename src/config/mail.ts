@@ -26,8 +26,8 @@ export function mailFindings({ mail, passwords, backends }: ConfigFile): Finding
     ...Object.keys(resetElsewhere)
       .filter((id) => !ids.includes(id))
       .map((id) => ({ path: ['passwords', 'resetElsewhere', id], message: 'there is no such backend' })),
-    ...(milliseconds(resetTtl) > milliseconds('7d')
-      ? [{ path: ['passwords', 'resetTtl'], message: 'expected 7d at most' }]
+    ...(milliseconds(resetTtl) < milliseconds('1m') || milliseconds(resetTtl) > milliseconds('7d')
+      ? [{ path: ['passwords', 'resetTtl'], message: 'expected 1m to 7d' }]
       : [])
   ]
 }

@@ -235,6 +235,8 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
     'passwords: { memory: 12288 }',
     'passwords.memory: too weak: expected at least 47104 with iterations 1, or 19456 with iterations 2, or 12288 with iterations 3, or 9216 with iterations 4, or 7168 with iterations 5'
   ],
+  ['passwords: { resetTtl: 8d }', 'passwords.resetTtl: expected 1m to 7d'],
+  ['passwords: { resetTtl: 59s }', 'passwords.resetTtl: expected 1m to 7d'],
   ['passwords: { queueTimeout: 2m }', 'passwords.queueTimeout: expected 60s at most'],
   ['limits: { ip: true }', 'limits.ip: expected max and window, or false'],
   ['limits: { ip: { max: 0 } }', 'limits.ip.max: expected a whole number, at least 1'],
