@@ -370,12 +370,12 @@ t.test('a name that is far too long is told in a short line, and goes nowhere', 
     create table auth_group (id integer primary key, name text);
     create table auth_group_permissions (id integer primary key, group_id integer, permission_id integer);
     create table auth_user (id integer primary key, username text, email text, password text)`)
+  const run = () => command(t, ['import', 'django', 'file:db.sqlite3'], folder)
   const insert = database.prepare('insert into auth_user (username, email, password) values (?, ?, ?)')
   insert.run('n'.repeat(100_000), 'Long@Example.com', '!')
   insert.run('line\nbreak', 'break@example.com', '!')
   insert.run('short', 'e'.repeat(100_000), '!')
-  database.close()
-  const { code, stdout, stderr } = await command(t, ['import', 'django', 'file:db.sqlite3'], folder)
+  const { code, stdout, stderr } = await run()
   t.equal(code, 0, stderr)
   t.match(stdout, '3 read: 2 created, 0 there already, 1 not imported')
   t.match(
@@ -391,4 +391,10 @@ t.test('a name that is far too long is told in a short line, and goes nowhere', 
       'what the account is called here'
     )
   }
+  for (const table of ['auth_group_permissions', 'auth_group', 'auth_permission', 'django_content_type']) {
+    database.exec(`drop table ${table}`)
+    const without = await run()
+    t.match(without, { code: 1, stderr: `there is no table ${table}: expected a database of django.contrib.auth` })
+  }
+  database.close()
 })
