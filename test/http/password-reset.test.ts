@@ -443,6 +443,13 @@ t.test('a name can not write a header, nor an address another', async (t) => {
     Buffer.from('Subject: \xe9\n\n', 'latin1'),
     /password-elsewhere\.txt: .*UTF-8/
   )
+  await writeFile(join(folder, 'password-elsewhere.html'), '')
+  const mail = `mail: { url: "smtp://127.0.0.1:1", from: no-reply@example.com, templates: ${folder} }`
+  await t.rejects(openTestLatchkey(t, yaml(mail)), {
+    name: 'ConfigError',
+    mistakes: [{ path: 'mail.templates', message: 'password-elsewhere.html: it is empty' }]
+  })
+  await rm(join(folder, 'password-elsewhere.html'))
   await mkdir(join(folder, 'password-elsewhere.txt'))
   await t.rejects(
     openTemplates('example.com', folder, () => 0),
