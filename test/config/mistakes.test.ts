@@ -462,6 +462,14 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ['mail: { url: "smtp://x", from: a@example.com }', 'passwords.resetUrl: is missing: mails need it for their link'],
   ['mail: {}', 'mail.url: expected either url or webhook'],
   [
+    `${resetUrl}mail: { url: "smtps://x", from: a@example.com, tls: { ca: none.pem } }`,
+    "mail.tls.ca: can't be read: there is no such file"
+  ],
+  [
+    `${resetUrl}mail: { url: "smtps://x", from: a@example.com, tls: { ca: latchkey.yaml } }`,
+    'mail.tls.ca: is no PEM file'
+  ],
+  [
     `${resetUrl}mail: { url: "http://x", from: a@example.com }`,
     'mail.url: expected smtp://[USER@]HOST[:PORT] or smtps://…'
   ],
