@@ -361,7 +361,7 @@ t.test('from a user model of one’s own, with fields of one’s own', { skip: n
   t.match(bare.stdout, '1202 read: 1202 created', 'a model without permissions')
 })
 
-t.test('a name that is far too long is told in a short line, and goes nowhere', async (t) => {
+t.test('a time that is none is not guessed, and a name that is far too long goes nowhere', async (t) => {
   const folder = await temporaryFolder(t)
   await writeFile(join(folder, 'latchkey.yaml'), base)
   const database = new DatabaseSync(join(folder, 'db.sqlite3'))
@@ -369,7 +369,8 @@ t.test('a name that is far too long is told in a short line, and goes nowhere', 
     create table auth_permission (id integer primary key, name text, content_type_id integer, codename text);
     create table auth_group (id integer primary key, name text);
     create table auth_group_permissions (id integer primary key, group_id integer, permission_id integer);
-    create table auth_user (id integer primary key, username text, email text, password text)`)
+    create table auth_user (id integer primary key, username text, email text, password text,
+      date_joined default '2024-02-30 00:00:00', last_login default '1.5')`)
   const run = () => command(t, ['import', 'django', 'file:db.sqlite3'], folder)
   const insert = database.prepare('insert into auth_user (username, email, password) values (?, ?, ?)')
   insert.run('n'.repeat(100_000), 'Long@Example.com', '!')
@@ -384,12 +385,10 @@ t.test('a name that is far too long is told in a short line, and goes nowhere', 
   )
   t.match(stdout, /^invalid-email {6}3 {2}short {2}e{100}…: its e-mail is no address$/m)
   for (const email of ['long@example.com', 'break@example.com']) {
-    const shown = await command(t, ['users', 'show', email, '--json'], folder)
-    t.match(
-      JSON.parse(shown.stdout).identities,
-      [{ backend: 'django', username: email }],
-      'what the account is called here'
-    )
+    const { stdout: json } = await command(t, ['users', 'show', email, '--json'], folder)
+    const { identities, createdAt, lastLoginAt } = JSON.parse(json)
+    t.match(identities, [{ backend: 'django', username: email }], 'what the account is called here')
+    t.same([lastLoginAt, Date.now() - Date.parse(createdAt) < 600_000], [null, true])
   }
   for (const table of ['auth_group_permissions', 'auth_group', 'auth_permission', 'django_content_type']) {
     database.exec(`drop table ${table}`)
