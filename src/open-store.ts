@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import type { Log } from './auth/ports.ts'
 import type { Config } from './config/config.ts'
 import { openStore, type Store, type StoreOptions } from './store/index.ts'
-import { subscribersOf } from './webhooks.ts'
+import { pauseDisabled, subscribersOf } from './webhooks.ts'
 
 type Options = Pick<StoreOptions, 'mapFrom'>
 
@@ -16,6 +16,12 @@ async function openDatabase({ database }: Config, log: Log, options: Options): P
 /** Opens our own database alone, its folder made where it is a file of ours. */
 export async function openStoreOf(config: Config, log: Log, options: Options = {}): Promise<Store> {
   const store = await openDatabase(config, log, options)
-  store.outbox.subscribe(subscribersOf(config))
-  return store
+  try {
+    store.outbox.subscribe(subscribersOf(config))
+    await pauseDisabled(config, store)
+    return store
+  } catch (error) {
+    await store.close()
+    throw error
+  }
 }

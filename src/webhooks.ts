@@ -6,10 +6,21 @@ import type { Store } from './store/index.ts'
 import { sweep } from './sweep.ts'
 import { version } from './version.ts'
 import type { WebhookMetrics } from './webhooks/deliverer.ts'
+import { digestOfUrl } from './webhooks/endpoint.ts'
 
 /** What the store writes events for. */
 export const subscribersOf = ({ webhooks }: Config) =>
   webhooks.map(({ id, types }) => ({ id, wants: types.has.bind(types) }))
+
+/** Stops writing for those that asked for no more. */
+export async function pauseDisabled(
+  { webhooks }: Config,
+  { outbox, deliveries }: Pick<Store, 'outbox' | 'deliveries'>
+): Promise<void> {
+  if (webhooks.length === 0) return
+  const disabled = await deliveries.disabled()
+  outbox.pause(new Set(webhooks.flatMap(({ id, url }) => (disabled.get(id) === digestOfUrl(url) ? [id] : []))))
+}
 
 /**
  * Delivers to the webhooks of a configuration, and removes what was kept long enough. Without webhooks nothing is loaded,

@@ -70,16 +70,20 @@ export function translated(account: ForeignAccount, rules: AccountRules, tools: 
     loginNames: name.loginName === undefined ? [] : [name.loginName],
     permissions: [...new Set([...account.permissions.filter((one) => authority.permissions.has(one)), ...forStaff])],
     groups: [...new Set(account.groups.flatMap((one) => authority.groups.get(one) ?? []))],
-    identities: [identityOf(account, origin, tools.now())],
+    identities: [identityOf(account, { email, origin, at: tools.now() })],
     ...(account.createdAt === undefined ? {} : { createdAt: account.createdAt }),
     lastLoginAt: account.lastLoginAt ?? null
   }
   return { account, user, problems: [...fields.problems, ...name.problems, ...password.problems] }
 }
 
-const identityOf = ({ id, username, email, lastLoginAt }: ForeignAccount, backend: string, at: number) => ({
-  ...{ backend, subject: id, username: username ?? email ?? id, attributes: {}, isSuperuser: false },
-  lastSeenAt: lastLoginAt ?? at
+/** What is no login name here is no name of the identity either: nobody knows how long it is, or what is in it. */
+const identityOf = (
+  { id, username = '', lastLoginAt }: ForeignAccount,
+  { email, origin, at }: { readonly email: string; readonly origin: string; readonly at: number }
+) => ({
+  ...{ backend: origin, subject: id, username: loginName(username) === undefined ? email : username },
+  ...{ attributes: {}, isSuperuser: false, lastSeenAt: lastLoginAt ?? at }
 })
 
 function emailMistake(account: ForeignAccount, { ambiguities }: AccountRules): ImportProblem | undefined {

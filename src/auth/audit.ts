@@ -95,6 +95,8 @@ export interface AuditEvent {
 /** Which events are wanted; those that match all that is named. */
 export interface AuditFilter {
   readonly user?: string
+  /** Administration by `console`, `service` or a user's id. */
+  readonly actor?: string
   readonly client?: string
   readonly kind?: AuditKind
   readonly outcome?: AuditOutcome

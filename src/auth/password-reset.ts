@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { InvalidResetToken, SlowDown } from '../errors.ts'
 import type { Audit, Trail } from './audit.ts'
 import { refuseMalformed } from './change-password.ts'
@@ -72,7 +73,8 @@ export interface AskingTools extends ResetTools {
 export async function countAsking(email: string, ip: string, limits: Limits): Promise<void> {
   const attempt = limits.begin(ip)
   try {
-    await attempt.claim(`reset:${canonicalEmail(email) ?? email.normalize('NFKC').trim().toLowerCase()}`)
+    // no backend's id begins with a dot: this is no account of any
+    await attempt.claim(`.reset:${canonicalEmail(email) ?? email.normalize('NFKC').trim().toLowerCase()}`)
     attempt.failed()
   } catch (error) {
     attempt.released()
@@ -128,8 +130,9 @@ async function mailFor(user: User, kind: Mail['kind'], tools: ResetTools): Promi
   const { id, email, attributes } = user
   const { displayName, firstName } = attributes
   const person = { id, email, name: String(displayName ?? firstName ?? '') }
-  if (kind === 'password-reset') return { kind, user: person, reset: await resetFor(user, tools), places: [] }
-  return { kind, user: person, places: othersOf(user, tools.backends).map(({ id, place }) => place ?? id) }
+  const mail = { id: `msg_${randomUUID()}`, at: tools.now(), kind, user: person }
+  if (kind === 'password-reset') return { ...mail, reset: await resetFor(user, tools), places: [] }
+  return { ...mail, places: othersOf(user, tools.backends).map(({ id, place }) => place ?? id) }
 }
 
 /** What setting a password by a token needs beside. */

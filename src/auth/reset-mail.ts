@@ -2,6 +2,10 @@ import type { Log } from './ports.ts'
 
 /** A mail to somebody's stored address: the way to a new password, or where the password is kept instead. */
 export interface Mail {
+  /** The same in every try. */
+  readonly id: string
+  /** When it was asked for, epoch milliseconds. */
+  readonly at: number
   readonly kind: 'password-reset' | 'password-elsewhere'
   readonly user: { readonly id: string; readonly email: string; readonly name: string }
   /** Of a reset. */

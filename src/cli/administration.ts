@@ -30,14 +30,22 @@ export function withAdministration<Result>(
 }
 
 /** The user of an e-mail, id or login name, in this order. @throws {Refused} there is none */
-export async function find(text: string, { users, accounts }: Pick<Store, 'users' | 'accounts'>): Promise<User> {
+export async function find(text: string, store: Pick<Store, 'users' | 'accounts'>): Promise<User> {
+  const found = await lookUp(text, store)
+  if (!found) throw new Refused(`there is no user ${JSON.stringify(text)}`)
+  return found
+}
+
+/** The user of an e-mail, id or login name, if there is one. */
+export async function lookUp(
+  text: string,
+  { users, accounts }: Pick<Store, 'users' | 'accounts'>
+): Promise<User | undefined> {
   const email = canonicalEmail(text)
   const user = email === undefined ? await users.byId(text.toLowerCase()) : await users.byEmail(email)
   const name = user ? undefined : loginName(text)
   const account = name === undefined ? undefined : await accounts.byLoginName(name)
-  const found = user ?? (account && (await users.byId(account.id)))
-  if (!found) throw new Refused(`there is no user ${JSON.stringify(text)}`)
-  return found
+  return user ?? (account && (await users.byId(account.id)))
 }
 
 /** The group of a name or id. @throws {Refused} there is none */

@@ -1,15 +1,17 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { written } from '../audit/audit.ts'
 import { type AuditEvent, type AuditFilter, type AuditKind, auditKinds } from '../auth/audit.ts'
-import { canonicalEmail } from '../auth/email.ts'
 import { milliseconds } from '../config/units.ts'
+import { momentOf } from '../moment.ts'
 import type { Store } from '../store/index.ts'
+import { lookUp } from './administration.ts'
 import { withStore } from './configuration.ts'
 import { Refused } from './refused.ts'
 import { printable } from './steps.ts'
 
 interface AuditOptions {
   readonly user?: string
+  readonly actor?: string
   readonly client?: string
   readonly kind?: AuditKind
   readonly search?: string
@@ -27,7 +29,8 @@ export function addAudit(program: Command): void {
   program
     .command('audit')
     .description('what was done, by whom and from where, newest first')
-    .option('--user <user>', 'at or by this user, by e-mail or id')
+    .option('--user <user>', 'of the account of this user, by e-mail, login name or id')
+    .option('--actor <user>', 'done to others by this user, by console or by service')
     .option('--client <id>', 'through this client')
     .addOption(new Option('--kind <kind>', 'of this kind').choices(auditKinds))
     .option('--search <prefix>', 'whose login name at the backend begins so')
@@ -61,11 +64,12 @@ async function* eventsOf(store: Store, options: AuditOptions): AsyncGenerator<Au
 }
 
 async function filterOf(
-  { user, client, kind, search, since, until }: AuditOptions,
+  { user, actor, client, kind, search, since, until }: AuditOptions,
   store: Store
 ): Promise<Omit<AuditFilter, 'limit'>> {
   return {
     ...(user === undefined ? {} : { user: await userId(user, store) }),
+    ...(actor === undefined ? {} : { actor: nobody.includes(actor) ? actor : await userId(actor, store) }),
     ...(client === undefined ? {} : { client }),
     ...(kind === undefined ? {} : { kind }),
     ...(search === undefined ? {} : { search }),
@@ -74,11 +78,13 @@ async function filterOf(
   }
 }
 
+/** Who acts, and is no user. */
+const nobody = ['console', 'service']
+
 /** Events outlive their user, who is then known by id alone. */
-async function userId(name: string, { users }: Store): Promise<string> {
-  const email = canonicalEmail(name)
-  if (email === undefined) return name.toLowerCase()
-  const user = await users.byEmail(email)
+async function userId(name: string, store: Store): Promise<string> {
+  if (/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(name)) return name.toLowerCase()
+  const user = await lookUp(name, store)
   if (!user) throw new Refused(`there is no user ${JSON.stringify(name)}: ask by id`)
   return user.id
 }
@@ -90,7 +96,13 @@ function lineOf(event: AuditEvent): string {
     ...[backend && `backend ${backend}`, client && `client ${client}`, ip && `from ${ip}`],
     ...[actor && `by ${actor}`, request && `request ${request}`]
   ]
-  return `${parts.flatMap((part) => (part ? [printable(part)] : [])).join('  ')}\n`
+  return `${parts.flatMap((part) => (part ? [plain(part)] : [])).join('  ')}\n`
+}
+
+/** Two spaces part the fields: a text that has some of its own looks like several. */
+function plain(part: string): string {
+  const text = printable(part)
+  return /\s\s/.test(text) ? JSON.stringify(text) : text
 }
 
 const asJson = (event: AuditEvent): object => ({ ...written(event), at: new Date(event.at).toISOString() })
@@ -99,8 +111,8 @@ function timeOf(text: string): number {
   try {
     return Date.now() - milliseconds(text)
   } catch {
-    const at = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
-    if (Number.isNaN(at)) throw new InvalidArgumentError('expected 2026-01-31, 2026-01-31T12:00:00Z or 24h')
+    const at = momentOf(text)
+    if (at === undefined) throw new InvalidArgumentError('expected 2026-01-31, 2026-01-31T12:00:00Z or 24h')
     return at
   }
 }

@@ -122,9 +122,12 @@ function inWords(error: unknown): never {
 }
 
 function lineOf({ problem, of, username, email, detail, imported }: ImportProblem): string {
-  const who = [of, username ?? '', email ?? ''].filter((part) => part !== '').join('  ')
-  return `${problem.padEnd(18)} ${printable(who)}: ${printable(detail)}${imported ? '; imported without' : ''}\n`
+  const who = [of, username ?? '', email ?? ''].filter((part) => part !== '').map(short)
+  return `${problem.padEnd(18)} ${who.join('  ')}: ${printable(detail)}${imported ? '; imported without' : ''}\n`
 }
+
+/** A column of a foreign table may hold megabytes. */
+const short = (text: string): string => printable(text.length > 100 ? `${text.slice(0, 100)}…` : text)
 
 function summaryOf(report: AccountsReport, told: number, { dryRun }: DjangoOptions): string {
   const { read, created, present, refused, groups, permissions } = report

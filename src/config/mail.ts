@@ -4,6 +4,7 @@ import { keyOf } from '../remote/standard-webhooks.ts'
 import { isLoopback } from './cidr.ts'
 import type { MailConfig } from './config.ts'
 import type { Finding } from './config-error.ts'
+import { pemMistake } from './pem-file.ts'
 import type { ConfigFile } from './schema.ts'
 import { milliseconds } from './units.ts'
 
@@ -26,8 +27,8 @@ export function mailFindings({ mail, passwords, backends }: ConfigFile): Finding
     ...Object.keys(resetElsewhere)
       .filter((id) => !ids.includes(id))
       .map((id) => ({ path: ['passwords', 'resetElsewhere', id], message: 'there is no such backend' })),
-    ...(milliseconds(resetTtl) > milliseconds('7d')
-      ? [{ path: ['passwords', 'resetTtl'], message: 'expected 7d at most' }]
+    ...(milliseconds(resetTtl) < milliseconds('1m') || milliseconds(resetTtl) > milliseconds('7d')
+      ? [{ path: ['passwords', 'resetTtl'], message: 'expected 1m to 7d' }]
       : [])
   ]
 }
@@ -61,6 +62,13 @@ function sectionFindings(mail: NonNullable<ConfigFile['mail']>): Finding[] {
       'expected whsec_ and 24 to 64 random bytes in base64, or 24 bytes and more as they are'
     )
   ]
+}
+
+/** What is wrong with the file that it names. */
+export function mailFileFindings({ mail }: ConfigFile, folder: string): Finding[] {
+  const ca = mail?.tls?.ca
+  const mistake = ca === undefined ? undefined : pemMistake(resolve(folder, ca))
+  return mistake === undefined ? [] : at('tls.ca', true, mistake)
 }
 
 function mailKey(secret: string): Buffer | undefined {

@@ -67,7 +67,7 @@ const Passwords = section('What passwords must be, how they are hashed (argon2id
     maximum: 128,
     description: 'Characters that a new password has at least, wherever one is set.'
   }),
-  resetTtl: duration({ default: '1h', description: 'How long the link to a new password works, 7d at most.' }),
+  resetTtl: duration({ default: '1h', description: 'How long the link to a new password works, 1m to 7d.' }),
   resetUrl: Type.Optional(
     text({ description: 'Where the link leads: a page of yours, with {token} in it, after the host.' })
   ),

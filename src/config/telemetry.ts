@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import Type from '../schema/type.ts'
 import { isLoopback } from './cidr.ts'
 import type { TelemetryConfig } from './config.ts'
 import type { Finding } from './config-error.ts'
-import { reasonOf } from './interpolation.ts'
 import { text } from './names.ts'
+import { pemMistake } from './pem-file.ts'
 import type { ConfigFile } from './schema.ts'
 import {
   endpointOf,
@@ -115,17 +114,9 @@ export function telemetryFindings({ telemetry }: ConfigFile): Finding[] {
 export function telemetryFileFindings({ telemetry }: ConfigFile, folder: string): Finding[] {
   const { tls = {} } = (telemetry && telemetry.otlp) || {}
   return Object.entries(tls).flatMap(([name, file]) => {
-    const mistake = mistakeIn(resolve(folder, file))
+    const mistake = pemMistake(resolve(folder, file))
     return mistake === undefined ? [] : at(`tls.${name}`, true, mistake)
   })
-}
-
-function mistakeIn(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'latin1').includes('-----BEGIN ') ? undefined : 'is no PEM file'
-  } catch (error) {
-    return `can't be read: ${reasonOf(error)}`
-  }
 }
 
 /** What is wrong with the variables of OpenTelemetry, where they count. */

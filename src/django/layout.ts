@@ -65,13 +65,17 @@ export function quoted(name: string, flavour: Flavour): string {
     .join('.')
 }
 
+/** Whether a question failed since there is no such table. */
+export const isMissingTable = (error: unknown): boolean =>
+  error instanceof SqlFailure && /ER_NO_SUCH_TABLE|42P01|no such table/.test(error.message)
+
 /** Looks for the tables and columns. @throws {NoDjango} {SqlFailure} */
 export async function layoutOf(names: DjangoNames, ask: Ask, flavour: Flavour): Promise<Layout> {
   const columnsOf = async (table: string): Promise<readonly string[] | undefined> => {
     try {
       return (await ask(`select * from ${quoted(table, flavour)} where 1 = 0`)).columns
     } catch (error) {
-      if (error instanceof SqlFailure && /ER_NO_SUCH_TABLE|42P01|no such table/.test(error.message)) return undefined
+      if (isMissingTable(error)) return undefined
       throw error
     }
   }

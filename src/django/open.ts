@@ -3,7 +3,16 @@ import { textOf } from '../backends/sql/account.ts'
 import type { Place, Row } from '../backends/sql/database.ts'
 import { openDatabase } from '../backends/sql/open-database.ts'
 import { parseStatement } from '../backends/sql/statement.ts'
-import { type Ask, type DjangoNames, type Layout, layoutOf, quoted, type Relation } from './layout.ts'
+import {
+  type Ask,
+  type DjangoNames,
+  isMissingTable,
+  type Layout,
+  layoutOf,
+  NoDjango,
+  quoted,
+  type Relation
+} from './layout.ts'
 import { type DjangoUser, userOf } from './rows.ts'
 
 /** Rows of one question. */
@@ -48,7 +57,12 @@ export async function openDjango(place: Place, names: DjangoNames): Promise<Djan
 
   async function all(table: string, columns: readonly string[]): Promise<readonly Row[]> {
     const rows: Row[] = []
-    for await (const page of pagesOf(table, 'id', columns)) rows.push(...page)
+    try {
+      for await (const page of pagesOf(table, 'id', columns)) rows.push(...page)
+    } catch (error) {
+      if (!isMissingTable(error)) throw error
+      throw new NoDjango(`there is no table ${table}: expected a database of django.contrib.auth`)
+    }
     return rows
   }
 

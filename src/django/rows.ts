@@ -1,5 +1,6 @@
 import { flagOf, textOf } from '../backends/sql/account.ts'
 import { type Row, SqlFailure } from '../backends/sql/database.ts'
+import { momentOf } from '../moment.ts'
 import type { Layout } from './layout.ts'
 
 /** A row of the table of users; absent is what the table has not, or has no value for. */
@@ -32,7 +33,7 @@ export function userOf(row: Row, { columns, fields }: Layout): DjangoUser {
     isActive: flag(columns.isActive, true),
     isSuperuser: flag(columns.isSuperuser, false),
     isStaff: flag(columns.isStaff, false),
-    ...present({ joinedAt: momentOf(text(columns.joined)), lastLoginAt: momentOf(text(columns.lastLogin)) }),
+    ...present({ joinedAt: timeOf(text(columns.joined)), lastLoginAt: timeOf(text(columns.lastLogin)) }),
     fields: present({
       firstName: text(columns.firstName),
       lastName: text(columns.lastName),
@@ -50,10 +51,8 @@ function isoOf(text: string | undefined): string | undefined {
   return `${day}T${minute}${seconds}${fraction}${hours === undefined ? 'Z' : `${hours}:${minutes}`}`
 }
 
-function momentOf(text: string | undefined): number | undefined {
-  const at = Date.parse(isoOf(text) ?? '')
-  return Number.isNaN(at) ? undefined : at
-}
+/** What is no moment, such as MySQL's 0000-00-00, is none. */
+const timeOf = (text: string | undefined): number | undefined => momentOf(isoOf(text) ?? '')
 
 type Present<Values> = { [Name in keyof Values]?: Exclude<Values[Name], undefined> }
 

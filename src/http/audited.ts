@@ -82,10 +82,13 @@ function outcomeOf(error: Error): AuditOutcome {
   return error instanceof Refusal ? 'refused' : 'failed'
 }
 
-/** Whose account it was that somebody tried. */
+/** Whose account it was that somebody tried. An account of our own may have no identity: nobody has logged in with it yet. */
 async function holderOf({ user, backend, subject }: Trail, { login }: AppParts): Promise<Partial<Trail>> {
   if (user !== undefined || backend === undefined || subject === undefined) return {}
-  const holder = await login.store.byIdentity(backend, subject).catch(() => undefined)
+  const { store, chain } = login
+  const isOwn = chain.some((link) => link.id === backend && link.backend.keepsOwnPasswords)
+  const holder = await (isOwn ? store.byId(subject) : store.byIdentity(backend, subject)).catch(() => undefined)
   const seen = holder?.identities.find((identity) => identity.backend === backend && identity.subject === subject)
-  return holder && seen ? { user: holder.id, username: seen.username } : {}
+  const username = seen?.username ?? (isOwn ? holder?.email : undefined)
+  return holder && username !== undefined ? { user: holder.id, username } : {}
 }

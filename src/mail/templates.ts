@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises'
+import { isUtf8 } from 'node:buffer'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Mail } from '../auth/reset-mail.ts'
 
@@ -68,16 +69,15 @@ const files = Object.keys(builtIn) as ReadonlyArray<keyof typeof builtIn>
 /**
  * The built-in templates, or the files of the same names where a folder has them.
  * @param service what the service is called in a mail
- * @throws {Error} a file can't be read, or holds something in braces that nothing stands for
+ * @throws {Error} the folder or a file can't be read, or what a file holds is no template
  */
 export async function openTemplates(
   service: string,
   folder: string | undefined,
   now: () => number
 ): Promise<Templates> {
-  const all = { ...builtIn }
-  for (const file of files) all[file] = (folder && (await readIfThere(join(folder, file)))) || builtIn[file]
-  for (const file of files) refuseUnknown(file, all[file])
+  const all = { ...builtIn, ...(folder !== undefined && (await readFolder(folder))) }
+  for (const file of files) refuseBroken(file, all[file])
   return {
     write(mail) {
       const values = valuesOf(mail, service, now())
@@ -91,20 +91,30 @@ export async function openTemplates(
   }
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
+async function readFolder(folder: string): Promise<Partial<typeof builtIn>> {
+  const there = await readdir(folder).catch((error: Error) => refuse(folder, error.message))
+  const read = files.filter((file) => there.includes(file)).map(async (file) => [file, await textOf(folder, file)])
+  return Object.fromEntries(await Promise.all(read))
 }
 
-function refuseUnknown(file: string, template: string): void {
+async function textOf(folder: string, file: string): Promise<string> {
+  const bytes = await readFile(join(folder, file)).catch((error: Error) => refuse(file, error.message))
+  return isUtf8(bytes) ? bytes.toString('utf8').replace(/^\ufeff/, '') : refuse(file, 'it is no UTF-8')
+}
+
+/** What would be sent as it stands, to people who can do nothing with it. */
+function refuseBroken(file: string, template: string): void {
+  if (template.trim() === '') refuse(file, 'it is empty')
   const used = Array.from(template.matchAll(/\{(\w+)\}/g), ([, name = '']) => name)
   const unknown = used.find((name) => !(names as readonly string[]).includes(name))
-  if (unknown !== undefined) throw new Error(`${file}: {${unknown}} is none of ${names.join(', ')}`)
-  if (file.endsWith('.txt') && !/^Subject: ./.test(template)) throw new Error(`${file}: its first line is no Subject:`)
+  if (unknown !== undefined) refuse(file, `{${unknown}} is none of ${names.join(', ')}`)
+  if (file.endsWith('.txt') && !/^Subject: ./.test(template)) refuse(file, 'its first line is no Subject:')
+  const isWay = used.includes('link') || used.includes('token')
+  if (file.startsWith('password-reset.') && !isWay) refuse(file, 'it has neither {link} nor {token}')
+}
+
+function refuse(place: string, why: string): never {
+  throw new Error(`${place}: ${why}`)
 }
 
 function partsOf(template: string): { subject: string; body: string } {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { Mailer } from '../auth/reset-mail.ts'
 import { signedHeaders } from '../remote/standard-webhooks.ts'
 
@@ -13,10 +12,9 @@ export interface WebhookOptions {
 /** Hands mails to a service by one POST each, signed as Standard Webhooks has it; redirects are not followed. */
 export function createWebhookMailer({ url, keys, timeoutMs }: WebhookOptions): Mailer {
   return {
-    async send({ kind, user, reset, places }) {
+    async send({ id, at, kind, user, reset, places }) {
       const expiresAt = reset && new Date(reset.expiresAt).toISOString()
       const data = { user, places, ...(reset && { token: reset.token, link: reset.link, expiresAt }) }
-      const at = Date.now()
       const payload = JSON.stringify({ type: `mail.${kind}`, timestamp: new Date(at).toISOString(), data })
       const asked = fetch(url, {
         method: 'POST',
@@ -24,7 +22,7 @@ export function createWebhookMailer({ url, keys, timeoutMs }: WebhookOptions): M
         signal: AbortSignal.timeout(timeoutMs),
         headers: {
           'content-type': 'application/json',
-          ...signedHeaders({ id: `msg_${randomUUID()}`, payload }, keys, at)
+          ...signedHeaders({ id, payload }, keys, Date.now())
         },
         body: payload
       })

@@ -18,9 +18,11 @@ export const createAuditStore = (db: Database): AuditStore => {
   return {
     append: async (events, along = []) =>
       writeTogether(db, [...along, ...events.map((event) => pending([insertion(event)]))]),
-    async find({ user, client, kind, outcome, search, since, until, cursor, limit }) {
+    async find({ user, actor, client, kind, outcome, search, since, until, cursor, limit }) {
       const wanted = [
         user === undefined ? undefined : eq(audit.user, user),
+        // no index has actors: all else is passed over by that of kinds
+        actor === undefined ? undefined : and(eq(audit.actor, actor), eq(audit.kind, 'administration')),
         client === undefined ? undefined : eq(audit.client, client),
         kind === undefined ? undefined : eq(audit.kind, kind),
         outcome === undefined ? undefined : eq(audit.outcome, outcome),

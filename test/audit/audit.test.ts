@@ -6,6 +6,7 @@ import t from 'tap'
 import { createAudit } from '../../src/audit/audit.ts'
 import { eventOf } from '../../src/audit/event.ts'
 import type { AuditEvent } from '../../src/auth/audit.ts'
+import { momentOf } from '../../src/moment.ts'
 import { sweep } from '../../src/sweep.ts'
 import { openTestLatchkey, temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
@@ -149,3 +150,19 @@ t.test(
     await other.end()
   }
 )
+
+t.test('times are read as RFC 3339 has them, in UTC where they do not say otherwise', async (t) => {
+  const times: Array<[string, string]> = [
+    ['2026-01-31', '2026-01-31T00:00:00.000Z'],
+    ['2026-01-31T12:00', '2026-01-31T12:00:00.000Z'],
+    ['2026-01-31 12:00:30.25', '2026-01-31T12:00:30.250Z'],
+    ['2026-01-31t12:00:00.123456z', '2026-01-31T12:00:00.123Z'],
+    ['2026-01-31T12:00:00+02:00', '2026-01-31T10:00:00.000Z'],
+    ['2024-02-29T00:00:00-00:30', '2024-02-29T00:30:00.000Z'],
+    ['0001-01-01', '0001-01-01T00:00:00.000Z']
+  ]
+  for (const [text, iso] of times) t.equal(momentOf(text), Date.parse(iso), text)
+  const others = ['2026-02-31', '2026-02-29', '2026-13-01', '2026-01-31(x)', '2026-01-31 PST', '2026-01-31T25:00']
+  others.push('2026-01-31T12:00:61Z', '2026-01-31T12:00:00 02:00', '2026-01-31T12:00:00+99:00', '2026-01', '', 'today')
+  for (const text of others) t.equal(momentOf(text), undefined, text)
+})

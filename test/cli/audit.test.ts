@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import { openTestLatchkey, temporaryFolder } from '../latchkey.ts'
 import { command } from '../process.ts'
@@ -15,6 +16,7 @@ t.test('acts at the console are events, looks are none, and all are found', asyn
     return stdout
   }
   await done(`users create ${email} --password-stdin --permission blog.add_post --group staff`, password)
+  await done(`users change ${email} --login-name ann-1815`)
   await done('clients create web')
   await done(`users list`)
   t.equal((await latchkey(`users create ${email}`)).code, 1, 'refused')
@@ -37,13 +39,18 @@ t.test('acts at the console are events, looks are none, and all are found', asyn
     { action: 'users.deactivate' },
     { action: 'users.create', outcome: 'refused', reason: 'already_exists' },
     { action: 'clients.create', target: 'web' },
+    { action: 'users.change' },
     { action: 'users.create', details: { permission: ['blog.add_post'], group: ['staff'] } }
   ])
-  t.equal(events.length, 5)
+  t.equal(events.length, 6)
   t.notMatch(JSON.stringify(events), /canary|secret/)
   const count = async (args: string) => (await done(`audit ${args}`)).split('\n').length - 1
-  t.equal(await count(`--user ${email}`), 4)
-  t.equal(await count(`--user ${events[0].user} --kind administration --since 1h`), 4)
+  t.equal(await count(`--user ${email}`), 5)
+  t.equal(await count('--user ann-1815'), 5)
+  t.equal(await count(`--user ${events[0].user} --kind administration --since 1h`), 5)
+  t.equal(await count('--actor console'), 6)
+  t.equal(await count('--actor service'), 0)
+  t.equal(await count(`--actor ${email}`), 0, 'she did nothing to anybody')
   t.equal(await count('--kind login'), 0)
   t.equal(await count('--search ann'), 0, 'an act at the console has no login name')
   t.equal(await count('--client web'), 0, 'no act went through it')
@@ -53,9 +60,26 @@ t.test('acts at the console are events, looks are none, and all are found', asyn
     await done('audit --limit 1'),
     /^20[\dT:.-]+Z {2}administration {2}success {2}sessions\.revoke {2}.* by console\n$/
   )
-  for (const wrong of ['--kind nonsense', '--since yesterday', '--limit 0'])
-    t.equal((await latchkey(`audit ${wrong}`)).code, 2)
-  t.match(await latchkey('audit --user nobody@example.com'), { code: 1, stderr: /ask by id/ })
+  for (const wrong of [
+    '--kind nonsense',
+    '--since yesterday',
+    '--since 2026-02-31',
+    '--until 2026-01-31(x)',
+    '--limit 0'
+  ])
+    t.equal((await latchkey(`audit ${wrong}`)).code, 2, wrong)
+  for (const nobody of ['--user nobody@example.com', '--user nobody', '--actor nobody'])
+    t.match(await latchkey(`audit ${nobody}`), { code: 1, stderr: /there is no user "nobody.*: ask by id/ })
+  t.equal(await count(`--user ${randomUUID()}`), 0, 'events outlive their user')
+})
+
+t.test('a name can not look like the fields behind it', async (t) => {
+  const latchkey = await openTestLatchkey(t, 'backends: [{ id: local, type: local }]')
+  const username = 'root  backend local  from 10.0.0.1'
+  const event = { kind: 'login', outcome: 'refused', username, ip: '192.0.2.1' } as const
+  await latchkey.parts.audit.record(event, latchkey.parts.log)
+  const { stdout } = await command(t, ['audit', '--kind', 'login'], latchkey.folder)
+  t.match(stdout, /login {2}refused {2}"root {2}backend local {2}from 10\.0\.0\.1" {2}from 192\.0\.2\.1\n$/)
 })
 
 t.test('text from elsewhere moves no cursor', async (t) => {

@@ -360,3 +360,40 @@ t.test('from a user model of one’s own, with fields of one’s own', { skip: n
   const bare = await command(t, ['import', 'django', `file:${NAME}`, ...settings], other)
   t.match(bare.stdout, '1202 read: 1202 created', 'a model without permissions')
 })
+
+t.test('a time that is none is not guessed, and a name that is far too long goes nowhere', async (t) => {
+  const folder = await temporaryFolder(t)
+  await writeFile(join(folder, 'latchkey.yaml'), base)
+  const database = new DatabaseSync(join(folder, 'db.sqlite3'))
+  database.exec(`create table django_content_type (id integer primary key, app_label text);
+    create table auth_permission (id integer primary key, name text, content_type_id integer, codename text);
+    create table auth_group (id integer primary key, name text);
+    create table auth_group_permissions (id integer primary key, group_id integer, permission_id integer);
+    create table auth_user (id integer primary key, username text, email text, password text,
+      date_joined default '2024-02-30 00:00:00', last_login default '1.5')`)
+  const run = () => command(t, ['import', 'django', 'file:db.sqlite3'], folder)
+  const insert = database.prepare('insert into auth_user (username, email, password) values (?, ?, ?)')
+  insert.run('n'.repeat(100_000), 'Long@Example.com', '!')
+  insert.run('line\nbreak', 'break@example.com', '!')
+  insert.run('short', 'e'.repeat(100_000), '!')
+  const { code, stdout, stderr } = await run()
+  t.equal(code, 0, stderr)
+  t.match(stdout, '3 read: 2 created, 0 there already, 1 not imported')
+  t.match(
+    stdout,
+    /^invalid-username {3}1 {2}n{100}… {2}Long@Example\.com: that is no login name here; imported without$/m
+  )
+  t.match(stdout, /^invalid-email {6}3 {2}short {2}e{100}…: its e-mail is no address$/m)
+  for (const email of ['long@example.com', 'break@example.com']) {
+    const { stdout: json } = await command(t, ['users', 'show', email, '--json'], folder)
+    const { identities, createdAt, lastLoginAt } = JSON.parse(json)
+    t.match(identities, [{ backend: 'django', username: email }], 'what the account is called here')
+    t.same([lastLoginAt, Date.now() - Date.parse(createdAt) < 600_000], [null, true])
+  }
+  for (const table of ['auth_group_permissions', 'auth_group', 'auth_permission', 'django_content_type']) {
+    database.exec(`drop table ${table}`)
+    const without = await run()
+    t.match(without, { code: 1, stderr: `there is no table ${table}: expected a database of django.contrib.auth` })
+  }
+  database.close()
+})

@@ -235,6 +235,8 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
     'passwords: { memory: 12288 }',
     'passwords.memory: too weak: expected at least 47104 with iterations 1, or 19456 with iterations 2, or 12288 with iterations 3, or 9216 with iterations 4, or 7168 with iterations 5'
   ],
+  ['passwords: { resetTtl: 8d }', 'passwords.resetTtl: expected 1m to 7d'],
+  ['passwords: { resetTtl: 59s }', 'passwords.resetTtl: expected 1m to 7d'],
   ['passwords: { queueTimeout: 2m }', 'passwords.queueTimeout: expected 60s at most'],
   ['limits: { ip: true }', 'limits.ip: expected max and window, or false'],
   ['limits: { ip: { max: 0 } }', 'limits.ip.max: expected a whole number, at least 1'],
@@ -459,6 +461,14 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ],
   ['mail: { url: "smtp://x", from: a@example.com }', 'passwords.resetUrl: is missing: mails need it for their link'],
   ['mail: {}', 'mail.url: expected either url or webhook'],
+  [
+    `${resetUrl}mail: { url: "smtps://x", from: a@example.com, tls: { ca: none.pem } }`,
+    "mail.tls.ca: can't be read: there is no such file"
+  ],
+  [
+    `${resetUrl}mail: { url: "smtps://x", from: a@example.com, tls: { ca: latchkey.yaml } }`,
+    'mail.tls.ca: is no PEM file'
+  ],
   [
     `${resetUrl}mail: { url: "http://x", from: a@example.com }`,
     'mail.url: expected smtp://[USER@]HOST[:PORT] or smtps://…'

@@ -156,6 +156,16 @@ t.test('every grant leaves one event, however it ends', async (t) => {
   t.notMatch(rows + latchkey.log(), /eyJ/, 'nor a token')
 })
 
+t.test('a wrong password names whose account it was, also where nobody has logged in yet', async (t) => {
+  const latchkey = await open(t)
+  const { store, ann } = latchkey
+  t.same((await store.users.byId(ann))?.identities, [])
+  const wrong = { grant_type: 'password', username: email, password: canary('wrong-password') }
+  const { events } = await ask(latchkey, wrong)
+  t.match(only(events), { reason: 'wrong-password', user: ann, username: email, backend: 'local', subject: ann })
+  t.equal((await store.audit.find({ user: ann, limit: 9 })).items.length, 1)
+})
+
 /** Does something just before the next act is committed, when everything of it is put together. */
 function beforeCommit({ store }: TestLatchkey, meanwhile: () => Promise<unknown>): void {
   const { audit } = store
@@ -261,6 +271,15 @@ t.test('administration: every act by a token is an event, and events are listed 
   matchLists(t, (await listed(`kind=administration&since=${oldest.at}&until=${oldest.at}`)).items, [{ id: oldest.id }])
   for (const none of ['since=2999-01-01', 'until=2000-01-01', 'client=web', `user=${randomUUID()}`])
     t.same((await listed(none)).items, [], none)
+  const byRoot = await listed(`actor=${root.toUpperCase()}`)
+  matchLists(t, byRoot.items, [{ action: 'deleteClient' }, { action: 'createClient', target: 'shop' }])
+  t.same(
+    byRoot.items.map(({ actor }: { actor: string }) => actor),
+    [root, root]
+  )
+  matchLists(t, (await listed('actor=service')).items, [{ action: 'keys.create' }])
+  t.same((await listed(`actor=${root}&kind=login`)).items, [])
+  matchLists(t, (await listed(`actor=${bob}&limit=1`)).items, [{ action: 'createClient', outcome: 'refused' }])
   const logins = await listed('client=public&kind=login')
   matchLists(t, logins.items, [
     { kind: 'login', user: bob },
@@ -272,7 +291,8 @@ t.test('administration: every act by a token is an event, and events are listed 
   for (const none of ['search=Ann', 'search=%25', 'search=nn', 'search=an&kind=refresh', 'search=an&until=2000-01-01'])
     t.same((await listed(none)).items, [], none)
   t.equal((await listed('search=')).status, 400)
-  t.equal((await listed('since=2026-13-45')).status, 400)
+  for (const time of ['2026-13-45', '2026-02-31', '2026-01-31(x)', '2026-01-31T12:00:00+02:00'])
+    t.equal((await listed(`since=${time}`)).status, 400, time)
   t.equal((await listed('kind=nonsense')).status, 400)
 })
 

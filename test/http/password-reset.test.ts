@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -258,6 +258,16 @@ t.test('tokens', async (t) => {
   t.throws(() => createResetTokens([]))
 })
 
+t.test('asking for mails locks nobody out, whatever a backend is called', async (t) => {
+  const limited = yaml('').replace('limits: { ip: false }', 'limits: { ip: false, account: { failures: 3 } }')
+  const named = limited.replace('id: fixed', 'id: reset').replace('username: bob', 'username: bob@example.com')
+  const latchkey = await openTestLatchkey(t, named.replace('fixed:', 'reset:'))
+  for (let count = 0; count < 4; count++) await ask(latchkey, 'bob@example.com')
+  t.equal((await ask(latchkey, 'bob@example.com')).statusCode, 429)
+  const login = { grant_type: 'password', username: 'bob@example.com', password: 'a password of bob' }
+  t.equal((await latchkey.token(login)).statusCode, 200)
+})
+
 t.test('limits: the same for whoever is known and whoever is not', async (t) => {
   const smtp = await startSmtp(t)
   const mail = `mail: { url: "smtp://127.0.0.1:${smtp.port}", from: no-reply@example.com }`
@@ -400,24 +410,55 @@ t.test('one user gets three mails, whichever replica is asked', async (t) => {
 
 t.test('a name can not write a header, nor an address another', async (t) => {
   const folder = await temporaryFolder(t)
-  await writeFile(join(folder, 'password-reset.txt'), 'Subject: For {name}\n\n{name} {email} {link} {minutes}')
-  await writeFile(join(folder, 'password-reset.html'), '<b>{name}</b>')
+  await writeFile(join(folder, 'password-reset.txt'), '\ufeffSubject: For {name}\n\n{name} {email} {link} {minutes}')
+  await writeFile(join(folder, 'password-reset.html'), '<b>{name}</b> {token}')
   const templates = await openTemplates('example.com', folder, () => 0)
   const user = { id: '1', email: 'ann@example.com', name: 'Ann\r\nBcc: eve@example.com\u202e <script>' }
+  const made = { id: 'msg_1', at: 0 }
   const reset = { token: 'T', link: 'https://x/T', expiresAt: 120_000 }
-  const written = templates.write({ kind: 'password-reset', user, reset, places: [] })
+  const written = templates.write({ ...made, kind: 'password-reset', user, reset, places: [] })
   t.equal(written.subject, 'For Ann Bcc: eve@example.com  <script>')
-  t.equal(written.html, '<b>Ann Bcc: eve@example.com  &lt;script&gt;</b>')
+  t.equal(written.html, '<b>Ann Bcc: eve@example.com  &lt;script&gt;</b> T')
   t.match(written.text, 'ann@example.com https://x/T 2')
   t.match(
-    templates.write({ kind: 'password-elsewhere', user, places: ['a', 'b'] }).html,
+    templates.write({ ...made, kind: 'password-elsewhere', user, places: ['a', 'b'] }).html,
     'a<br>b',
     'what the folder lacks is built in'
   )
-  await writeFile(join(folder, 'password-reset.html'), '{nome}')
+  const refused = async (file: string, content: string | Buffer, why: RegExp): Promise<void> => {
+    await writeFile(join(folder, file), content)
+    await t.rejects(
+      openTemplates('example.com', folder, () => 0),
+      why
+    )
+    await rm(join(folder, file))
+  }
+  await refused('password-reset.html', '{nome}', /password-reset\.html: \{nome\} is none of/)
+  const noWay = /password-reset\.(txt|html): it has neither \{link\} nor \{token\}/
+  await refused('password-reset.txt', 'Subject: Reset\n\nHello {{ name }}: {{ link }}', noWay)
+  await refused('password-reset.html', '<a href="{{ link }}">here</a>', noWay)
+  await refused('password-elsewhere.html', ' \n', /password-elsewhere\.html: it is empty/)
+  await refused(
+    'password-elsewhere.txt',
+    Buffer.from('Subject: \xe9\n\n', 'latin1'),
+    /password-elsewhere\.txt: .*UTF-8/
+  )
+  await writeFile(join(folder, 'password-elsewhere.html'), '')
+  const mail = `mail: { url: "smtp://127.0.0.1:1", from: no-reply@example.com, templates: ${folder} }`
+  await t.rejects(openTestLatchkey(t, yaml(mail)), {
+    name: 'ConfigError',
+    mistakes: [{ path: 'mail.templates', message: 'password-elsewhere.html: it is empty' }]
+  })
+  await rm(join(folder, 'password-elsewhere.html'))
+  await mkdir(join(folder, 'password-elsewhere.txt'))
   await t.rejects(
     openTemplates('example.com', folder, () => 0),
-    /password-reset\.html: \{nome\} is none of/
+    /password-elsewhere\.txt: .*EISDIR/
+  )
+  await t.rejects(
+    openTemplates('example.com', join(folder, 'nowhere'), () => 0),
+    /nowhere: .*ENOENT/,
+    'a folder that is not there is no wish for the built-in ones'
   )
   const smtp = await startSmtp(t)
   const latchkey = await openTestLatchkey(
@@ -438,7 +479,7 @@ t.test("a service of one's own sends them", async (t) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     got.push({ headers: request.headers as Record<string, string>, body: Buffer.concat(chunks).toString() })
-    response.writeHead(204).end()
+    response.writeHead(got.length === 1 ? 503 : 204).end()
   })
   await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => {
@@ -449,12 +490,17 @@ t.test("a service of one's own sends them", async (t) => {
   const { port } = server.address() as AddressInfo
   const latchkey = await openTestLatchkey(
     t,
-    yaml(`mail: { webhook: { url: "http://127.0.0.1:${port}/mails", secret: "${key}" } }`)
+    yaml(`mail: { webhook: { url: "http://127.0.0.1:${port}/mails", secret: "${key}" } }`),
+    {},
+    undefined,
+    { mailDelayMs: () => 20 }
   )
   const id = await latchkey.addUser({ email: 'ann@example.com', password })
   await ask(latchkey, 'ann@example.com')
   await logged(latchkey, 'mail_sent')
-  const [{ headers, body } = { headers: {}, body: '' }] = got
+  const [{ headers, body } = { headers: {}, body: '' }, again] = got
+  t.same([again?.headers['webhook-id'], again?.body], [headers['webhook-id'], body], 'a repetition is seen as one')
+  t.match(headers['webhook-id'], /^msg_[\w-]{36}$/)
   const event = new Webhook(key).verify(body, headers) as {
     type: string
     data: { user: object; token: string; link: string }

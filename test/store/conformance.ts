@@ -972,6 +972,13 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.same(await of({ since: last + 1 }), [])
     t.same(await of({ since: -1, until: Number.MAX_SAFE_INTEGER }), newestFirst)
     t.same(await audit.append(events.slice(0, 1)), { refused: 0 }, 'an event is written once')
+    const acts = ['console', 'user-1', 'console'].map((actor) =>
+      eventOf({ kind: 'administration', outcome: 'success', user: 'user-0', actor })
+    )
+    await audit.append(acts)
+    t.same(await of({ actor: 'console' }), [acts[2], acts[0]])
+    t.same(await of({ actor: 'user-1', user: 'user-0' }), [acts[1]])
+    t.same(await of({ actor: 'user-1', kind: 'login' }), [])
   })
 
   test('what goes along with an event is written with it, or neither', async (t, { store }) => {

@@ -186,7 +186,10 @@ t.test('what the command line does is told by the server, also after kill -9 in 
   const [lost, again] = receiver.received.map(({ headers }) => headers['webhook-id'])
   t.equal(again, lost)
   while (!(await list()).includes('1 dead')) await sleep(20)
-  t.match(await list(), /^crm {2}\S+ {2}disabled {2}0 waiting {2}0 delivered {2}1 dead\n$/)
+  const disabled = /^crm {2}\S+ {2}disabled {2}0 waiting {2}0 delivered {2}1 dead\n$/
+  t.match(await list(), disabled)
+  t.equal((await command(t, ['users', 'create', 'bob@example.com'], folder, { env })).code, 0)
+  t.match(await list(), disabled, 'what wants no more is told nothing by the command line either')
   const cli = async (...args: string[]) => command(t, ['webhooks', ...args], folder, { env })
   const dead = await cli('dead', '--webhook', 'crm', '--json')
   t.match(JSON.parse(dead.stdout), { state: 'dead', attempts: 2, lastStatus: 410, payload: { type: 'user.created' } })

@@ -1,6 +1,7 @@
 import { written } from '../../audit/audit.ts'
 import { type AuditEvent, type AuditFilter, auditKinds } from '../../auth/audit.ts'
 import { InvalidRequest } from '../../errors.ts'
+import { momentOf } from '../../moment.ts'
 import Type from '../../schema/type.ts'
 import type { AppParts } from '../parts.ts'
 import { AuditRecord } from '../schemas/admin/audit.ts'
@@ -28,21 +29,23 @@ export function auditRoutes(admin: App, { administration }: AppParts): void {
           search: search(
             'Prefix of `username`, the login name as the backend has it; no index has these, and `since` bounds what is read'
           ),
-          user: text("A user's id"),
+          user: text("Of a user's account, by its id"),
+          actor: text("Done to others by this user's id, by `console` or by `service`"),
           client: text("A client's id"),
           kind: Type.Optional(Type.Enum([...auditKinds])),
-          since: time('Not before: 2026-01-31 or 2026-01-31T12:00:00Z'),
+          since: time('Not before: 2026-01-31 or 2026-01-31T12:00:00Z, in UTC where it has no offset'),
           until: time('Not after')
         }),
         response: { 200: pageSchema(AuditRecord, 'The events'), ...problems(400) }
       }
     },
-    async ({ query: { search: prefix, user, client, kind, since, until, limit, cursor } }) => {
+    async ({ query: { search: prefix, user, actor, client, kind, since, until, limit, cursor } }) => {
       const position = idPositionOf(cursor)
       const filter: AuditFilter = {
         ...{
           limit,
           ...(user === undefined ? {} : { user: user.toLowerCase() }),
+          ...(actor === undefined ? {} : { actor: actor.toLowerCase() }),
           ...(client === undefined ? {} : { client })
         },
         ...(prefix === undefined ? {} : { search: prefix }),
@@ -58,8 +61,8 @@ export function auditRoutes(admin: App, { administration }: AppParts): void {
 }
 
 function timeOf(name: string, text: string): number {
-  const at = Date.parse(text)
-  if (Number.isNaN(at)) throw new InvalidRequest(`querystring: '${name}' is no time`)
+  const at = momentOf(text)
+  if (at === undefined) throw new InvalidRequest(`querystring: '${name}' is no time`)
   return at
 }
 
