@@ -55,7 +55,8 @@ export async function authenticate(
   try {
     if (credentials.kind === 'password') await login.attempt.claim(accountOfName(credentials.username))
     const accepted = await traced(request, 'chain', (inner) => askInOrder(chain, credentials, inner, tools, login))
-    login.attempt.succeeded()
+    // whoever has an account of the same name elsewhere could guess at this one for ever
+    login.attempt.succeeded((account) => !login.guessed.has(account))
     return accepted
   } catch (error) {
     settle(login, error)

@@ -203,6 +203,20 @@ t.test('guesses', async (t) => {
       t.equal((await login(tools, 'alice', 'right')).backend.id, 'one')
     }
   })
+  t.test('but no other account of the same name, which it did not open', async (t) => {
+    const tools = fakeTools(limits)
+    const chain = () => [
+      fakeLink('one', { backend: passwordOf('1', 'right') }),
+      fakeLink('two', { backend: passwordOf('2', 'own') })
+    ]
+    const logIn = (password: string) =>
+      authenticate(chain(), { kind: 'password', username: 'alice', password }, fakeRequest(), tools)
+    for (let n = 0; n < 9; n++) t.equal((await logIn('own')).backend.id, 'two', 'nor does it count as a guess at it')
+    for (let n = 0; n < 2; n++) await t.rejects(logIn('wrong'), invalid)
+    t.equal((await logIn('own')).backend.id, 'two')
+    await t.rejects(logIn('wrong'), invalid)
+    await t.rejects(logIn('own'), slow)
+  })
   t.test('an outage is no guess', async (t) => {
     const tools = fakeTools(limits)
     const dead = fakeBackend(down('one'))
