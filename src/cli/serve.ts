@@ -16,9 +16,10 @@ import { welcome } from './welcome.ts'
 
 /** Callers that keep connections open learn by their next answer that this process ends; so long it is still heard. */
 const drainMs = 500
-/** Longer than a login may take; who has not even sent its request by then is cut off. */
-const requestPatienceMs = 7_000
-const closeTimeoutMs = 15_000
+/** Beyond `login.timeout`: who is not answered by then has not even sent its request, and is cut off. */
+const patienceMs = 2_000
+/** Beyond `login.timeout`: for all of the ending. */
+const closeTimeoutMs = 10_000
 
 /** `latchkey serve`: the service, until SIGTERM or SIGINT. */
 export async function serve(command: Command): Promise<void> {
@@ -57,14 +58,15 @@ const unawaited = ['uncaughtException', 'unhandledRejection'] as const
 function ended(app: App, latchkey: Latchkey, stopReloading: () => Promise<void>): Promise<void> {
   return new Promise((resolve) => {
     let failure: { readonly err: unknown } | undefined
+    const { timeoutMs } = latchkey.config.login
     const closing = closeWithGrace(
-      { delay: closeTimeoutMs, logger: app.log, skip: [...unawaited, 'SIGHUP'] },
+      { delay: timeoutMs + closeTimeoutMs, logger: app.log, skip: [...unawaited, 'SIGHUP'] },
       async ({ signal }) => {
         if (failure) app.log.fatal(failure, 'the process fails')
         else app.log.info({ signal }, 'ending')
         latchkey.drain()
         if (!failure) await sleep(drainMs)
-        const patience = setTimeout(() => app.server.closeAllConnections(), requestPatienceMs)
+        const patience = setTimeout(() => app.server.closeAllConnections(), timeoutMs + patienceMs)
         await closeServer(app.server)
         clearTimeout(patience)
         await app.close()

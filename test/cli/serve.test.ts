@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
-import { Agent, request } from 'node:http'
+import { Agent, createServer, request } from 'node:http'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
@@ -105,6 +106,34 @@ t.test('requests under way are answered when it ends', async (t) => {
   const reset = outcomes.filter((outcome) => outcome === 'ECONNRESET').length
   t.ok(reset <= 1, `${reset} reset unheard`)
   t.equal(answered + reset, outcomes.length)
+})
+
+t.test('so is a login that may take longer than others', async (t) => {
+  const folder = await temporaryFolder(t)
+  const port = await freePort()
+  const account = JSON.stringify({ subject: '1', username: 'ann', email: 'ann@example.com' })
+  const waits = [8_500]
+  const service = createServer((_request, response) => {
+    setTimeout(() => response.setHeader('content-type', 'application/json').end(account), waits.pop() ?? 0)
+  })
+  const asked = once(service, 'request')
+  const servicePort = await freePort()
+  service.listen(servicePort, '127.0.0.1')
+  t.teardown(() => service.close())
+  const url = `http://127.0.0.1:${servicePort}/`
+  const backend = `{ id: h, type: http, url: "${url}", secret: "a random text that has 32 bytes!", timeout: 12s }`
+  await writeFile(
+    join(folder, 'latchkey.yaml'),
+    `publicClient: true\nlogin: { timeout: 15s }\nbackends: [${backend}]\n`
+  )
+  const server = start(t, ['serve'], folder, { LATCHKEY_PORT: String(port) })
+  await server.says('listening')
+  const body = new URLSearchParams({ grant_type: 'password', username: 'ann', password: 'looking-glass' })
+  const answer = fetch(`http://127.0.0.1:${port}/token`, { method: 'POST', body })
+  await asked
+  const ends = server.end()
+  t.equal((await answer).status, 200)
+  t.equal(await ends, 0)
 })
 
 t.test('what stops the start', async (t) => {
