@@ -10,6 +10,7 @@ import { type Latchkey, openLatchkey } from '../latchkey.ts'
 import { openLog } from '../log.ts'
 import { runningModule } from '../own-backends/containment.ts'
 import { collectInQuietMoments } from '../quiet-memory.ts'
+import { reserveThreads } from '../threads.ts'
 import { configOf } from './configuration.ts'
 import { reloadOnSignal } from './reload-on-signal.ts'
 import { welcome } from './welcome.ts'
@@ -24,6 +25,7 @@ const closeTimeoutMs = 10_000
 /** `latchkey serve`: the service, until SIGTERM or SIGINT. */
 export async function serve(command: Command): Promise<void> {
   const config = await configOf(command)
+  reserveThreads(config.passwords.concurrency)
   const log = await openLog(config.log.level)
   const latchkey = await openLatchkey(config, log)
   try {
