@@ -12,6 +12,7 @@ import { runningModule } from '../own-backends/containment.ts'
 import { collectInQuietMoments } from '../quiet-memory.ts'
 import { reserveThreads } from '../threads.ts'
 import { configOf } from './configuration.ts'
+import { endSignals, onEndSignal } from './end-signals.ts'
 import { reloadOnSignal } from './reload-on-signal.ts'
 import { welcome } from './welcome.ts'
 
@@ -60,10 +61,11 @@ const unawaited = ['uncaughtException', 'unhandledRejection'] as const
 function ended(app: App, latchkey: Latchkey, stopReloading: () => Promise<void>): Promise<void> {
   return new Promise((resolve) => {
     let failure: { readonly err: unknown } | undefined
+    let asked: string | undefined
     const { timeoutMs } = latchkey.config.login
     const closing = closeWithGrace(
-      { delay: timeoutMs + closeTimeoutMs, logger: app.log, skip: [...unawaited, 'SIGHUP'] },
-      async ({ signal }) => {
+      { delay: timeoutMs + closeTimeoutMs, logger: app.log, skip: [...unawaited, ...endSignals, 'SIGHUP'] },
+      async ({ signal = asked }) => {
         if (failure) app.log.fatal(failure, 'the process fails')
         else app.log.info({ signal }, 'ending')
         latchkey.drain()
@@ -78,6 +80,11 @@ function ended(app: App, latchkey: Latchkey, stopReloading: () => Promise<void>)
         resolve()
       }
     )
+    const end = (signal: string): void => {
+      asked = signal
+      void closing.close()
+    }
+    onEndSignal(end, { log: app.log, isFailing: () => failure !== undefined })
     for (const event of unawaited) {
       process.on(event, (err: unknown) => {
         const file = runningModule()

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { Agent, createServer, request } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import t from 'tap'
@@ -131,9 +132,21 @@ t.test('so is a login that may take longer than others', async (t) => {
   const body = new URLSearchParams({ grant_type: 'password', username: 'ann', password: 'looking-glass' })
   const answer = fetch(`http://127.0.0.1:${port}/token`, { method: 'POST', body })
   await asked
-  const ends = server.end()
+  server.child.kill('SIGINT')
+  await server.says('ending')
+  const ends = server.end('SIGINT') // as Ctrl+C does where npm hands it on
   t.equal((await answer).status, 200)
   t.equal(await ends, 0)
+
+  const other = start(t, ['serve'], folder, { LATCHKEY_PORT: String(port) })
+  await other.says('listening')
+  waits.push(8_500)
+  const cut = fetch(`http://127.0.0.1:${port}/token`, { method: 'POST', body }).then(String, () => 'cut off')
+  await once(service, 'request')
+  other.child.kill('SIGTERM')
+  await sleep(1_500)
+  t.equal(await other.end(), 1, 'a second signal after a while is meant')
+  t.equal(await cut, 'cut off')
 })
 
 t.test('what stops the start', async (t) => {

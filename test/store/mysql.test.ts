@@ -141,7 +141,11 @@ t.test('so does one that was killed while the server went on, whatever the state
 
   await direct.query("delete from latchkey_migrations where migration = '0001_sessions' and step = 2")
   for (const time of ['first', 'second'])
-    await t.rejects(open(url), { errno: 1050 }, `a table that somebody else made is not ours the ${time} time either`)
+    await t.rejects(
+      open(url),
+      { code: 'ER_TABLE_EXISTS_ERROR' },
+      `a table that somebody else made is not ours the ${time} time either`
+    )
 })
 
 t.test('the password of the options goes before the one of the URL', { skip }, async (t) => {
