@@ -1,13 +1,15 @@
 import t from 'tap'
+import Type from 'typebox'
 import type { AuthenticateContext, Credentials, Verdict } from '../../src/auth/backend.ts'
 import { createBreaker } from '../../src/auth/breaker.ts'
 import { authenticate, chosenFrom } from '../../src/auth/chain.ts'
+import { type BackendTools, defineBackend } from '../../src/auth/define-backend.ts'
 import type { Link } from '../../src/auth/link.ts'
 import { BackendUnavailable } from '../../src/errors.ts'
 import { matchLists } from '../match.ts'
 import { fakeBackend, fakeIdentity, fakeLink, fakeLog, fakeRequest, fakeTools } from './fakes.ts'
 
-const credentials: Credentials = { kind: 'password', username: 'alice', password: 'secret' }
+const credentials = { kind: 'password', username: 'alice', password: 'secret' } as const
 const invalid = { code: 'invalid_grant', statusCode: 400 }
 const unavailable = { code: 'temporarily_unavailable', statusCode: 503 }
 
@@ -262,4 +264,18 @@ t.test('guesses', async (t) => {
     const outcomes = await Promise.all(Array.from({ length: 40 }, () => login(tools, 'alice', 'right')))
     t.equal(outcomes.length, 40)
   })
+})
+
+t.test('what nobody types reaches no backend', async (t) => {
+  const backend = fakeBackend(accepted)
+  const guarded = defineBackend({ options: Type.Object({}), open: () => backend }).open('one', {}, {} as BackendTools)
+  const ask = async (typed: { username?: string; password?: string }) =>
+    (await guarded.authenticate({ ...credentials, ...typed }, {} as AuthenticateContext)).outcome
+  // U+FFFD stands where bytes were not UTF-8: two byte strings would be one name
+  for (const odd of ['', 'a\u0000', 'a\ufffd', 'a\ud800', 'a\u0085', 'a\n', 'a'.repeat(1025)]) {
+    t.equal(await ask({ username: odd }), 'unknown', JSON.stringify(odd))
+    t.equal(await ask({ password: odd }), 'rejected', JSON.stringify(odd))
+  }
+  t.same(backend.asked, [])
+  t.equal(await ask({ username: 'é😀'.repeat(160), password: '😀'.repeat(1024) }), 'accepted')
 })
