@@ -5,6 +5,7 @@ import { createBreaker } from '../../src/auth/breaker.ts'
 import { authenticate, chosenFrom } from '../../src/auth/chain.ts'
 import { type BackendTools, defineBackend } from '../../src/auth/define-backend.ts'
 import type { Link } from '../../src/auth/link.ts'
+import type { VerifyOptions } from '../../src/auth/ports.ts'
 import { BackendUnavailable } from '../../src/errors.ts'
 import { matchLists } from '../match.ts'
 import { fakeBackend, fakeIdentity, fakeLink, fakeLog, fakeRequest, fakeTools } from './fakes.ts'
@@ -162,6 +163,34 @@ t.test('a dead backend is remembered', async (t) => {
   for (let round = 0; round < 5; round++)
     await t.rejects(ask(), invalid, 'a wrong password is no failure of the backend')
   t.equal(breaker.status().state, 'closed')
+})
+
+t.test('a backend that waits for our own hash queue is not taken for dead', async (t) => {
+  const breaker = createBreaker({ failures: 1 })
+  const backend = fakeBackend(unknown, {
+    authenticate: async (_credentials: Credentials, context: AuthenticateContext) => {
+      await context.found('1')
+      return (await context.verifyPassword('hash', 'secret')) ? accepted : rejected
+    }
+  })
+  const tools = fakeTools()
+  const isGone: Array<(() => boolean) | undefined> = []
+  const verify = (_hash: string, _password: string, options: VerifyOptions = {}) => {
+    isGone.push(options.isGone)
+    return new Promise<boolean>(() => {})
+  }
+  const slow = { ...tools, passwords: { ...tools.passwords, verify } }
+  const link = fakeLink('one', { backend, breaker, timeoutMs: 20 })
+  await t.rejects(authenticate([link], credentials, fakeRequest(), slow), unavailable)
+  t.equal(breaker.status().state, 'closed')
+  t.same(
+    isGone.map((isGone) => isGone?.()),
+    [true],
+    'and nothing is hashed any more'
+  )
+  const hangs = fakeBackend(() => new Promise<Verdict>(() => {}))
+  await t.rejects(authenticate([{ ...link, backend: hangs }], credentials, fakeRequest(), tools), unavailable)
+  t.equal(breaker.status().state, 'open', 'one that lets us wait is')
 })
 
 t.test('guesses', async (t) => {
