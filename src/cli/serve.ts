@@ -13,6 +13,7 @@ import { collectInQuietMoments } from '../quiet-memory.ts'
 import { reserveThreads } from '../threads.ts'
 import { configOf } from './configuration.ts'
 import { endSignals, onEndSignal } from './end-signals.ts'
+import { listen } from './listen.ts'
 import { reloadOnSignal } from './reload-on-signal.ts'
 import { welcome } from './welcome.ts'
 
@@ -33,7 +34,7 @@ export async function serve(command: Command): Promise<void> {
     const dispatcher = createDispatcher()
     const app = await createApp(latchkey.parts, { handle: dispatcher.handle })
     await dispatcher.switchTo(app, 0)
-    await app.listen({ host: config.listen.host, port: config.listen.port })
+    await listen(app, config)
     const stopReloading = reloadOnSignal({ latchkey, dispatcher, read: () => configOf(command), log })
     collectInQuietMoments()
     if (config.firstAdministrator) await greet(latchkey)

@@ -165,7 +165,10 @@ t.test('what stops the start', async (t) => {
   t.notMatch(first.said(), /password|curl/, 'with a file nobody is created unasked')
   const taken = await serve({ LATCHKEY_SECRET: 'the first secret, of many characters' })
   t.equal(taken.code, 1)
-  t.match(taken.stderr, /EADDRINUSE/)
+  t.match(
+    taken.stderr,
+    /^127\.0\.0\.1 port \d+ is taken: set another port by LATCHKEY_PORT or listen\.port.* \(EADDRINUSE\)$/m
+  )
   await first.end()
   const other = await serve({ LATCHKEY_SECRET: 'another secret, of many characters too' })
   t.equal(other.code, 1)
