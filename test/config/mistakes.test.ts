@@ -563,6 +563,10 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
     'clients[0].audiences[0]: no audience has this id: did you mean blog?'
   ],
   ['secret: ${file:/}', "secret: the file / can't be read: it is a folder (EISDIR)"],
+  [
+    users(`{ ${user}, password: "two lines\\n" }`),
+    'backends[0].users[0].password: holds a control character, such as a line break, and nobody could log in with it'
+  ],
   ['listen: !env PORT', ': custom tags are not taken'],
   ['"a\\qb": 1', ': unknown escape in a double-quoted text: double the backslash, or use single quotes'],
   ['? [a]\n: 1', ': a key must be text: put it in quotes'],
