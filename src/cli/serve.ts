@@ -11,6 +11,7 @@ import { openLog } from '../log.ts'
 import { runningModule } from '../own-backends/containment.ts'
 import { collectInQuietMoments } from '../quiet-memory.ts'
 import { reserveThreads } from '../threads.ts'
+import { beginYoung } from '../young-memory.ts'
 import { configOf } from './configuration.ts'
 import { endSignals, onEndSignal } from './end-signals.ts'
 import { listen } from './listen.ts'
@@ -26,6 +27,7 @@ const closeTimeoutMs = 10_000
 
 /** `latchkey serve`: the service, until SIGTERM or SIGINT. */
 export async function serve(command: Command): Promise<void> {
+  beginYoung()
   const config = await configOf(command)
   reserveThreads(config.passwords.concurrency)
   const log = await openLog(config.log.level)

@@ -1,5 +1,6 @@
 import { type Traced, traced } from '../auth/tracing.ts'
 import { TemporarilyUnavailable } from '../errors.ts'
+import { type Line, leave } from '../line.ts'
 import { createGathering, type GroupLimits } from './gathering.ts'
 
 /** What the queue is doing, for `/metrics`. */
@@ -33,18 +34,14 @@ export function createQueue(options: {
   maxWaitMs: number
   group?: GroupLimits
 }): Queue {
-  const waiting = new Set<Waiting>()
+  const waiting: Line<Waiting> = []
   const gathering = createGathering(options.group)
   let running = 0
 
   const release = (): void => {
-    const [next] = waiting
-    if (next === undefined) {
-      running--
-      return
-    }
-    waiting.delete(next)
-    next.start()
+    const next = waiting.shift()
+    if (next === undefined) running--
+    else next.start()
   }
 
   const turn = (): Promise<void> => {
@@ -52,10 +49,11 @@ export function createQueue(options: {
       running++
       return Promise.resolve()
     }
-    if (waiting.size >= options.maxWaiting) return Promise.reject(new TemporarilyUnavailable('the hash queue is full'))
+    if (waiting.length >= options.maxWaiting)
+      return Promise.reject(new TemporarilyUnavailable('the hash queue is full'))
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        waiting.delete(entry)
+        leave(waiting, entry)
         reject(new TemporarilyUnavailable('the hash queue is too slow'))
       }, options.maxWaitMs)
       const entry: Waiting = {
@@ -64,7 +62,7 @@ export function createQueue(options: {
           resolve()
         }
       }
-      waiting.add(entry)
+      waiting.push(entry)
     })
   }
 
@@ -76,9 +74,9 @@ export function createQueue(options: {
         return await traced(within, 'hash.work', work)
       } finally {
         release()
-        await gathering.join(waiting.size, ends)
+        await gathering.join(waiting.length, ends)
       }
     },
-    status: () => ({ running, waiting: waiting.size })
+    status: () => ({ running, waiting: waiting.length })
   }
 }

@@ -1,3 +1,5 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { AndFilter, BerWriter, EqualityFilter, type Filter, FilterParser, SubstringFilter } from 'ldapts'
 import t from 'tap'
@@ -5,6 +7,7 @@ import { LdapFailure } from '../../src/backends/ldap/connections/failure.ts'
 import { createFraming, decode } from '../../src/backends/ldap/connections/messages.ts'
 import { parseServerUrl } from '../../src/backends/ldap/connections/server-url.ts'
 import { dnKey } from '../../src/backends/ldap/dn.ts'
+import { reducedTo, textsOf } from '../../src/backends/ldap/entry.ts'
 import { parseFilter, parseFilterTemplate } from '../../src/backends/ldap/filter.ts'
 import { subjectRule } from '../../src/backends/ldap/subject.ts'
 import { entry, message, result } from '../servers/ldap-fixtures-mock.ts'
@@ -231,4 +234,53 @@ t.test('server URLs', async (t) => {
   ]) {
     t.throws(() => parseServerUrl(wrong), wrong)
   }
+})
+
+t.test('an entry that is remembered has what is needed of it', async (t) => {
+  const values = new Map([
+    ['cn', [Buffer.from('Alice')]],
+    ['memberof;range=0-1499', [Buffer.from('cn=staff')]],
+    ['description;lang-en', [Buffer.from('tall')]],
+    ['jpegphoto', [Buffer.alloc(100_000)]]
+  ])
+  const whole = { dn: 'cn=Alice', values }
+  const reduced = reducedTo(whole, new Set(['memberof', 'description;lang-en', 'gidnumber']))
+  t.same([...reduced.values.keys()], ['memberof;range=0-1499', 'description;lang-en'])
+  t.same(textsOf(reduced, 'Description;lang-en'), ['tall'])
+  t.equal(reduced.dn, 'cn=Alice')
+  t.equal(reducedTo(whole, new Set()).values.size, 0)
+})
+
+/** Forty who want the one session again and again, holding 4 KiB each time: how many MiB are left by the quick collection. */
+const waiting = `
+  import { createPool } from ${JSON.stringify(new URL('../../src/backends/ldap/connections/pool.ts', import.meta.url).href)}
+  const long = 60_000
+  const session = { alive: true, end() {} }
+  const limits = { min: 0, max: 1, maxWaiting: 100, waitMs: long, idleMs: long, maxAgeMs: long, checkAfterMs: long }
+  const pool = createPool({ open: async () => session, check: async () => {} }, limits)
+  const one = (turn) => {
+    const held = Array.from({ length: 200 }, () => ({ turn }))
+    const deadline = { signal: new AbortController().signal, remainingMs: () => long + held.length }
+    return pool.use(() => new Promise((resolve) => setImmediate(resolve)), deadline)
+  }
+  const all = (turns) => Promise.all(Array.from({ length: 40 }, async () => {
+    for (let turn = 0; turn < turns; turn++) await one(turn)
+  }))
+  const used = () => process.memoryUsage().heapUsed / 2 ** 20
+  await all(50)
+  const under = all(100)
+  gc()
+  await under
+  gc({ type: 'minor' })
+  gc({ type: 'minor' })
+  const left = used()
+  gc()
+  process.stdout.write(String(left - used()))
+  pool.close()
+`
+
+t.test('whoever has waited for a session is not kept until the slow collection', async (t) => {
+  const args = ['--expose-gc', '--no-allocation-site-pretenuring', '--input-type=module', '--eval', waiting]
+  const { stdout } = await promisify(execFile)(process.execPath, args)
+  t.ok(Number(stdout) < 2, `${stdout} of 16 MiB are left`)
 })

@@ -31,3 +31,12 @@ export const firstTextsOf = (entry: Entry, attributes: readonly string[]): strin
 /** The first text value of the first of these attributes that has any. */
 export const firstTextOf = (entry: Entry, attributes: readonly string[]): string | undefined =>
   firstTextsOf(entry, attributes)[0]
+
+const noValues: Entry['values'] = new Map()
+
+/** The entry with these attributes alone, in lower case, whatever options they come with (RFC 4512 2.5). */
+export function reducedTo({ dn, values }: Entry, attributes: ReadonlySet<string>): Entry {
+  if (attributes.size === 0) return { dn, values: noValues }
+  const kept = [...values].filter(([name]) => attributes.has(name) || attributes.has(name.split(';', 1)[0] ?? ''))
+  return { dn, values: new Map(kept) }
+}

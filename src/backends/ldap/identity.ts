@@ -1,5 +1,5 @@
 import type { Attributes, Identity } from '../../auth/backend.ts'
-import { type Entry, firstTextOf, firstTextsOf, textsOf, valuesOf } from './entry.ts'
+import { type Entry, firstTextOf, firstTextsOf, reducedTo, textsOf, valuesOf } from './entry.ts'
 
 /** What a user's fields come from: LDAP attributes in order, the first with a value counts. */
 export type AttributeMapping = ReadonlyMap<string, readonly string[]>
@@ -9,6 +9,7 @@ export interface LdapAccount {
   readonly dn: string
   readonly uids: readonly string[]
   readonly gidNumbers: readonly string[]
+  /** With what its standing needs, since it is remembered. */
   readonly entry: Entry
 }
 
@@ -51,13 +52,15 @@ const singleValuesOf = (entry: Entry, attributes: readonly string[]): Record<str
 
 /**
  * @param loginAttributes those that the configured filters compare the login name with, in order
- * @param sourceNames what is brought along besides
+ * @param options.sourceNames what is brought along besides
+ * @param options.standing the attributes that groups and conditions need later on
  */
 export const createIdentityMaker = (
   mapping: AttributeMapping,
   loginAttributes: readonly string[],
-  sourceNames: readonly string[]
+  { sourceNames, standing }: { readonly sourceNames: readonly string[]; readonly standing: readonly string[] }
 ): IdentityMaker => {
+  const ofStanding = new Set(standing.map((name) => name.toLowerCase()))
   const emailAttributes = mapping.get('email') ?? []
   const fields = [...mapping].filter(([field]) => field !== 'email')
   // The first configured search's attribute comes first, whichever search found the entry: one person, one login name.
@@ -92,7 +95,7 @@ export const createIdentityMaker = (
         dn: entry.dn,
         uids: textsOf(entry, 'uid'),
         gidNumbers: textsOf(entry, 'gidNumber'),
-        entry
+        entry: reducedTo(entry, ofStanding)
       } satisfies LdapAccount
     })
   }

@@ -36,9 +36,12 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
   const searches = searchesOf(options)
   const loginAttributes = [...new Set(searches.flatMap(({ filter }) => filter.loginAttributes))]
   const mapping = attributeMapping(options.attributes)
-  const identities = createIdentityMaker(mapping, loginAttributes, tools.sourceNames ?? [])
-  const { identityOf } = identities
   const standing = createStanding(directory, options)
+  const identities = createIdentityMaker(mapping, loginAttributes, {
+    sourceNames: tools.sourceNames ?? [],
+    standing: standing.attributes
+  })
+  const { identityOf } = identities
   const mayBeActiveDirectory = options.preset === undefined || options.preset === 'active-directory'
   const attributes = [
     ...identities.attributes,

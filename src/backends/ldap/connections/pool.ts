@@ -1,3 +1,4 @@
+import { type Line, leave } from '../../../line.ts'
 import { atMost, type Deadline, watch, within } from './deadline.ts'
 import { LdapFailure } from './failure.ts'
 import type { Session } from './session.ts'
@@ -59,7 +60,7 @@ export const createPool = (
   { min, max, maxWaiting, waitMs, idleMs, maxAgeMs, checkAfterMs }: PoolLimits
 ): Pool => {
   const idle: Lease[] = []
-  const waiting = new Set<Waiter>()
+  const waiting: Line<Waiter> = []
   let places = max
   let closed = false
   let wasUsed = false
@@ -122,18 +123,18 @@ export const createPool = (
   /** A lease of another, or `undefined`: a free place to open one's own. */
   const waitForTurn = (deadline: Deadline): Promise<Lease | undefined> =>
     new Promise((resolve, reject) => {
-      if (waiting.size >= maxWaiting) return reject(new LdapFailure('busy', 'too many wait for a connection'))
-      const leave = () => {
+      if (waiting.length >= maxWaiting) return reject(new LdapFailure('busy', 'too many wait for a connection'))
+      const go = () => {
         unwatch()
-        waiting.delete(waiter)
+        leave(waiting, waiter)
       }
       const waiter: Waiter = {
         give(lease) {
-          leave()
+          go()
           resolve(lease)
         },
         refuse(failure) {
-          leave()
+          go()
           reject(failure)
         }
       }
@@ -141,7 +142,7 @@ export const createPool = (
       const unwatch = watch(atMost(deadline, waitMs), (tooLate) =>
         waiter.refuse(isOwnLimit ? new LdapFailure('busy', 'no connection became free') : tooLate)
       )
-      waiting.add(waiter)
+      waiting.push(waiter)
       return undefined
     })
 

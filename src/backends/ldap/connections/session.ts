@@ -10,6 +10,7 @@ import {
   SearchRequest,
   UnbindRequest
 } from 'ldapts'
+import { type Line, leave } from '../../../line.ts'
 import { type Deadline, watch } from './deadline.ts'
 import { LdapFailure } from './failure.ts'
 import { createFraming, decode, type Entry, operations, pageCookie, type Result } from './messages.ts'
@@ -53,6 +54,7 @@ export interface Session {
 }
 
 interface Pending {
+  readonly id: number
   readonly operation: number
   readonly entries: Entry[]
   references: number
@@ -85,26 +87,26 @@ export const createSession = (initial: Socket, onEnd: () => void): Session => {
   let socket = initial
   let ended: LdapFailure | undefined
   let lastId = 0
-  const pending = new Map<number, Pending>()
+  /** One as a rule; no `Map`, see src/line.ts. */
+  const pending: Line<Pending> = []
 
   const fail = (failure: LdapFailure, destroy: () => void = () => socket.destroy()): void => {
     if (ended) return
     ended = failure
     destroy()
-    for (const { reject } of pending.values()) reject(failure)
-    pending.clear()
+    for (const { reject } of pending.splice(0)) reject(failure)
     onEnd()
   }
 
   const framing = createFraming((message) => {
     const answer = decode(message)
-    const waiting = pending.get(answer.id)
+    const waiting = pending.find(({ id }) => id === answer.id)
     if (waiting === undefined) throw unexpected(answer.id)
     if (answer.kind === 'entry') waiting.entries.push(answer.entry)
     else if (answer.kind === 'reference') waiting.references += 1
     else if (answer.operation !== waiting.operation) throw new LdapFailure('protocol', 'an answer to another question')
     else {
-      pending.delete(answer.id)
+      leave(pending, waiting)
       waiting.resolve({ result: answer.result, entries: waiting.entries, references: waiting.references })
     }
   })
@@ -138,7 +140,7 @@ export const createSession = (initial: Socket, onEnd: () => void): Session => {
           unwatch()
           then(value)
         }
-      pending.set(id, { operation, entries: [], references: 0, resolve: settle(resolve), reject: settle(reject) })
+      pending.push({ id, operation, entries: [], references: 0, resolve: settle(resolve), reject: settle(reject) })
       socket.write(bytes)
       return undefined
     })
