@@ -2,9 +2,9 @@
 import { enableCompileCache } from 'node:module'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
+import { reserveThreads } from './threads.ts'
 
-// libuv reads this once, at its first work: a thread for each hash at once, and four that files and names need meanwhile.
-process.env.UV_THREADPOOL_SIZE ??= String(availableParallelism() + 4)
+reserveThreads(availableParallelism())
 // A second start neither strips types nor compiles again. Beside the packages, since whoever writes there runs code anyway.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/latchkey', import.meta.url)))
 

@@ -55,7 +55,8 @@ export async function authenticate(
   try {
     if (credentials.kind === 'password') await login.attempt.claim(accountOfName(credentials.username))
     const accepted = await traced(request, 'chain', (inner) => askInOrder(chain, credentials, inner, tools, login))
-    login.attempt.succeeded()
+    // whoever has an account of the same name elsewhere could guess at this one for ever
+    login.attempt.succeeded((account) => !login.guessed.has(account))
     return accepted
   } catch (error) {
     settle(login, error)
@@ -158,11 +159,16 @@ async function verdictOf(
 ): Promise<Verdict | BackendUnavailable> {
   const began = performance.now()
   const found: string[] = []
+  let waiting = 0
+  const ours = <Answer>(work: Promise<Answer>): Promise<Answer> => {
+    waiting++
+    return work.finally(() => waiting--)
+  }
   const extend = (context: BackendContext, span: Span | undefined): AuthenticateContext => ({
     ...context,
     async found(subject) {
       const account = `${link.id}:${subject}`
-      await login.attempt.claim(account)
+      await ours(login.attempt.claim(account))
       found.push(account)
       login.found.push(account)
       noteFirst(request, link, subject)
@@ -173,13 +179,15 @@ async function verdictOf(
         const fields = { event: 'hash_unusable', backend: link.id, account: found.at(-1), reason }
         request.log.warn(fields, 'password hash unusable')
       }
-      return tools.passwords.verify(hash, password, { isGone: request.isGone, weak, onUnusable, span })
+      // after its share of the time the login is refused, whatever the hash says
+      const isGone = () => context.signal.aborted || request.isGone?.() === true
+      return ours(tools.passwords.verify(hash, password, { isGone, weak, onUnusable, span }))
     }
   })
   let outcome = 'error'
   try {
     const question = (context: AuthenticateContext) => link.backend.authenticate(credentials, context)
-    const verdict = await ask(link, request, extend, question, 'backend.authenticate')
+    const verdict = await ask(link, request, extend, question, 'backend.authenticate', () => waiting > 0)
     outcome = verdict.outcome
     if (outcome === 'rejected') for (const account of found) login.guessed.add(account)
     return verdict

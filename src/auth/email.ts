@@ -5,7 +5,8 @@ import type { Link } from './link.ts'
 
 const maxBytes = 254
 const invisible = /[\p{Cc}\p{Cs}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\ufffd]/u
-const localPart = /^[\p{L}\p{M}\p{N}\p{S}\p{Pc}\p{Pd}.!#%&'*/?]+$/u
+// of the symbols, < and > stand in quotes only (RFC 5322 3.2.3)
+const localPart = /^(?!.*[<>])[\p{L}\p{M}\p{N}\p{S}\p{Pc}\p{Pd}.!#%&'*/?]+$/u
 
 const isAddress = /(^|\.)\d+$/
 const edgeHyphen = /(^|\.)-|-(\.|$)/

@@ -40,8 +40,8 @@ export interface Attempt {
   claim(account: string): Promise<void>
   /** Nobody accepted: counts against the accounts claimed; `only` limits that to some of them. */
   failed(only?: (account: string) => boolean): void
-  /** Accepted: the accounts claimed are forgiven for this address. */
-  succeeded(): void
+  /** Accepted: the accounts claimed are forgiven for this address; `only` limits that to some of them. */
+  succeeded(only?: (account: string) => boolean): void
   /** It came to no answer: counts for nothing. */
   released(): void
 }

@@ -29,6 +29,7 @@ export interface RequestContext extends Traced {
  * Asks one backend within its share of the time that is left, and not at all while its breaker is open. The answer is
  * waited for no longer than that, even where the backend pays no heed to the signal.
  * @param operation what a trace calls it
+ * @param waitsForUs whether the backend itself waits for something of ours: then no lateness is its own
  * @throws {BackendUnavailable} where it could not tell in time; what else it throws passes through
  */
 export function ask<Answer, Context extends BackendContext>(
@@ -36,17 +37,19 @@ export function ask<Answer, Context extends BackendContext>(
   request: RequestContext,
   extend: (context: BackendContext, span: Span | undefined) => Context,
   question: (context: Context) => Promise<Answer>,
-  operation = 'backend.ask'
+  operation = 'backend.ask',
+  waitsForUs: () => boolean = () => false
 ): Promise<Answer> {
   const facts = () => ({ 'latchkey.backend.id': link.id, 'latchkey.backend.type': link.type })
-  return traced(request, operation, (request) => askInTime(link, request, extend, question), facts)
+  return traced(request, operation, (request) => askInTime(link, request, extend, question, waitsForUs), facts)
 }
 
 async function askInTime<Answer, Context extends BackendContext>(
   link: Link,
   request: RequestContext,
   extend: (context: BackendContext, span: Span | undefined) => Context,
-  question: (context: Context) => Promise<Answer>
+  question: (context: Context) => Promise<Answer>,
+  waitsForUs: () => boolean
 ): Promise<Answer> {
   const shareMs = Math.min(link.timeoutMs, request.deadline - performance.now())
   if (shareMs <= 0) throw new BackendUnavailable(link.id, { reason: 'deadline' })
@@ -69,7 +72,7 @@ async function askInTime<Answer, Context extends BackendContext>(
     span?.tell(outcomeOf(answer))
     return answer
   } catch (error) {
-    const hadItsShare = shareMs === link.timeoutMs || !abort.signal.aborted
+    const hadItsShare = !abort.signal.aborted || (shareMs === link.timeoutMs && !waitsForUs())
     if (error instanceof BackendUnavailable && hadItsShare) link.breaker.failed(error.reason)
     else link.breaker.abandoned()
     throw error

@@ -12,6 +12,11 @@ export interface TlsFiles {
 
 const freshMs = 60_000
 
+/** What is said where the files can't be read, or hold something else than they should. */
+export const unusableFiles = 'the certificate files cannot be used'
+
+const certificate = /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/
+
 /**
  * The TLS settings for new connections; the files are read again after a minute, or at once after a mistake in them.
  * @param failure what is thrown where the files can't be used
@@ -27,6 +32,8 @@ export const secureContextReader = (
   const read = async (): Promise<SecureContext> => {
     try {
       const [ca, cert, key] = await Promise.all([file(files.ca), file(files.cert), file(files.key)])
+      // Node would trust nobody then, and not say why
+      if (ca && !certificate.test(ca.toString('latin1'))) throw new Error(`${files.ca} holds no certificate in PEM`)
       return createSecureContext({
         minVersion: files.minVersion ?? 'TLSv1.2',
         ...(ca && { ca }),
@@ -35,7 +42,7 @@ export const secureContextReader = (
       })
     } catch (cause) {
       current = undefined
-      throw failure('the certificate files cannot be used', cause)
+      throw failure(unusableFiles, cause)
     }
   }
   return () => {

@@ -1,5 +1,6 @@
 import type { Static } from 'typebox'
 import type { Identity } from '../auth/backend.ts'
+import { verdictOnShape } from '../auth/credentials.ts'
 import { defineBackend, type OptionMistake } from '../auth/define-backend.ts'
 import { canonicalEmail } from '../auth/email.ts'
 import type { Log } from '../auth/ports.ts'
@@ -166,6 +167,11 @@ function mistakesOf(user: StaticUser, index: number, isFirst: boolean): OptionMi
     canonicalEmail(email) === undefined && ['email', 'expected an e-mail address'],
     password === undefined && passwordHash === undefined && ['passwordHash', 'is missing, and so is password'],
     password !== undefined && passwordHash !== undefined && ['password', 'stands beside passwordHash: one of them'],
+    password !== undefined &&
+      verdictOnShape({ kind: 'password', username, password }) && [
+        'password',
+        'holds a control character, such as a line break, and nobody could log in with it'
+      ],
     unusable && ['passwordHash', hashMistake(passwordHash ?? '', unusable)],
     ...Object.keys(user.attributes).map(
       (key) => builtInFields.has(key) && [`attributes/${key}`, 'is a field beside attributes']

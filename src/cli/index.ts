@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { causeText } from '../cause-text.ts'
 import { ConfigError } from '../config/config-error.ts'
-import { Refusal } from '../errors.ts'
+import { AlreadyExists, Refusal } from '../errors.ts'
 import { version } from '../version.ts'
 import { collect } from './administration.ts'
 import { addAudit } from './audit.ts'
@@ -116,6 +116,7 @@ function explain(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage
   if (error instanceof Misused) return refuse(`error: ${error.message}\n${moreHelp}`, exitCodes.usage)
   if (error instanceof ConfigError || error instanceof Refused) return refuse(error.message)
+  if (error instanceof AlreadyExists) return refuse(error.description)
   if (error instanceof Refusal) return refuse(`${error.description}${causeText(error)}`)
   return refuse(error instanceof Error ? `${error.name}: ${error.message}${causeText(error)}` : String(error))
 }

@@ -10,29 +10,34 @@ import { type Latchkey, openLatchkey } from '../latchkey.ts'
 import { openLog } from '../log.ts'
 import { runningModule } from '../own-backends/containment.ts'
 import { collectInQuietMoments } from '../quiet-memory.ts'
+import { reserveThreads } from '../threads.ts'
 import { beginYoung } from '../young-memory.ts'
 import { configOf } from './configuration.ts'
+import { endSignals, onEndSignal } from './end-signals.ts'
+import { listen } from './listen.ts'
 import { bearSignal, reloadOnSignal } from './reload-on-signal.ts'
 import { welcome } from './welcome.ts'
 
 /** Callers that keep connections open learn by their next answer that this process ends; so long it is still heard. */
 const drainMs = 500
-/** Longer than a login may take; who has not even sent its request by then is cut off. */
-const requestPatienceMs = 7_000
-const closeTimeoutMs = 15_000
+/** Beyond `login.timeout`: who is not answered by then has not even sent its request, and is cut off. */
+const patienceMs = 2_000
+/** Beyond `login.timeout`: for all of the ending. */
+const closeTimeoutMs = 10_000
 
 /** `latchkey serve`: the service, until SIGTERM or SIGINT. */
 export async function serve(command: Command): Promise<void> {
   beginYoung()
   const bore = bearSignal()
   const config = await configOf(command)
+  reserveThreads(config.passwords.concurrency)
   const log = await openLog(config.log.level)
   const latchkey = await openLatchkey(config, log)
   try {
     const dispatcher = createDispatcher()
     const app = await createApp(latchkey.parts, { handle: dispatcher.handle })
     await dispatcher.switchTo(app, 0)
-    await app.listen({ host: config.listen.host, port: config.listen.port })
+    await listen(app, config)
     const stopReloading = reloadOnSignal({ latchkey, dispatcher, read: () => configOf(command), log }, bore)
     collectInQuietMoments()
     if (config.firstAdministrator) await greet(latchkey)
@@ -60,14 +65,16 @@ const unawaited = ['uncaughtException', 'unhandledRejection'] as const
 function ended(app: App, latchkey: Latchkey, stopReloading: () => Promise<void>): Promise<void> {
   return new Promise((resolve) => {
     let failure: { readonly err: unknown } | undefined
+    let asked: string | undefined
+    const { timeoutMs } = latchkey.config.login
     const closing = closeWithGrace(
-      { delay: closeTimeoutMs, logger: app.log, skip: [...unawaited, 'SIGHUP'] },
-      async ({ signal }) => {
+      { delay: timeoutMs + closeTimeoutMs, logger: app.log, skip: [...unawaited, ...endSignals, 'SIGHUP'] },
+      async ({ signal = asked }) => {
         if (failure) app.log.fatal(failure, 'the process fails')
         else app.log.info({ signal }, 'ending')
         latchkey.drain()
         if (!failure) await sleep(drainMs)
-        const patience = setTimeout(() => app.server.closeAllConnections(), requestPatienceMs)
+        const patience = setTimeout(() => app.server.closeAllConnections(), timeoutMs + patienceMs)
         await closeServer(app.server)
         clearTimeout(patience)
         await app.close()
@@ -77,6 +84,11 @@ function ended(app: App, latchkey: Latchkey, stopReloading: () => Promise<void>)
         resolve()
       }
     )
+    const end = (signal: string): void => {
+      asked = signal
+      void closing.close()
+    }
+    onEndSignal(end, { log: app.log, isFailing: () => failure !== undefined })
     for (const event of unawaited) {
       process.on(event, (err: unknown) => {
         const file = runningModule()

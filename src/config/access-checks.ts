@@ -3,6 +3,7 @@ import { commonOptions } from './backend-schema.ts'
 import { type Check, when } from './checks.ts'
 import { clientChecks } from './client-checks.ts'
 import type { Finding, Path } from './config-error.ts'
+import { nearestName } from './explain.ts'
 import { builtInFields, mappedFields, reservedClaims } from './reserved.ts'
 import type { ConfigFile } from './schema.ts'
 import { milliseconds } from './units.ts'
@@ -106,7 +107,12 @@ function unknownNames(
 ): Finding[] {
   return clients.flatMap((client, index) =>
     (client[key] ?? []).flatMap((name, position) =>
-      when(!known.includes(name), ['clients', index, key, position], message, against)
+      when(!known.includes(name), ['clients', index, key, position], `${message}${meant(name, known)}`, against)
     )
   )
+}
+
+function meant(name: string, known: readonly string[]): string {
+  const nearest = nearestName(name, known)
+  return nearest === undefined ? '' : `: did you mean ${nearest}?`
 }

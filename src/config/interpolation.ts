@@ -83,5 +83,7 @@ function contentOf(name: string, baseFolder: string): string | Problem {
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error) || !('code' in error)) return 'it is no UTF-8'
   if (error.code === 'ENOENT') return 'there is no such file'
+  if (error.code === 'EISDIR') return 'it is a folder (EISDIR)'
+  if (error.code === 'EACCES') return 'this process may not read it (EACCES)'
   return String(error.code) === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'it is no UTF-8' : String(error.code)
 }

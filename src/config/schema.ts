@@ -88,7 +88,10 @@ const Passwords = section('What passwords must be, how they are hashed (argon2id
     maximum: 65536,
     description: 'Hashes that may wait for their turn.'
   }),
-  queueTimeout: duration({ default: '1300ms', description: 'How long one waits before it is answered 503.' })
+  queueTimeout: duration({
+    default: '1300ms',
+    description: "How long one waits before it is answered 503; no longer than its backend's timeout."
+  })
 })
 
 const IpLimit = Type.Object(

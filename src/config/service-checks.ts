@@ -60,6 +60,13 @@ export const serviceChecks: readonly Check[] = [
     )
   ],
 
+  ({ limits: { account } }) => {
+    if (account === false || account.totalFailures === undefined) return []
+    const message = 'expected no less than limits.account.failures: one address alone could lock everybody else out'
+    const path = ['limits', 'account', 'totalFailures']
+    return when(account.totalFailures < account.failures, path, message, [['limits', 'account', 'failures']])
+  },
+
   ({ tokens }) => [
     ...ttlFindings(tokens, ['tokens']),
     ...when(

@@ -67,7 +67,7 @@ export function validateBackend(
     const others = findings.filter(({ path: place }) => !isWithin(place, [...path, 'type']))
     const message = typeof item.type === 'string' ? broken.get(item.type) : undefined
     const finding = message ? { path: [...path, 'type'], message } : unknownType(item.type, path, names)
-    return { value: soundPart(Common, value), findings: [finding, ...others] }
+    return { value: soundPart(Common, value), findings: [finding, ...misspelt(item, path), ...others] }
   }
   const options = ownOptions(definition, isMapping(value) ? value : {})
   const isSpoiled = findings.some(({ surplus, path: [, , key = ''] }) => !surplus && !(key in sharedWith(definition)))
@@ -83,6 +83,16 @@ function ownFindings(definition: BackendDefinition, options: unknown, value: unk
     if (!(error instanceof BackendMistake)) throw error
     return [{ path: [...path, 'type'], message: error.message }]
   }
+}
+
+/** Without a type nothing is known of the other keys, but what was to be the type or the id. */
+function misspelt(item: Record<string, unknown>, path: Path): Finding[] {
+  const names = Object.keys(Common.properties)
+  return Object.keys(item).flatMap((key) => {
+    const near = names.includes(key) ? undefined : nearestName(key, names)
+    const isMeant = near !== undefined && ['id', 'type'].includes(near) && item[near] === undefined
+    return isMeant ? [{ path: [...path, key], message: `unknown key: did you mean ${near}?` }] : []
+  })
 }
 
 function unknownType(type: unknown, path: Path, names: readonly string[]): Finding {

@@ -27,7 +27,7 @@ export function parseYaml(source: string): ParsedYaml | readonly Mistake[] {
   const lines = new LineCounter()
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, stringKeys: true, merge: true })
   const doubled = doubledKeys(document, lines)
-  const mistakes = syntaxMistakes(document, lines)
+  const mistakes = [...syntaxMistakes(document, lines), ...aliasMistakes(document, lines)]
   if (mistakes.length > 0) return [...doubled, ...mistakes]
   const locate = (finding: Finding): Mistake => {
     const { line, col } = lines.linePos(offsetOf(document, finding.path))
@@ -61,15 +61,24 @@ function syntaxMistakes(document: Document.Parsed, lines: LineCounter): Mistake[
   const problems = [...document.errors, ...document.warnings].filter(({ code }) => code !== 'DUPLICATE_KEY')
   const stumble = problems.find(({ code }) => !harmless.has(code))
   const shown = problems.filter((problem) => problem === stumble || harmless.has(problem.code))
-  const mistakeAt = (offset: number, message: string): Mistake => {
-    const { line, col } = lines.linePos(offset)
-    return { path: '', message, line, column: col }
-  }
-  const mistakes = shown.map(({ code, pos }) => mistakeAt(pos[0], texts[code] ?? `this is no YAML (${code})`))
+  return shown.map(({ code, pos }) => mistakeAt(lines, pos[0], texts[code] ?? `this is no YAML (${code})`))
+}
+
+function mistakeAt(lines: LineCounter, offset: number, message: string): Mistake {
+  const { line, col } = lines.linePos(offset)
+  return { path: '', message, line, column: col }
+}
+
+function aliasMistakes(document: Document.Parsed, lines: LineCounter): Mistake[] {
+  const mistakes: Mistake[] = []
   visit(document, {
-    Alias: (_, alias) => {
-      if (alias.resolve(document)) return
-      mistakes.push(mistakeAt(alias.range?.[0] ?? 0, 'no anchor of this name stands above'))
+    Alias(_, alias, ancestors) {
+      const target = alias.resolve(document)
+      const offset = alias.range?.[0] ?? 0
+      if (!target) mistakes.push(mistakeAt(lines, offset, 'no anchor of this name stands above'))
+      else if (ancestors.some((holder) => holder === target)) {
+        mistakes.push(mistakeAt(lines, offset, 'stands within what it repeats'))
+      }
     }
   })
   return mistakes

@@ -5,11 +5,20 @@ import { errors, KeySet, ref } from './schemas.ts'
 import type { App } from './server.ts'
 import { grantTypes } from './token.ts'
 
-const Metadata = Type.Object({ issuer: Type.String() }, { additionalProperties: true })
-
-const AccessMetadata = Type.Object(
-  { policy_decision_point: Type.String(), access_evaluation_endpoint: Type.String() },
-  { additionalProperties: true }
+const Metadata = Type.Object(
+  { issuer: Type.String() },
+  {
+    additionalProperties: true,
+    examples: [
+      {
+        issuer: 'https://auth.example.com',
+        token_endpoint: 'https://auth.example.com/token',
+        jwks_uri: 'https://auth.example.com/.well-known/jwks.json',
+        grant_types_supported: ['password', 'refresh_token', 'client_credentials'],
+        response_types_supported: []
+      }
+    ]
+  }
 )
 
 const accessMetadataOf = (issuer: string) => ({
@@ -20,6 +29,11 @@ const accessMetadataOf = (issuer: string) => ({
   search_resource_endpoint: `${issuer}/access/v1/search/resource`,
   search_action_endpoint: `${issuer}/access/v1/search/action`
 })
+
+const AccessMetadata = Type.Object(
+  { policy_decision_point: Type.String(), access_evaluation_endpoint: Type.String() },
+  { additionalProperties: true, examples: [accessMetadataOf('https://auth.example.com')] }
+)
 
 /** The key set (RFC 7517) and both discovery documents (OpenID Connect discovery 3, RFC 8414 2): only what really works. */
 export function discoveryRoutes(app: App, parts: AppParts): void {

@@ -11,6 +11,8 @@ import type { App } from './server.ts'
 
 const pingTimeoutMs = 2000
 
+const figures = 'latchkey_logins_total{backend="corp",outcome="accepted"} 1024\n'
+
 /** `/livez`, `/readyz`, `/status`, `/metrics`: for orchestrators, alarms and people. A dead directory ends none of them. */
 export function operationRoutes(app: App, parts: AppParts): void {
   const probe = { tags: ['operations'], security: [], response: { 200: ref(Health), ...errors(500, 503) } }
@@ -49,7 +51,7 @@ export function operationRoutes(app: App, parts: AppParts): void {
         tags: ['operations'],
         security: [],
         produces: ['text/plain'],
-        response: { 200: Type.String(), ...errors(403, 500) }
+        response: { 200: Type.String({ examples: [figures] }), ...errors(403, 500) }
       }
     },
     async (_request, reply) => reply.type(parts.metrics.contentType).send(await parts.metrics.text())

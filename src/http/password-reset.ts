@@ -49,7 +49,10 @@ function askRoute(scope: App, parts: AppParts): void {
         ...common,
         body: ref(ResetRequest),
         response: {
-          202: Type.Object({}, { description: 'If somebody has that address, a mail is on its way to them' }),
+          202: Type.Object(
+            {},
+            { examples: [{}], description: 'If somebody has that address, a mail is on its way to them' }
+          ),
           ...openProblems()
         }
       }

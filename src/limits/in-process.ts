@@ -145,8 +145,8 @@ function createAttempt(ip: string, limits: AccountLimits, book: Book): Attempt {
     failed(only = () => true) {
       settle((claim) => (only(claim.account) ? (counter) => book.count(counter, claim) : nothing))
     },
-    succeeded() {
-      settle((claim) => (claim.ip === null ? nothing : forgive))
+    succeeded(only = () => true) {
+      settle((claim) => (claim.ip !== null && only(claim.account) ? forgive : nothing))
     },
     released() {
       settle(() => nothing)

@@ -55,3 +55,12 @@ export const isLockWait = (thrown: unknown): boolean => {
   const error = asMysqlError(thrown)
   return error?.errno === 1205 || (error?.cause !== undefined && isLockWait(error.cause))
 }
+
+/** Table, column, index or foreign key are there already, or what is to be dropped is not. */
+const doneBefore = new Set([1050, 1060, 1061, 1091, 1826])
+
+/** Whether a statement of a migration had come to its end before. MariaDB says of a foreign key only that it can't make the table. */
+export const isDoneBefore = (error: unknown): boolean => {
+  const { errno = 0, message = '' } = asMysqlError(error) ?? {}
+  return doneBefore.has(errno) || (errno === 1005 && message.includes('errno: 121'))
+}

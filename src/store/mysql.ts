@@ -7,7 +7,7 @@ import type { Database } from './database.ts'
 import { causeOf } from './failures.ts'
 import type { Queries, Run } from './kit.ts'
 import { migrate, pendingSteps } from './migrate.ts'
-import { isLost, isNoTable, translated, wantsRetry } from './mysql-errors.ts'
+import { isDoneBefore, isLost, isNoTable, translated, wantsRetry } from './mysql-errors.ts'
 import { createGroupCommit } from './mysql-group.ts'
 import { mysqlDialect } from './mysql-kit.ts'
 import { execute, openPool, optionsOf } from './mysql-pool.ts'
@@ -50,7 +50,7 @@ const bringUpToDate = async (connection: PoolConnection, database: string, log: 
   const [row] = await run(`select get_lock(?, ${migrationMs / 1000 - 10})`, [lock])
   if (!Array.isArray(row) || row[0] !== 1) throw new TemporarilyUnavailable(new Error('somebody else is migrating'))
   try {
-    const steps = await migrate('mysql', run)
+    const steps = await migrate('mysql', run, isDoneBefore)
     log.info({ steps }, 'database migrated')
   } finally {
     // a connection that broke gave the lock back by itself

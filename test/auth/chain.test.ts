@@ -1,13 +1,16 @@
 import t from 'tap'
+import Type from 'typebox'
 import type { AuthenticateContext, Credentials, Verdict } from '../../src/auth/backend.ts'
 import { createBreaker } from '../../src/auth/breaker.ts'
 import { authenticate, chosenFrom } from '../../src/auth/chain.ts'
+import { type BackendTools, defineBackend } from '../../src/auth/define-backend.ts'
 import type { Link } from '../../src/auth/link.ts'
+import type { VerifyOptions } from '../../src/auth/ports.ts'
 import { BackendUnavailable } from '../../src/errors.ts'
 import { matchLists } from '../match.ts'
 import { fakeBackend, fakeIdentity, fakeLink, fakeLog, fakeRequest, fakeTools } from './fakes.ts'
 
-const credentials: Credentials = { kind: 'password', username: 'alice', password: 'secret' }
+const credentials = { kind: 'password', username: 'alice', password: 'secret' } as const
 const invalid = { code: 'invalid_grant', statusCode: 400 }
 const unavailable = { code: 'temporarily_unavailable', statusCode: 503 }
 
@@ -162,6 +165,34 @@ t.test('a dead backend is remembered', async (t) => {
   t.equal(breaker.status().state, 'closed')
 })
 
+t.test('a backend that waits for our own hash queue is not taken for dead', async (t) => {
+  const breaker = createBreaker({ failures: 1 })
+  const backend = fakeBackend(unknown, {
+    authenticate: async (_credentials: Credentials, context: AuthenticateContext) => {
+      await context.found('1')
+      return (await context.verifyPassword('hash', 'secret')) ? accepted : rejected
+    }
+  })
+  const tools = fakeTools()
+  const isGone: Array<(() => boolean) | undefined> = []
+  const verify = (_hash: string, _password: string, options: VerifyOptions = {}) => {
+    isGone.push(options.isGone)
+    return new Promise<boolean>(() => {})
+  }
+  const slow = { ...tools, passwords: { ...tools.passwords, verify } }
+  const link = fakeLink('one', { backend, breaker, timeoutMs: 20 })
+  await t.rejects(authenticate([link], credentials, fakeRequest(), slow), unavailable)
+  t.equal(breaker.status().state, 'closed')
+  t.same(
+    isGone.map((isGone) => isGone?.()),
+    [true],
+    'and nothing is hashed any more'
+  )
+  const hangs = fakeBackend(() => new Promise<Verdict>(() => {}))
+  await t.rejects(authenticate([{ ...link, backend: hangs }], credentials, fakeRequest(), tools), unavailable)
+  t.equal(breaker.status().state, 'open', 'one that lets us wait is')
+})
+
 t.test('guesses', async (t) => {
   const limits = { failures: 3, totalFailures: 12, windowMs: 60_000 }
   const slow = { code: 'slow_down', statusCode: 429 }
@@ -202,6 +233,20 @@ t.test('guesses', async (t) => {
       for (let n = 0; n < 2; n++) await t.rejects(login(tools, 'alice', 'wrong'), invalid)
       t.equal((await login(tools, 'alice', 'right')).backend.id, 'one')
     }
+  })
+  t.test('but no other account of the same name, which it did not open', async (t) => {
+    const tools = fakeTools(limits)
+    const chain = () => [
+      fakeLink('one', { backend: passwordOf('1', 'right') }),
+      fakeLink('two', { backend: passwordOf('2', 'own') })
+    ]
+    const logIn = (password: string) =>
+      authenticate(chain(), { kind: 'password', username: 'alice', password }, fakeRequest(), tools)
+    for (let n = 0; n < 9; n++) t.equal((await logIn('own')).backend.id, 'two', 'nor does it count as a guess at it')
+    for (let n = 0; n < 2; n++) await t.rejects(logIn('wrong'), invalid)
+    t.equal((await logIn('own')).backend.id, 'two')
+    await t.rejects(logIn('wrong'), invalid)
+    await t.rejects(logIn('own'), slow)
   })
   t.test('an outage is no guess', async (t) => {
     const tools = fakeTools(limits)
@@ -248,4 +293,18 @@ t.test('guesses', async (t) => {
     const outcomes = await Promise.all(Array.from({ length: 40 }, () => login(tools, 'alice', 'right')))
     t.equal(outcomes.length, 40)
   })
+})
+
+t.test('what nobody types reaches no backend', async (t) => {
+  const backend = fakeBackend(accepted)
+  const guarded = defineBackend({ options: Type.Object({}), open: () => backend }).open('one', {}, {} as BackendTools)
+  const ask = async (typed: { username?: string; password?: string }) =>
+    (await guarded.authenticate({ ...credentials, ...typed }, {} as AuthenticateContext)).outcome
+  // U+FFFD stands where bytes were not UTF-8: two byte strings would be one name
+  for (const odd of ['', 'a\u0000', 'a\ufffd', 'a\ud800', 'a\u0085', 'a\n', 'a'.repeat(1025)]) {
+    t.equal(await ask({ username: odd }), 'unknown', JSON.stringify(odd))
+    t.equal(await ask({ password: odd }), 'rejected', JSON.stringify(odd))
+  }
+  t.same(backend.asked, [])
+  t.equal(await ask({ username: 'é😀'.repeat(160), password: '😀'.repeat(1024) }), 'accepted')
 })

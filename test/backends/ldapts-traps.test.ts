@@ -161,6 +161,22 @@ t.test('13: a bind without a password is sent, and its success is success', asyn
   }
 })
 
+t.test('13: ours: the bind itself sends none, whoever asks for it', async (t) => {
+  const mock = await startLdapMock(t, ({ answer }) => answer(bindOk))
+  const session = createSession(await connectedTo(mock.url), () => undefined)
+  const deadline = questionContext(1_000)
+  for (const [dn, password] of [
+    ['cn=x', ''],
+    ['cn=x', '\0'],
+    ['cn=x', `${secret}\0`],
+    ['', secret]
+  ] as const)
+    t.equal((await session.bind(dn, password, deadline)).code, 49, JSON.stringify([dn, password]))
+  t.equal(mock.received().length, 0)
+  t.equal((await session.bind('cn=x', secret, deadline)).code, 0)
+  session.end()
+})
+
 t.test('14: a DN that is called like a mechanism becomes SASL', async (t) => {
   for (const name of ['EXTERNAL', 'PLAIN']) {
     const { client, sent } = await clientTo(t, ({ answer }) => answer(bindOk))

@@ -123,6 +123,16 @@ const mistakes: Readonly<Record<string, readonly [options: Options, username: st
     'alice',
     /tls: the files of `tls`.*no\/such\.pem.*→.*tls\.ca/
   ],
+  'a folder for the CA file': [
+    swapped([slapd.tlsUrl], { ca: '/' }),
+    'alice',
+    /tls: the files of `tls`.*EISDIR.*→.*tls\.ca/
+  ],
+  'something else than a CA file': [
+    swapped([slapd.tlsUrl], { ca: '/etc/passwd' }),
+    'alice',
+    /tls: the files of `tls`.*\/etc\/passwd holds no certificate in PEM → correct tls\.ca/
+  ],
   'ldaps to the plain port': [
     swapped([slapd.url.replace('ldap:', 'ldaps:')], { ca: certificates.ca }),
     'alice',

@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
-import { Agent, request } from 'node:http'
+import { Agent, createServer, request } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
 import t from 'tap'
@@ -107,6 +109,46 @@ t.test('requests under way are answered when it ends', async (t) => {
   t.equal(answered + reset, outcomes.length)
 })
 
+t.test('so is a login that may take longer than others', async (t) => {
+  const folder = await temporaryFolder(t)
+  const port = await freePort()
+  const account = JSON.stringify({ subject: '1', username: 'ann', email: 'ann@example.com' })
+  const waits = [8_500]
+  const service = createServer((_request, response) => {
+    setTimeout(() => response.setHeader('content-type', 'application/json').end(account), waits.pop() ?? 0)
+  })
+  const asked = once(service, 'request')
+  const servicePort = await freePort()
+  service.listen(servicePort, '127.0.0.1')
+  t.teardown(() => service.close())
+  const url = `http://127.0.0.1:${servicePort}/`
+  const backend = `{ id: h, type: http, url: "${url}", secret: "a random text that has 32 bytes!", timeout: 12s }`
+  await writeFile(
+    join(folder, 'latchkey.yaml'),
+    `publicClient: true\nlogin: { timeout: 15s }\nbackends: [${backend}]\n`
+  )
+  const server = start(t, ['serve'], folder, { LATCHKEY_PORT: String(port) })
+  await server.says('listening')
+  const body = new URLSearchParams({ grant_type: 'password', username: 'ann', password: 'looking-glass' })
+  const answer = fetch(`http://127.0.0.1:${port}/token`, { method: 'POST', body })
+  await asked
+  server.child.kill('SIGINT')
+  await server.says('ending')
+  const ends = server.end('SIGINT') // as Ctrl+C does where npm hands it on
+  t.equal((await answer).status, 200)
+  t.equal(await ends, 0)
+
+  const other = start(t, ['serve'], folder, { LATCHKEY_PORT: String(port) })
+  await other.says('listening')
+  waits.push(8_500)
+  const cut = fetch(`http://127.0.0.1:${port}/token`, { method: 'POST', body }).then(String, () => 'cut off')
+  await once(service, 'request')
+  other.child.kill('SIGTERM')
+  await sleep(1_500)
+  t.equal(await other.end(), 1, 'a second signal after a while is meant')
+  t.equal(await cut, 'cut off')
+})
+
 t.test('what stops the start', async (t) => {
   const folder = await temporaryFolder(t)
   const config = join(folder, 'latchkey.yaml')
@@ -123,7 +165,10 @@ t.test('what stops the start', async (t) => {
   t.notMatch(first.said(), /password|curl/, 'with a file nobody is created unasked')
   const taken = await serve({ LATCHKEY_SECRET: 'the first secret, of many characters' })
   t.equal(taken.code, 1)
-  t.match(taken.stderr, /EADDRINUSE/)
+  t.match(
+    taken.stderr,
+    /^127\.0\.0\.1 port \d+ is taken: set another port by LATCHKEY_PORT or listen\.port.* \(EADDRINUSE\)$/m
+  )
   await first.end()
   const other = await serve({ LATCHKEY_SECRET: 'another secret, of many characters too' })
   t.equal(other.code, 1)

@@ -37,7 +37,7 @@ t.test('users', async (t) => {
   })
   t.match(await json(['users', 'create', 'root@example.com', '--superuser']), { isSuperuser: true, hasPassword: false })
   const again = await run(['users', 'create', 'ANN@example.com'])
-  t.match([again.code, again.stderr], [1, 'A user has this e-mail already'])
+  t.same([again.code, again.stderr], [1, 'A user has this e-mail already\n'])
   for (const args of [
     ['users', 'create', 'no address'],
     ['users', 'create', 'x@example.com', '--permission', 'nodot'],

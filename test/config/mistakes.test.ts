@@ -557,6 +557,26 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ],
   ['listen: { port: ${PORT} }', ': unexpected here; within { } and [ ] a text that holds ${…} must stand in quotes'],
   ['listen: *there', ': no anchor of this name stands above'],
+  ['listen: &a { port: 80, more: *a }', ': stands within what it repeats'],
+  ['listen: &a [[*a]]', ': stands within what it repeats'],
+  ['login: &a { <<: *a }', ': stands within what it repeats'],
+  [
+    'limits: { account: { failures: 10, totalFailures: 9 } }',
+    'limits.account.totalFailures: expected no less than limits.account.failures: one address alone could lock everybody else out'
+  ],
+  [
+    client('grants: [password], backends: [loacl]'),
+    'clients[0].backends[0]: no backend has this id: did you mean local?'
+  ],
+  [
+    `audiences: [{ id: blog, permissions: [] }]\n${client('grants: [password], audiences: [blgo]')}`,
+    'clients[0].audiences[0]: no audience has this id: did you mean blog?'
+  ],
+  ['secret: ${file:/}', "secret: the file / can't be read: it is a folder (EISDIR)"],
+  [
+    users(`{ ${user}, password: "two lines\\n" }`),
+    'backends[0].users[0].password: holds a control character, such as a line break, and nobody could log in with it'
+  ],
   ['listen: !env PORT', ': custom tags are not taken'],
   ['"a\\qb": 1', ': unknown escape in a double-quoted text: double the backslash, or use single quotes'],
   ['? [a]\n: 1', ': a key must be text: put it in quotes'],
@@ -645,6 +665,15 @@ clients:
       '  line 12, column 5: clients[0].colour'
     ]
   )
+})
+
+t.test('a key that was to be the type or the id is told beside what is missing', async (t) => {
+  t.same(await mistakesOf(t, 'backends: [{ tpye: local, ID: a, bind: x }]'), [
+    `backends[0].type: is missing: expected ${types}`,
+    'backends[0].id: is missing: expected an id of letters, digits, dots, dashes and underscores, 64 at most',
+    'backends[0].tpye: unknown key: did you mean type?',
+    'backends[0].ID: unknown key: did you mean id?'
+  ])
 })
 
 t.test('a doubled key hides no other mistake', async (t) => {

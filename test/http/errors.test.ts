@@ -88,6 +88,29 @@ t.test('every error of an OAuth endpoint is answered to the letter', async (t) =
   }
 })
 
+t.test('of what nobody foresaw only the log has the words', async (t) => {
+  const yaml = 'publicClient: true\nlogin: { failureFloor: 1ms }\nbackends: [{ id: local, type: local }]'
+  const latchkey = await openTestLatchkey(t, yaml)
+  await latchkey.addUser({ email: 'ann@example.com', password, superuser: true })
+  const authorization = `Bearer ${await latchkey.accessToken('ann@example.com', password)}`
+  const fails = async () => {
+    throw new Error("Duplicate entry 'canary' for key 'users.email'")
+  }
+  Object.assign(latchkey.parts.login.store, { byId: fails, byIdentity: fails, byEmail: fails })
+  const login = await latchkey.token({ grant_type: 'password', username: 'ann@example.com', password })
+  const asked = ['/userinfo', '/account', '/admin/users', '/auth'].map((url) =>
+    latchkey.app.inject({ url, headers: { authorization } })
+  )
+  const [userinfo, ...others] = await Promise.all(asked)
+  for (const answer of [login, userinfo]) {
+    t.equal(answer?.statusCode, 500)
+    t.same(answer?.json(), { error: 'server_error', error_description: 'The service failed' })
+  }
+  for (const answer of others) t.equal(answer.statusCode, 500)
+  for (const answer of [login, userinfo, ...others]) t.notMatch(answer?.payload, /canary|Duplicate/)
+  t.match(latchkey.log(), /Duplicate entry 'canary'/)
+})
+
 t.test('every code of the page that a client can meet has its case', (t) => {
   const page = readFileSync(new URL('../../docs/http.md', import.meta.url), 'utf8')
   const [, table = ''] = page.split('## Errors')

@@ -1,8 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import createClient from 'openapi-fetch'
 import t from 'tap'
+import { parse } from 'yaml'
 import { openTestLatchkey, temporaryFolder } from '../latchkey.ts'
 import { serve } from '../serve.ts'
 
@@ -41,6 +43,41 @@ t.test('the page has all its parts below the issuer, and none from elsewhere', a
   t.notMatch(policy, /https:|upgrade-insecure-requests|unsafe|[a-z]\.[a-z]/, policy)
 })
 
+t.test('every body that is sent or answered has an example, and each fits its schema', async (t) => {
+  const document = parse(readFileSync(committed, 'utf8'))
+  const ajv = new Ajv2020({ strict: false, validateFormats: false }).addSchema({ $id: 'openapi', ...document })
+  const named: Record<string, Node> = document.components.schemas
+  const isShown = (node: Node, seen: readonly string[] = []): boolean => {
+    const name = String(node.$ref ?? '').replace('#/components/schemas/', '')
+    if (name !== '') return !seen.includes(name) && isShown(named[name] ?? {}, [...seen, name])
+    if (['example', 'examples'].some((key) => Object.hasOwn(node, key))) return true
+    const { schema, items, properties = {}, anyOf = [], oneOf = [] } = node as Parts
+    return [schema, items, ...Object.values(properties), ...anyOf, ...oneOf].some((part) => part && isShown(part, seen))
+  }
+  let count = 0
+  const fit = (pointer: string, examples: readonly unknown[]): void => {
+    const validate = ajv.compile({ $ref: `openapi#${encodeURI(pointer)}` })
+    for (const example of examples) t.ok(validate(example), `${pointer} ${JSON.stringify(validate.errors)}`)
+    count += examples.length
+  }
+  const walk = (node: Node, pointer: string): void => {
+    const { examples = [] } = node
+    if (/\/content\/[^/]+$/.test(pointer)) {
+      t.ok(isShown(node), pointer)
+      fit(
+        `${pointer}/schema`,
+        Object.values(examples as Record<string, Node>).map(({ value }) => value)
+      )
+    } else if (Array.isArray(examples) && examples.length > 0) fit(pointer, examples)
+    for (const [key, part] of Object.entries(node)) {
+      const step = key.replaceAll('~', '~0').replaceAll('/', '~1')
+      if (typeof part === 'object' && part !== null && key !== 'examples') walk(part as Node, `${pointer}/${step}`)
+    }
+  }
+  walk(document, '')
+  t.ok(count > 400, `${count} examples`)
+})
+
 t.test('it passes the linter', async (t) => {
   const { status, stdout, stderr } = run('redocly', ['lint', '--config', join(root, 'redocly.yaml'), committed])
   t.equal(status, 0, stdout + stderr)
@@ -68,6 +105,17 @@ t.test('a client generated from it logs in', async (t) => {
   const checked = run('tsc', ['--noEmit', '--strict', '--skipLibCheck', '--module', 'nodenext', join(folder, 'use.ts')])
   t.equal(checked.status, 0, `the generated types fit: ${checked.stdout}`)
 })
+
+type Node = Readonly<Record<string, unknown>>
+
+/** Where else in a schema an example may stand. */
+interface Parts {
+  readonly schema?: Node
+  readonly items?: Node
+  readonly properties?: Readonly<Record<string, Node>>
+  readonly anyOf?: readonly Node[]
+  readonly oneOf?: readonly Node[]
+}
 
 /** What the generated types say of the two operations, for the client at run time; `program` holds them to it. */
 interface Paths {

@@ -145,6 +145,11 @@ t.test('who may read them', async (t) => {
   const bare = await openTestLatchkey(t, 'backends: [{ id: local, type: local }]')
   const forwarded = await bare.app.inject({ url: '/status', ...from('127.0.0.1', behind('203.0.113.1')) })
   t.equal(forwarded.statusCode, 403, 'a proxy on this machine that nobody told us of opens nothing')
+  const open = await openTestLatchkey(t, 'ops: { from: [10.0.0.0/8] }\nbackends: [{ id: local, type: local }]')
+  const ask = async (headers: object) =>
+    (await open.app.inject({ url: '/status', ...from('10.1.1.1', headers) })).statusCode
+  t.equal(await ask({}), 200)
+  t.equal(await ask(behind('203.0.113.1')), 403, 'nor one among the operators')
 })
 
 t.test('headers', async (t) => {

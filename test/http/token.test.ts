@@ -281,6 +281,24 @@ t.test('the limit per address', async (t) => {
   t.equal((await app.inject('/livez')).statusCode, 200)
 })
 
+t.test('an IPv6 /64 is one address, and an IPv4 address within IPv6 is itself', async (t) => {
+  const one = 'publicClient: true\nlogin: { failureFloor: 1ms }\nbackends: [{ id: local, type: local }]'
+  const byAddress = await openTestLatchkey(t, `${one}\nlimits: { ip: { max: 2, window: 1m }, account: false }`)
+  const byAccount = await openTestLatchkey(t, `${one}\nlimits: { ip: false, account: { failures: 2, window: 1m } }`)
+  for (const { app } of [byAddress, byAccount]) {
+    const ask = async (remoteAddress: string): Promise<number> => {
+      const payload = { username: 'ann', password: 'y' }
+      return (await app.inject({ method: 'POST', url: '/token', remoteAddress, payload })).statusCode
+    }
+    for (const address of ['2001:db8::1', '2001:db8::f:0:0:2']) t.equal(await ask(address), 400, address)
+    t.equal(await ask('2001:db8::3'), 429)
+    t.equal(await ask('2001:db8:0:1::1'), 400, 'another subscriber')
+    for (const address of ['::ffff:192.0.2.1', '192.0.2.1']) t.equal(await ask(address), 400, address)
+    t.equal(await ask('::ffff:192.0.2.1'), 429)
+    t.equal(await ask('::ffff:192.0.2.2'), 400)
+  }
+})
+
 t.test('a failed login is answered no sooner than the floor', async (t) => {
   const { token } = await openTestLatchkey(
     t,

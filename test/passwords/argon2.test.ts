@@ -8,7 +8,7 @@ import t from 'tap'
 import { openPasswords } from '../../src/passwords/argon2.ts'
 import { isAffordable, parseArgon2 } from '../../src/passwords/phc.ts'
 import { openTestLatchkey, temporaryFolder } from '../latchkey.ts'
-import { start } from '../process.ts'
+import { type Running, start } from '../process.ts'
 import { freePort } from '../servers/free-port.ts'
 import { setPasswordHash } from '../store/acts.ts'
 
@@ -101,9 +101,26 @@ t.test('hashes leave threads for everything else', async (t) => {
   const running = Number(/latchkey_hash_queue_running (\d+)/.exec(status)?.[1])
   t.ok(running <= availableParallelism(), `${running} at work`)
   t.same([...new Set(await Promise.all(logins))], [400])
-  const threads = readdirSync(`/proc/${server.child.pid}/task`).map((task) =>
-    readFileSync(`/proc/${server.child.pid}/task/${task}/comm`, 'utf8').trim()
+  t.equal(poolOf(server), availableParallelism() + 4)
+
+  const more = availableParallelism() + 3
+  await writeFile(
+    join(folder, 'latchkey.yaml'),
+    patient.replace('{ queueTimeout', `{ concurrency: ${more}, queueTimeout`)
   )
-  const pool = threads.filter((name) => name === 'libuv-worker').length
-  t.equal(pool, availableParallelism() + 4, `libuv's threads: ${threads.join(' ')}`)
+  const otherPort = await freePort()
+  const other = start(t, ['serve'], folder, { LATCHKEY_PORT: String(otherPort) })
+  await other.says('listening')
+  t.equal(poolOf(other), more + 4, 'however many there may be at once')
+  const told = start(t, ['serve'], folder, { LATCHKEY_PORT: String(await freePort()), UV_THREADPOOL_SIZE: '5' })
+  await told.says('listening')
+  t.equal(poolOf(told), 5, 'but for what the environment says')
 })
+
+/** How many threads libuv has for work. */
+function poolOf({ child: { pid } }: Running): number {
+  const names = readdirSync(`/proc/${pid}/task`).map((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/comm`, 'utf8').trim()
+  )
+  return names.filter((name) => name === 'libuv-worker').length
+}

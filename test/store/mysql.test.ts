@@ -127,6 +127,27 @@ t.test('a migration that was killed half-way goes on where it stopped', { skip }
   t.same(rows, [])
 })
 
+t.test('so does one that was killed while the server went on, whatever the statement', { skip }, async (t) => {
+  const url = await emptyDatabase()
+  const first = await open(url)
+  await first.close()
+  const direct = await mysql.createConnection({ uri: url })
+  t.teardown(() => direct.end())
+  const [made] = await direct.query('select count(*) as steps from latchkey_migrations')
+  await direct.query('update latchkey_migrations set applied_at = 0')
+  await (await open(url)).close()
+  const [done] = await direct.query('select count(*) as steps from latchkey_migrations where applied_at > 0')
+  t.same(done, made)
+
+  await direct.query("delete from latchkey_migrations where migration = '0001_sessions' and step = 2")
+  for (const time of ['first', 'second'])
+    await t.rejects(
+      open(url),
+      { code: 'ER_TABLE_EXISTS_ERROR' },
+      `a table that somebody else made is not ours the ${time} time either`
+    )
+})
+
 t.test('the password of the options goes before the one of the URL', { skip }, async (t) => {
   const url = (await emptyDatabase()).replace('secret', 'wrong')
   await t.rejects(open(url), { code: 'temporarily_unavailable', cause: { code: 'ER_ACCESS_DENIED_ERROR' } })

@@ -23,5 +23,25 @@ export const StatusAnswer = Type.Object(
       })
     )
   },
-  { $id: 'Status' }
+  {
+    $id: 'Status',
+    examples: [
+      {
+        status: 'degraded',
+        version: '0.1.0',
+        database: 'ok',
+        backends: [
+          {
+            id: 'corp',
+            type: 'ldap',
+            answers: false,
+            state: 'open',
+            last_error: 'connect',
+            since: '2026-11-22T01:35:54.698Z'
+          },
+          { id: 'local', type: 'local', answers: true, state: 'closed', last_error: null, since: null }
+        ]
+      }
+    ]
+  }
 )

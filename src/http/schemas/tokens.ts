@@ -35,5 +35,22 @@ export const KeySet = Type.Object(
       )
     )
   },
-  { $id: 'KeySet' }
+  {
+    $id: 'KeySet',
+    examples: [
+      {
+        keys: [
+          {
+            kid: 'G2q4_e8voi06xkvjFgHOPplS8Ya-eWzPjoV1l1eyHiA',
+            kty: 'EC',
+            alg: 'ES256',
+            use: 'sig',
+            crv: 'P-256',
+            x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
+            y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0'
+          }
+        ]
+      }
+    ]
+  }
 )

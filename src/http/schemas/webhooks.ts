@@ -40,6 +40,31 @@ const data = {
   )
 } satisfies Record<EventType, object>
 
+const alice = { id: '019a9c5e-6f00-7d11-8f0a-2b6f1d0c9a77', email: 'alice@example.com' }
+
+const examples: Readonly<Record<EventType, object>> = {
+  'user.created': { user: alice, backend: 'corp' },
+  'user.joined': { user: alice, backend: 'corp', subject: '06fa8bcb-a5b5-4198-99f3-beaaff0d37f1' },
+  'user.changed': { user: alice, changed: ['displayName', 'groups'] },
+  'user.activated': { user: alice },
+  'user.deactivated': { user: alice },
+  'user.deleted': { user: alice },
+  'session.ended': { user: { id: alice.id }, session: '019a9c5e-7d1c-7c3a-9a51-5f6f4f1f0b11', except: null },
+  'account.locked': {
+    ...{ user: alice, backend: 'corp', failures: 10, until: '2026-11-22T08:00:10.000Z', ip: '192.0.2.1' }
+  },
+  'key.rotated': {
+    key: { kid: 'G2q4_e8voi06xkvjFgHOPplS8Ya-eWzPjoV1l1eyHiA', algorithm: 'ES256' },
+    ...{ previous: 'HFrFp3y2lZyi7sYqKnwkAaEcV0QDxk2KPCmVp4cNHTE', reason: 'rotated' }
+  }
+}
+
+const message = (type: EventType) =>
+  Type.Object(
+    { type: Type.Literal(type), timestamp: Time, data: data[type] },
+    { ...open, examples: [{ type, timestamp: '2026-11-22T08:00:00.000Z', data: examples[type] }] }
+  )
+
 const header = (description: string) => ({ in: 'header', required: true, description, schema: { type: 'string' } })
 
 /** The webhooks of the OpenAPI document (4.8.1): what is posted, one entry an event. Receivers ignore what they don't know. */
@@ -60,9 +85,7 @@ export const webhookOperations = Object.fromEntries(
         requestBody: {
           required: true,
           content: {
-            'application/json': {
-              schema: Type.Object({ type: Type.Literal(type), timestamp: Time, data: data[type] }, open)
-            }
+            'application/json': { schema: message(type) }
           }
         },
         responses: {
