@@ -8,7 +8,7 @@ import { valuesOf } from './entry.ts'
 import { createGroupSearch, equals, type FoundGroup, type GroupPlace, maxGroups } from './group-search.ts'
 import type { Group } from './group-selector.ts'
 import type { LdapAccount } from './identity.ts'
-import { primaryGroupSid } from './security-id.ts'
+import { primaryGroupAttributes, primaryGroupSid } from './security-id.ts'
 import { allTextsOf } from './value-range.ts'
 
 /** Where groups are, and how it is known who is in them. */
@@ -55,9 +55,9 @@ const searched: Readonly<Record<SearchedType, { objectClass: string; member: str
 
 /** What of an account's entry its groups are found by. */
 export const accountAttributes = ({ type }: GroupOptions): readonly string[] => {
-  if (type === 'memberOf') return ['memberOf']
   if (type === 'posixGroup') return ['uid', 'gidNumber']
-  return type === undefined || type === 'active-directory' ? ['objectSid', 'primaryGroupID'] : []
+  if (type === 'memberOf') return ['memberOf', ...primaryGroupAttributes]
+  return type === undefined || type === 'active-directory' ? primaryGroupAttributes : []
 }
 
 type Onward = (groups: readonly FoundGroup[]) => Promise<FoundGroup[]>
@@ -117,10 +117,17 @@ export const createGroups = (
     return closureOf(first, nesting(onward, look))
   }
 
+  const primaryGroupOf = async ({ entry }: LdapAccount, deadline: Deadline): Promise<FoundGroup[]> => {
+    const sid = primaryGroupSid(entry)
+    return sid ? groups.find(equals('objectClass', ['group']), equals('objectSid', [sid]), deadline) : []
+  }
+
   const byMemberOf = async (account: LdapAccount, look: Look): Promise<FoundGroup[]> => {
     const { deadline } = look
     const parentsOf = (entry: LdapAccount['entry']) => allTextsOf(directory, entry, 'memberOf', maxGroups, deadline)
-    const first = await groups.read(await parentsOf(account.entry), deadline)
+    const { isActiveDirectory } = await directory.rootDse(deadline)
+    const primary = isActiveDirectory ? await primaryGroupOf(account, deadline) : []
+    const first = [...(await groups.read(await parentsOf(account.entry), deadline)), ...primary]
     const onward: Onward = async (from) => {
       const parents = await Promise.all(from.map(({ entry }) => parentsOf(entry)))
       return groups.read([...new Set(parents.flat())], deadline)
@@ -130,8 +137,7 @@ export const createGroups = (
 
   const byChain = async (account: LdapAccount, deadline: Deadline): Promise<FoundGroup[]> => {
     const isGroup = equals('objectClass', ['group'])
-    const sid = primaryGroupSid(account.entry)
-    const primary = sid ? await groups.find(isGroup, equals('objectSid', [sid]), deadline) : []
+    const primary = await primaryGroupOf(account, deadline)
     const members = [account.dn, ...primary.map(({ dn }) => dn)]
     const chains = members.map((value) => new ExtensibleFilter({ matchType: 'member', rule: inChain, value }))
     return [...primary, ...(await groups.find(isGroup, chains, deadline))]
