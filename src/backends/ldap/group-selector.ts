@@ -37,6 +37,7 @@ export const parseGroupSelector = (text: string): GroupSelector => {
   }
   const [, name, base] = namePattern.exec(text) ?? []
   if (name === undefined || base === undefined) {
+    if (/^[^=]*[^=\s][^=]*$/.test(text)) throw new Error(`write its DN, its id or \`${text} in BASE\``)
     const key = dnKey(text)
     if (key === dnKey('')) throw new Error('is empty')
     return { matches: (group) => group.key === key, exact: key, byId: false }
