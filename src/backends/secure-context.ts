@@ -10,6 +10,14 @@ export interface TlsFiles {
   readonly minVersion?: SecureVersion
 }
 
+/** What a failure says whose files can't be used. */
+export const unusableFiles = 'the certificate files cannot be used'
+
+const inWords = (cause: unknown): unknown =>
+  cause instanceof Error && 'code' in cause && cause.code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH'
+    ? new Error('tls.key is not the key of tls.cert')
+    : cause
+
 const freshMs = 60_000
 
 /**
@@ -27,6 +35,9 @@ export const secureContextReader = (
   const read = async (): Promise<SecureContext> => {
     try {
       const [ca, cert, key] = await Promise.all([file(files.ca), file(files.cert), file(files.key)])
+      // OpenSSL would trust nobody then, and say that the server is to blame.
+      if (ca && !/-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/.test(ca.toString('latin1')))
+        throw new Error('tls.ca holds no certificate')
       return createSecureContext({
         minVersion: files.minVersion ?? 'TLSv1.2',
         ...(ca && { ca }),
@@ -35,7 +46,7 @@ export const secureContextReader = (
       })
     } catch (cause) {
       current = undefined
-      throw failure('the certificate files cannot be used', cause)
+      throw failure(unusableFiles, inWords(cause))
     }
   }
   return () => {

@@ -7,6 +7,8 @@ export interface Group {
   readonly key: DnKey
   /** Its common name, where it has exactly one that counts. */
   readonly name: string | undefined
+  /** The group that brings the account into it; only told where somebody wants to know. */
+  readonly through?: string
   /** Its entryUUID or objectGUID, where one of the configured selectors asks for it. */
   readonly id?: string
 }

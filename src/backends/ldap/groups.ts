@@ -1,12 +1,14 @@
 import { EqualityFilter, ExtensibleFilter, type Filter, PresenceFilter } from 'ldapts'
 import { createCache } from './cache.ts'
-import type { Deadline } from './connections/deadline.ts'
+import { type Deadline, untraced } from './connections/deadline.ts'
 import type { Directory } from './connections/directory.ts'
 import { failedResult, LdapFailure } from './connections/failure.ts'
 import { codes } from './connections/session.ts'
+import { dnKey } from './dn.ts'
 import { valuesOf } from './entry.ts'
 import { createGroupSearch, equals, type FoundGroup, type GroupPlace, maxGroups } from './group-search.ts'
 import type { Group } from './group-selector.ts'
+import { type ParentsOf, withWays } from './group-ways.ts'
 import type { LdapAccount } from './identity.ts'
 import { primaryGroupAttributes, primaryGroupSid } from './security-id.ts'
 import { allTextsOf } from './value-range.ts'
@@ -51,6 +53,12 @@ const searched: Readonly<Record<SearchedType, { objectClass: string; member: str
   posixGroup: { objectClass: 'posixGroup', member: '' },
   organizationalRole: { objectClass: 'organizationalRole', member: 'roleOccupant' },
   'active-directory': { objectClass: 'group', member: 'member' }
+}
+
+/** The object class by which groups of a kind are found; with `memberOf` any entry may be one. */
+export const objectClassOf = ({ type }: GroupOptions, isActiveDirectory: boolean): string | undefined => {
+  if (type === 'memberOf') return undefined
+  return searched[type ?? (isActiveDirectory ? 'active-directory' : 'groupOfNames')].objectClass
 }
 
 /** What of an account's entry its groups are found by. */
@@ -171,9 +179,24 @@ export const createGroups = (
     return follows ? byChain(account, deadline) : byMember(type, account, look)
   }
 
+  /** The groups that an account or a group is in itself, by the way that they are found; for people only. */
+  const parentsOf =
+    (deadline: Deadline): ParentsOf =>
+    async ({ dn, entry }) => {
+      if (type === 'memberOf') return (await allTextsOf(directory, entry, 'memberOf', maxGroups, deadline)).map(dnKey)
+      const { isActiveDirectory } = await directory.rootDse(deadline)
+      const { objectClass, member } = searched[type ?? (isActiveDirectory ? 'active-directory' : 'groupOfNames')]
+      const sid = isActiveDirectory ? primaryGroupSid(entry) : undefined
+      const members = [...equals(member, [dn]), ...(sid ? equals('objectSid', [sid]) : [])]
+      const found = await groups.find(equals('objectClass', [objectClass]), members, deadline)
+      return found.map(({ key }) => key)
+    }
+
   return async (account: LdapAccount, look: Look): Promise<readonly Group[]> => {
     const found = new Map((await find(account, look)).map((group) => [group.key, group]))
     if (found.size > maxGroups) throw new LdapFailure('size-limit', `the account is in more than ${maxGroups} groups`)
-    return [...found.values()].map(({ entry: _, ...group }) => group)
+    const all = [...found.values()]
+    const told = nested && look.deadline.trace ? await withWays(account, all, parentsOf(untraced(look.deadline))) : all
+    return told.map(({ entry: _, ...group }) => group)
   }
 }

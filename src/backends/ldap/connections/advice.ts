@@ -1,3 +1,4 @@
+import { unusableFiles } from '../../secure-context.ts'
 import { type CertificateFacts, pinMismatch } from './certificate.ts'
 import { LdapFailure } from './failure.ts'
 import type { ServerAddress } from './server-url.ts'
@@ -109,7 +110,7 @@ export const adviceOnTls = (error: unknown, target: TlsTarget, facts: Certificat
       text: `the server refused the handshake: ${wordsOf(error)}`,
       remedy: 'it may want a client certificate, by an authority that it trusts: tls.cert and tls.key'
     }
-  if (wordsOf(error).startsWith('ENOENT') || /PEM|ASN1|X509/i.test(code))
+  if (error instanceof LdapFailure && error.message === unusableFiles)
     return {
       text: `the files of \`tls\` cannot be used: ${wordsOf(error)}`,
       remedy: 'correct tls.ca, tls.cert and tls.key: PEM files that this process may read'
