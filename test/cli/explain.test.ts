@@ -298,6 +298,23 @@ t.test('check asks the directory for what the configuration names', async (t) =>
   }
 })
 
+t.test('the cause of a silence is said once', async (t) => {
+  const { config } = await openTestLatchkey(
+    t,
+    stringify({ backends: [{ id: 'corp', type: 'ldap', ...right, servers: [`ldap://127.0.0.1:${closedPort}`] }] })
+  )
+  const [answer] = (await answersOf(config)).backends
+  t.equal(answer?.error, `connect: connect failed: connect ECONNREFUSED 127.0.0.1:${closedPort}`)
+})
+
+t.test('a domain before a backslash that no search takes is told', async (t) => {
+  const { steps } = await explained(t, right, 'CORP\\alice')
+  t.match(complaints({ outcome: 'refused', steps }), /no search takes the domain CORP → set `users\[\]\.domain`/)
+  const domain = { ...right, users: [{ base: peopleBase, filter: '(uid={username})', domain: 'CORP' }] }
+  t.match(complaints(await explained(t, domain, 'OTHER\\alice')), /no search takes the domain OTHER/)
+  t.notMatch(complaints(await explained(t, domain, 'corp\\alice')), /no search takes/)
+})
+
 t.test('why somebody is let in or not, and which group is in which, is told', async (t) => {
   const nested = { ...groups, nested: true }
   const steps = async (options: Options, username: string, step: string, password?: string) =>
