@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import t, { type Test } from 'tap'
-import type { Identity, Verdict } from '../../src/auth/backend.ts'
+import type { Identity, TraceStep, Verdict } from '../../src/auth/backend.ts'
 import type { LdapOptions } from '../../src/backends/ldap/options.ts'
 import {
   groupOfNames,
@@ -278,6 +278,11 @@ t.test('a real Active Directory: every way gives the same groups', { skip: needs
   t.same(await told({ nested: true }), [letters, nobody])
   t.same(await told({ nested: true, type: 'active-directory' }), [nobody])
   t.same(await told({}), [nobody])
+  const failed: string[] = []
+  const trace = ({ outcome, text }: TraceStep) => void (outcome === 'failed' && failed.push(text))
+  const whole = openLdapBackend(t, { ...options, groups: { base: samba.suffix } })
+  await whole.probe({ ...questionContext(), trace })
+  t.same(failed, [], 'a server that minds no size limit is no mistake')
   const nested = ['All (of) Us, *', 'Domain Users', 'Editors', 'Loop', 'Staff']
   t.same(await groups('ann', {}), ['Domain Users', 'Editors'])
   for (const more of [{ nested: true }, { type: 'active-directory', nested: true }] as const) {

@@ -262,6 +262,11 @@ t.test('check asks the directory for what the configuration names', async (t) =>
       false,
       /there is no entry ou=users.*or it may not be seen → .*without `bind` the search is anonymous/
     ],
+    'another preset': [
+      { ...right, preset: 'active-directory' },
+      false,
+      /root-dse: the directory is of another kind than preset: active-directory → set preset: openldap/
+    ],
     'wrong object class': [
       { ...right, users: [{ base: peopleBase, filter: '(&(objectClass=user)(uid={username}))' }] },
       true,

@@ -1,7 +1,9 @@
 import { AndFilter, EqualityFilter, type Filter, PresenceFilter } from 'ldapts'
 import type { BackendContext } from '../../auth/backend.ts'
+import { untraced } from './connections/deadline.ts'
 import type { Directory } from './connections/directory.ts'
 import { failedResult, LdapFailure } from './connections/failure.ts'
+import { questionOf } from './connections/search-trace.ts'
 import { codes, type SearchQuery } from './connections/session.ts'
 import { tracedSubject } from './entry-trace.ts'
 import { parseExpression } from './expression.ts'
@@ -33,15 +35,30 @@ export const createExamination = (
     ...Object.keys(options.permissions ?? {})
   ]
 
-  /** Two entries are enough to see that there are some; a limit is none to those who look for one account. */
+  /** Whether there is anything; not every server minds a size limit, and any limit is none to who looks for one account. */
   const look = async (
     query: Pick<SearchQuery, 'base' | 'scope' | 'filter' | 'attributes'>,
     context: BackendContext
   ) => {
+    const began = performance.now()
+    const first = await directory.search({ ...query, sizeLimit: 1, pageSize: 2 }, untraced(context))
+    const [entry] = first.entries
+    if (entry && [codes.success, codes.sizeLimitExceeded].some((code) => code === first.result.code)) {
+      const text = `${questionOf(query)}: ${entry.dn}${first.entries.length > 1 ? ' and others' : ''}`
+      context.trace?.({ step: 'search', outcome: 'ok', text, ms: performance.now() - began })
+      return first
+    }
+    // Once more, to be told why.
     const answer = await directory.search({ ...query, sizeLimit: 2 }, context)
-    const isCut = answer.result.code === codes.sizeLimitExceeded && answer.entries.length > 0
-    if (answer.result.code !== codes.success && !isCut) throw failedResult('search', answer.result)
+    if (answer.result.code !== codes.success) throw failedResult('search', answer.result)
     return answer
+  }
+
+  const kind = async (context: BackendContext): Promise<void> => {
+    const found = (await directory.rootDse(context)).preset
+    const { preset } = options
+    if (preset === undefined || found === undefined || preset === found) return
+    note(context, 'root-dse', `the directory is of another kind than preset: ${preset}`, `set preset: ${found}`)
   }
 
   const accounts = async (context: BackendContext): Promise<void> => {
@@ -59,11 +76,11 @@ export const createExamination = (
     if (groups === undefined) return
     const { base, scope = 'sub', filter } = groups
     const objectClass = objectClassOf(groups, (await directory.rootDse(context)).isActiveDirectory)
-    const kind: Filter =
+    const ofKind: Filter =
       objectClass === undefined
         ? new PresenceFilter({ attribute: 'objectClass' })
         : new EqualityFilter({ attribute: 'objectClass', value: objectClass })
-    const demanded = new AndFilter({ filters: [kind, ...(filter === undefined ? [] : [parseFilter(filter)])] })
+    const demanded = filter === undefined ? ofKind : new AndFilter({ filters: [ofKind, parseFilter(filter)] })
     const { entries } = await look({ base, scope, filter: demanded, attributes: ['1.1'] }, context)
     if (entries.length > 0) return
     const text = `no groups there${objectClass === undefined ? '' : ` of the class ${objectClass}`}`
@@ -95,7 +112,7 @@ export const createExamination = (
   /** @throws {LdapFailure} the first part that no login could get past; the others are looked at all the same */
   return async (context: BackendContext): Promise<void> => {
     const failures: LdapFailure[] = []
-    for (const part of [accounts, groupPlace, groupNames]) {
+    for (const part of [kind, accounts, groupPlace, groupNames]) {
       try {
         await part(context)
       } catch (error) {

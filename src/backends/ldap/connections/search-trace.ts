@@ -49,19 +49,23 @@ const entriesText = ({ entries }: SearchAnswer): string => {
   return `${entries.length === 1 ? 'one entry' : `${entries.length} entries`}: ${some.join('; ')}${more}`
 }
 
+/** What is asked, and where. */
+export const questionOf = ({ filter, scope, base }: Pick<SearchQuery, 'filter' | 'scope' | 'base'>): string =>
+  `${filter} ${depth[scope]} ${base === '' ? 'the root' : base}`
+
 /** Searches, and tells what was sent and what came back where somebody wants to know. */
 export const tracedSearch = async (session: Session, query: SearchQuery, deadline: Deadline): Promise<SearchAnswer> => {
   const { trace } = deadline
   if (trace === undefined) return session.search(query, deadline)
   const began = performance.now()
-  const question = `${query.filter} ${depth[query.scope]} ${query.base === '' ? 'the root' : query.base}`
+  const question = questionOf(query)
   const tell = (outcome: 'ok' | 'failed' | 'note', { text, remedy }: { text: string; remedy?: string }, ms: number) =>
     trace({ step: 'search', outcome, text: `${question}: ${text}`, ms, ...(remedy !== undefined && { remedy }) })
   try {
     const answer = await session.search(query, deadline)
     const ms = performance.now() - began
     if (answer.references > 0) {
-      const text = `${answer.references} referrals to other servers, which are not followed`
+      const text = `referrals to other servers, which are not followed: ${answer.references}`
       trace({ step: 'referral', outcome: 'note', text })
     }
     // An account is asked for by no more than two entries, so that a second one is seen; any other cut answer is an error.
