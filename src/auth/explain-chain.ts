@@ -97,8 +97,9 @@ const extendBy =
 /** A backend whose time is over is not waited for; it tells just afterwards what it was doing. */
 export const lastSteps = (): Promise<void> => sleep(50)
 
-/** What an error and its causes say. */
+/** What an error and its causes say; a cause that ends the words of its effect is not said again. */
 export function causes(error: unknown): string[] {
   if (!(error instanceof Error)) return []
-  return [error.message, ...causes(error.cause)]
+  const [next = '', ...others] = causes(error.cause)
+  return next === '' || error.message.endsWith(next) ? [error.message, ...others] : [error.message, next, ...others]
 }

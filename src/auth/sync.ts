@@ -50,6 +50,7 @@ export interface SyncOptions {
 
 /** So many are written at once. */
 const width = 16
+const leaveAtOnce = 100
 
 /**
  * Brings everybody whom a backend knows into our table in advance, by the rules of a login, and then deactivates those
@@ -77,16 +78,25 @@ export async function syncUsers(link: Link, tools: SyncTools, options: SyncOptio
   }
 }
 
-/** Answers those who stay. */
+/**
+ * Each waits for the end of the second in which their tokens were good, so all do at once; superusers one by one, for one
+ * of them may have to stay.
+ * @returns those who stay
+ */
 async function deactivate(leaving: readonly User[], link: Link, tools: SyncTools): Promise<User[]> {
   const spared: User[] = []
-  for (const user of leaving) {
+  const leave = async (user: User): Promise<void> => {
     const about = { user: user.id, backend: link.id }
     if ((await tools.deactivate(user.id)) === 'last-superuser') {
       spared.push(user)
       tools.log.warn({ event: 'last_superuser_kept', ...about, reason: 'gone' }, 'the last active superuser stays')
     } else tools.log.info({ event: 'user_deactivated', ...about, reason: 'gone' }, 'user deactivated')
   }
+  const [powerful = [], others = []] = [true, false].map((wanted) =>
+    leaving.filter((user) => isSuperuser(tools.chain, user) === wanted)
+  )
+  await atOnce(others, leave, leaveAtOnce)
+  for (const user of powerful) await leave(user)
   return spared
 }
 
@@ -160,14 +170,18 @@ async function confirmed(
 }
 
 /** Works on some items at once, and ends with the first error once nothing runs any more. */
-async function atOnce<T>(items: AsyncIterable<T>, work: (item: T) => Promise<void>): Promise<void> {
+async function atOnce<T>(
+  items: AsyncIterable<T> | Iterable<T>,
+  work: (item: T) => Promise<void>,
+  most = width
+): Promise<void> {
   const running = new Set<Promise<void>>()
   try {
     for await (const item of items) {
       const one: Promise<void> = work(item).finally(() => running.delete(one))
       one.catch(() => undefined)
       running.add(one)
-      if (running.size >= width) await Promise.race(running)
+      if (running.size >= most) await Promise.race(running)
     }
     await Promise.all(running)
   } finally {

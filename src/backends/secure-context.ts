@@ -10,10 +10,15 @@ export interface TlsFiles {
   readonly minVersion?: SecureVersion
 }
 
-const freshMs = 60_000
-
 /** What is said where the files can't be read, or hold something else than they should. */
 export const unusableFiles = 'the certificate files cannot be used'
+
+const inWords = (cause: unknown): unknown =>
+  cause instanceof Error && 'code' in cause && cause.code === 'ERR_OSSL_X509_KEY_VALUES_MISMATCH'
+    ? new Error('tls.key is not the key of tls.cert')
+    : cause
+
+const freshMs = 60_000
 
 const certificate = /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----/
 
@@ -42,7 +47,7 @@ export const secureContextReader = (
       })
     } catch (cause) {
       current = undefined
-      throw failure(unusableFiles, cause)
+      throw failure(unusableFiles, inWords(cause))
     }
   }
   return () => {

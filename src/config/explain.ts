@@ -54,11 +54,7 @@ export function variantFor(union: TUnion, value: unknown, definitions: Definitio
 type Within = (schema: TSchema, value: unknown, part: string | number) => Finding[]
 
 function partsOf(schema: TSchema, value: unknown, path: Path, within: Within, definitions: Definitions): Finding[] {
-  if (Type.IsUnion(schema)) {
-    const variant = variantFor(schema, value, definitions)
-    const nested = variant === undefined ? [] : explain(variant, value, path, definitions)
-    return nested.filter((finding) => finding.path.length > path.length)
-  }
+  if (Type.IsUnion(schema)) return unionParts(schema, value, path, definitions)
   if (Type.IsArray(schema)) {
     return Array.isArray(value) ? value.flatMap((item, index) => within(schema.items, item, index)) : []
   }
@@ -66,6 +62,33 @@ function partsOf(schema: TSchema, value: unknown, path: Path, within: Within, de
   const entries = Object.entries(value)
   if (Type.IsRecord(schema)) return recordParts(schema, entries, path, within)
   return Type.IsObject(schema) ? objectParts(schema, new Map(entries), path, within) : []
+}
+
+/** Keys that the variant which was meant does not know are held against all variants: each may know some of them. */
+function unionParts(union: TUnion, value: unknown, path: Path, definitions: Definitions): Finding[] {
+  const variant = variantFor(union, value, definitions)
+  const found = variant === undefined ? [] : explain(variant, value, path, definitions)
+  const nested = found.filter((finding) => finding.path.length > path.length)
+  const names = namesIn(union, definitions)
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || names.length === 0) return nested
+  const known = Object.keys(value).filter((key) => names.includes(key))
+  const isOwnKey = (finding: Finding) => finding.surplus === true && finding.path.length === path.length + 1
+  if (known.length === 0)
+    return nested
+      .filter(isOwnKey)
+      .map((finding) => ({ ...finding, surplus: false, message: unknownKey(String(finding.path.at(-1)), names) }))
+  return nested.map((finding) => {
+    const key = String(finding.path.at(-1))
+    if (!isOwnKey(finding) || !names.includes(key)) return finding
+    return { ...finding, message: `cannot stand beside ${known.find((other) => other !== key)}` }
+  })
+}
+
+/** The keys that the variants know between them; none where one takes any key. */
+function namesIn(union: TUnion, definitions: Definitions): string[] {
+  const variants = union.anyOf.map((variant) => referred(variant, definitions) ?? variant)
+  if (variants.some((variant) => Type.IsRecord(variant))) return []
+  return [...new Set(variants.flatMap((variant) => (Type.IsObject(variant) ? Object.keys(variant.properties) : [])))]
 }
 
 function recordParts(schema: TRecord, entries: Array<[string, unknown]>, path: Path, within: Within): Finding[] {

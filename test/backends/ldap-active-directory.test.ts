@@ -32,6 +32,7 @@ t.test('Active Directory', { skip: needsSamba() }, async (t) => {
       adPerson('moving'),
       adPerson('changing'),
       adPerson('lasting', { userAccountControl: '66048' }),
+      adPerson('machine', { userAccountControl: '66048', pwdLastSet: '0' }),
       adGroup('editors', [dnOf('alice')]),
       adGroup('staff', [`CN=editors,${adGroupsBase}`]),
       adGroup('primary', [dnOf('alice')])
@@ -111,6 +112,13 @@ t.test('Active Directory', { skip: needsSamba() }, async (t) => {
       const { outcome, ...reason } = verdict
       t.match(await backend.identity(subject, questionContext()), { state: 'disabled', ...reason }, `${name}, later`)
     }
+  })
+
+  t.test('a password that never expires need not be changed, whatever pwdLastSet says', async (t) => {
+    const verdict = await logIn(backend, 'machine', adPassword)
+    t.equal(verdict.outcome, 'accepted', 'the domain controller takes it')
+    const subject = verdict.outcome === 'accepted' ? verdict.identity.subject : ''
+    t.match(await backend.identity(subject, questionContext()), { state: 'present' }, 'and so does a refresh')
   })
 
   t.test('a login knows how long the password will do, as the domain’s policy has it', async (t) => {

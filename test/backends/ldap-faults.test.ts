@@ -9,8 +9,9 @@ import type { LdapOptions } from '../../src/backends/ldap/options.ts'
 import { BackendUnavailable } from '../../src/errors.ts'
 import { openTestLatchkey } from '../latchkey.ts'
 import { createCertificates } from '../servers/certificates.ts'
-import { person, personName, userPassword } from '../servers/ldap-fixtures.ts'
+import { peopleBase, person, personName, userPassword } from '../servers/ldap-fixtures.ts'
 import { logIn, openLdapBackend, questionContext } from '../servers/ldap-fixtures-backend.ts'
+import { entry, type MockRequest, requests, result, startLdapMock } from '../servers/ldap-fixtures-mock.ts'
 import { type Fault, startProxy } from '../servers/proxy.ts'
 import { startSlapd } from '../servers/slapd.ts'
 
@@ -158,6 +159,67 @@ t.test('a password is sent elsewhere only where no answer came', async (t) => {
   t.equal((await logIn(backend, 'alice', 'wrong')).outcome, 'rejected')
   t.match(await first.operations(), { binds: 1 })
   t.match(await second.operations(), { connections: 0, binds: 0 }, 'a wrong password is an answer')
+})
+
+t.test('what a server says of one account is no outage of the server', async (t) => {
+  const slapd = await startSlapd(t, alice)
+  const dnTemplate = `uid={username},${peopleBase}`
+  const unwilling = await startLdapMock(t, ({ operation, answer }) =>
+    answer(operation === requests.bind ? result(0x61, 53, 'not today') : result(0x65, 0))
+  )
+  const nameless = await startLdapMock(t, ({ operation, answer }) =>
+    operation === requests.bind
+      ? answer(result(0x61, 0))
+      : answer(entry(`uid=alice,${peopleBase}`, { uid: ['alice'] }), result(0x65, 0))
+  )
+  for (const [url, reason] of [
+    [slapd.url, 'no-such-object'],
+    [unwilling.url, 'refused'],
+    [nameless.url, 'protocol']
+  ] as const) {
+    const users = [{ base: peopleBase, filter: '(uid={username})' }]
+    const backend = openLdapBackend(t, { servers: [url], insecure: true, dnTemplate, users })
+    t.equal(await outcomeOf(backend), reason)
+    t.match(backend.availability?.(), { state: 'closed' }, `${reason}: all others go on`)
+  }
+})
+
+t.test('a change of a password that gets no answer is not sent again', async (t) => {
+  let changes = 0
+  const answerBut =
+    (onChange: (request: MockRequest) => void) =>
+    (request: MockRequest): void => {
+      const { operation, answer } = request
+      if (operation === requests.bind) answer(result(0x61, 0))
+      if (operation === requests.search)
+        answer(
+          entry(`uid=alice,${peopleBase}`, { uid: ['alice'], entryUUID: [subject], objectClass: ['person'] }),
+          result(0x65, 0)
+        )
+      if (operation !== requests.extended) return
+      changes += 1
+      onChange(request)
+    }
+  const subject = '01234567-89ab-cdef-0123-456789abcdef'
+  const second = await startLdapMock(
+    t,
+    answerBut(({ answer }) => answer(result(0x78, 49)))
+  )
+  const silences: Readonly<Record<string, (request: MockRequest) => void>> = {
+    closed: ({ socket }) => socket.destroy(),
+    timeout: () => undefined
+  }
+  for (const [reason, onChange] of Object.entries(silences)) {
+    const first = await startLdapMock(t, answerBut(onChange))
+    const servers = [first.url, second.url]
+    const backend = openLdapBackend(t, { servers, insecure: true, preset: 'openldap' })
+    t.equal(await outcomeOf(backend), 'accepted')
+    changes = 0
+    const change = async () =>
+      backend.changePassword?.(subject, userPassword, 'canary-fresh-password', questionContext(800))
+    await t.rejects(change, { name: 'BackendUnavailable', reason }, 'nobody can say whether it was made')
+    t.equal(changes, 1, reason)
+  }
 })
 
 t.test('a slow handshake is an outage of that server alone', async (t) => {

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import t, { type Test } from 'tap'
-import type { Identity, Verdict } from '../../src/auth/backend.ts'
+import type { Identity, TraceStep, Verdict } from '../../src/auth/backend.ts'
 import type { LdapOptions } from '../../src/backends/ldap/options.ts'
 import {
   groupOfNames,
@@ -238,6 +238,7 @@ t.test('Active Directory: the primary group counts, and a size limit refuses', a
 
 t.test('a real Active Directory: every way gives the same groups', { skip: needsSamba() }, async (t) => {
   const samba = await startSamba(t)
+  const annDn = `CN=ann,${adPeopleBase}`
   const dn = (name: string) => `CN=${name},${adGroupsBase}`
   await samba.add([
     adPerson('ann'),
@@ -248,21 +249,40 @@ t.test('a real Active Directory: every way gives the same groups', { skip: needs
       dn('All (of) Us\\, *'),
       { objectClass: 'group', cn: 'All (of) Us, *', sAMAccountName: 'all', member: dn('Staff') }
     ],
-    adGroup('Loop', [dn('All (of) Us\\, *')])
+    adGroup('Loop', [dn('All (of) Us\\, *')]),
+    [dn('Letters'), { objectClass: 'group', cn: 'Letters', sAMAccountName: 'letters', groupType: '2', member: annDn }]
   ])
   await samba.modify(`dn: ${dn('Editors')}\nchangetype: modify\nadd: member\nmember: ${dn('Loop')}\n`)
+  const options = {
+    servers: [samba.url],
+    tls: { ca: samba.ca },
+    bind: samba.bind,
+    users: [{ base: adPeopleBase, filter: '(sAMAccountName={username})' }]
+  }
   const groups = async (name: string, more: Partial<Groups>) => {
-    const backend = openLdapBackend(t, {
-      servers: [samba.url],
-      tls: { ca: samba.ca },
-      bind: samba.bind,
-      users: [{ base: adPeopleBase, filter: '(sAMAccountName={username})' }],
-      groups: { base: samba.suffix, ...more }
-    })
+    const backend = openLdapBackend(t, { ...options, groups: { base: samba.suffix, ...more } })
     const verdict = await logIn(backend, name, adPassword)
     const answer = await backend.permissions({ subject: subjectIn(verdict) }, questionContext())
-    return answer.groups?.toSorted()
+    return answer.groups?.filter((group) => group !== 'Letters').toSorted()
   }
+  const told = async (more: Partial<Groups>) => {
+    const said: string[] = []
+    const trace = ({ text }: { text: string }) => void said.push(text)
+    const deny = { any: [{ group: dn('Letters') }, { group: dn('Editors') }, { group: dn('Nobody') }] }
+    const backend = openLdapBackend(t, { ...options, deny, groups: { base: samba.suffix, ...more } })
+    await backend.probe({ ...questionContext(), trace })
+    return said.filter((text) => text.includes('nobody is in it'))
+  }
+  const nobody = `there is no group ${dn('Nobody')} that could be seen: nobody is in it`
+  const letters = `${dn('Letters')} is a distribution group, and these are not in tokenGroups: nobody is in it`
+  t.same(await told({ nested: true }), [letters, nobody])
+  t.same(await told({ nested: true, type: 'active-directory' }), [nobody])
+  t.same(await told({}), [nobody])
+  const failed: string[] = []
+  const trace = ({ outcome, text }: TraceStep) => void (outcome === 'failed' && failed.push(text))
+  const whole = openLdapBackend(t, { ...options, groups: { base: samba.suffix } })
+  await whole.probe({ ...questionContext(), trace })
+  t.same(failed, [], 'a server that minds no size limit is no mistake')
   const nested = ['All (of) Us, *', 'Domain Users', 'Editors', 'Loop', 'Staff']
   t.same(await groups('ann', {}), ['Domain Users', 'Editors'])
   for (const more of [{ nested: true }, { type: 'active-directory', nested: true }] as const) {
@@ -278,10 +298,11 @@ t.test('a real Active Directory: every way gives the same groups', { skip: needs
       'the group that Domain Users is in'
     )
   }
-  t.same(await groups('ann', { type: 'memberOf' }), ['Editors'], 'memberOf leaves the primary group out')
   t.same(
-    await groups('ann', { type: 'memberOf', nested: true }),
-    nested.filter((name) => name !== 'Domain Users')
+    await groups('ann', { type: 'memberOf' }),
+    ['Domain Users', 'Editors'],
+    'the attribute leaves the primary group out'
   )
+  t.same(await groups('ann', { type: 'memberOf', nested: true }), [...nested, 'Users'])
   t.same(await groups('ben', {}), ['Domain Users'])
 })

@@ -231,6 +231,20 @@ t.test('the last active superuser stays, though gone', async (t) => {
   t.match(await users.byEmail('boss1@example.com'), { isActive: false })
 })
 
+t.test('many who are gone are deactivated together', async (t) => {
+  const names = Array.from({ length: 12 }, (_, at) => `quitter${at}`)
+  await slapd.add(names.map((name) => person(name)))
+  const latchkey = await openTestLatchkey(t, configuration())
+  await sync(latchkey)
+  for (const name of names) await slapd.modify(`dn: uid=${name},${peopleBase}\nchangetype: delete\n`)
+  const began = performance.now()
+  const { code, stdout } = await command(t, ['ldap', 'sync', 'corp', '--max-change', '100%'], latchkey.folder)
+  const ms = performance.now() - began
+  t.equal(code, 0)
+  t.equal(stdout.match(/^deactivated quitter\d+@example\.com: gone$/gm)?.length, 12)
+  t.ok(ms < 9000, `not a second each: ${Math.round(ms)} ms`)
+})
+
 t.test('an outage on the way deactivates nobody', async (t) => {
   await slapd.add([person('early')])
   const latchkey = await openTestLatchkey(t, configuration())

@@ -139,7 +139,24 @@ t.test('every kind of filter takes the name, and knows what it demands of anybod
   t.same(all.loginAttributes, ['uid', 'mail', 'cn', 'sn'])
   const twice = parseFilterTemplate('(cn={username}*{username})').forUsername('*')
   t.ok(twice instanceof SubstringFilter && twice.initial === '*' && twice.final === '*')
-  for (const wrong of ['', 'uid=x', '(uid=x', '(uid=x))', '(&)', '(uid=\\zz)', '(cn=\\c3\\b6)', '(u id=x)'])
+  const laidOut = '\n(&\n  (objectClass=person)\n  (| (uid={username}) (mail={username}) )\n  (! (cn= a b ))\n)\n'
+  t.equal(
+    parseFilterTemplate(laidOut).forUsername('x').toString(),
+    '(&(objectClass=person)(|(uid=x)(mail=x))(!(cn= a b )))',
+    'space between the parts counts for nothing, within a value it does'
+  )
+  for (const wrong of [
+    '',
+    'uid=x',
+    '(uid=x',
+    '(uid=x))',
+    '(&(uid=x)',
+    '(&(uid=x)(!(o=y))',
+    '(&)',
+    '(uid=\\zz)',
+    '(cn=\\c3\\b6)',
+    '(u id=x)'
+  ])
     t.throws(() => parseFilter(wrong), wrong)
 })
 

@@ -368,6 +368,10 @@ t.test('unsafe and contradictory options are found at the start, each at its pla
     [{ bind: { dn: 'nonsense', password: 'x' } }, '/bind/dn'],
     [{ bind: { dn: 'cn=x', password: 'a\0b' } }, '/bind/password'],
     [search('(uid={username}'), '/users/0/filter'],
+    [search('(&(objectClass=person)(uid={username})'), '/users/0/filter'],
+    [search('(&(uid={username})(!(objectClass=computer))'), '/users/0/filter'],
+    [search('(&\n  (objectClass=person)\n  (uid={username})\n)\n')],
+    [{ servers: ['dc1.example.com'], tls: { ca: 'ca.pem' } }, '/servers/0'],
     [search('uid={username}'), '/users/0/filter'],
     [search('(uid=alice)'), '/users/0/filter'],
     [search('(!(uid={username}))'), '/users/0/filter'],
@@ -393,6 +397,30 @@ t.test('unsafe and contradictory options are found at the start, each at its pla
     [{ groups, flags: { isSuperuser: { all: [{ group: '' }] } } }, '/flags/isSuperuser/all/0/group']
   ]
   for (const [changes, ...paths] of cases) t.same(mistakes(changes), paths, JSON.stringify(changes))
+})
+
+t.test('what is commonly mistaken is told with the way out', async (t) => {
+  const users = [{ base: peopleBase, filter: '(uid={username})' }]
+  const groups = { base: groupsBase }
+  const cases: readonly (readonly [changes: object, told: RegExp])[] = [
+    [{ users: [{ base: peopleBase, filter: '(uid=%(user)s)' }] }, /write \{username\} instead of %\(user\)s/],
+    [{ users: undefined, dnTemplate: `uid=%(user)s,${peopleBase}` }, /write \{username\} instead of %\(user\)s/],
+    [{ users: [{ base: peopleBase, filter: '(&(uid={username})' }] }, /a closing parenthesis is missing/],
+    [{ users: [{ base: peopleBase, filter: '(uid={username}))' }] }, /an opening parenthesis is missing/],
+    [
+      { users: [{ base: 'ou="a, b",o=c', filter: '(uid={username})' }] },
+      /a backslash goes before each ", and no quotes/
+    ],
+    [{ users: [{ base: 'ou=a;o=c', filter: '(uid={username})' }] }, /a backslash goes before each ;/],
+    [{ bind: { dn: 'latchkey@example.com', password: 'x' } }, /not a DN such as cn=latchkey,dc=example,dc=com/],
+    [{ groups, require: { group: 'staff' } }, /write its DN, its id or `staff in BASE`/],
+    [{ groups, permissions: { staff: ['a.b'] } }, /write its DN, its id or `staff in BASE`/]
+  ]
+  for (const [changes, told] of cases) {
+    const mistakes = ldapBackend.mistakes?.({ servers: ['ldaps://dc1.example.com'], users, ...changes }) ?? []
+    t.equal(mistakes.length, 1, JSON.stringify(changes))
+    t.match(mistakes[0]?.message, told)
+  }
 })
 
 t.test('what is not built yet is no option', async (t) => {

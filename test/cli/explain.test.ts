@@ -6,6 +6,7 @@ import { atConsole } from '../../src/admin/actor.ts'
 import { createGroup } from '../../src/admin/groups.ts'
 import { linkIdentity } from '../../src/admin/identities.ts'
 import { type Explanation, explainLogin, type ExplainedStep as Step } from '../../src/auth/explain.ts'
+import { answersOf } from '../../src/cli/answers.ts'
 import { openLog } from '../../src/log.ts'
 import { openTestLatchkey, temporaryFolder } from '../latchkey.ts'
 import { command } from '../process.ts'
@@ -33,6 +34,7 @@ const entries = [
   person('twin1', { cn: 'Twin', sn: 'Twin' }),
   person('twin2', { cn: 'Twin', sn: 'Twin' }),
   groupOfNames('editors', [`uid=alice,${peopleBase}`]),
+  groupOfNames('authors', [`cn=editors,${groupsBase}`]),
   person('fred'),
   ...['one', 'two', 'three', 'four'].map((name) => groupOfNames(name, [`uid=fred,${peopleBase}`]))
 ]
@@ -173,6 +175,26 @@ const mistakes: Readonly<Record<string, readonly [options: Options, username: st
     'alice',
     /search: \(sAMAccountName=alice\) below.*none there has sAMAccountName → correct the attribute/
   ],
+  'wrong object class in the filter': [
+    { ...right, users: [{ base: peopleBase, filter: '(&(objectClass=user)(uid={username}))' }] },
+    'alice',
+    /\(&\(objectClass=user\)\(uid=alice\)\) below .*: no entry; none there matches \(objectClass=user\)/
+  ],
+  'parts of a filter that nobody meets together': [
+    { ...right, users: [{ base: peopleBase, filter: '(&(employeeNumber=7)(uid={username}))' }] },
+    'bob',
+    /no entry; each part of the filter matches some, and all together none/
+  ],
+  'a file of authorities without any': [
+    swapped([slapd.tlsUrl], { ca: certificates.key }),
+    'alice',
+    /tls: the files of `tls` cannot be used: .*holds no certificate in PEM → correct tls\.ca/
+  ],
+  'a key that belongs to another certificate': [
+    swapped([slapd.tlsUrl], { ca: certificates.ca, cert: certificates.cert, key: elsewhere.key }),
+    'alice',
+    /tls: the files of `tls` cannot be used: tls\.key is not the key of tls\.cert → correct/
+  ],
   'nobody of that name': [right, 'nobody', /search: \(uid=nobody\) below .*: no entry\n.*knows no such account/],
   'several of that name': [
     { ...right, users: [{ base: peopleBase, filter: '(sn={username})' }] },
@@ -225,6 +247,125 @@ t.test('each mistake in a configuration is named, with its remedy', async (t) =>
     for (const words of said) t.match(text, words, name)
     t.notMatch(JSON.stringify(explanation.steps), /canary/, `${name}: no secret`)
   }
+})
+
+/** What `check` says of a configuration: whether all is well, and what is to be noted. */
+const checked = async (t: Test, options: Options): Promise<readonly [answers: boolean, said: string]> => {
+  const backend = { id: 'corp', type: 'ldap', ...options }
+  const { config } = await openTestLatchkey(t, stringify({ publicClient: true, backends: [backend] }))
+  const [answer] = (await answersOf(config)).backends
+  const steps = answer?.steps.filter(({ outcome, remedy }) => outcome !== 'ok' && remedy !== undefined) ?? []
+  return [answer?.answers === true, steps.map(({ step, text, remedy }) => `${step}: ${text} → ${remedy}`).join('\n')]
+}
+
+t.test('check asks the directory for what the configuration names', async (t) => {
+  const staff = { group: `cn=staff,${groupsBase}` }
+  const cases: Readonly<Record<string, readonly [options: Options, answers: boolean, ...said: RegExp[]]>> = {
+    'all is well': [{ ...right, groups, require: { group: `cn=editors,${groupsBase}` } }, true, /^$/],
+    'wrong base': [
+      { ...right, users: [{ base: `ou=people,${suffix}`, filter: '(uid={username})' }] },
+      false,
+      /search: \(uid=\*\) below ou=people.*there is no entry ou=people,dc=example,dc=com.* → correct the base/
+    ],
+    'no bind where one is needed': [
+      { servers: [slapd.url], insecure: true, users },
+      false,
+      /there is no entry ou=users.*or it may not be seen → .*without `bind` the search is anonymous/
+    ],
+    'another preset': [
+      { ...right, preset: 'active-directory' },
+      false,
+      /root-dse: the directory is of another kind than preset: active-directory → set preset: openldap/
+    ],
+    'wrong object class': [
+      { ...right, users: [{ base: peopleBase, filter: '(&(objectClass=user)(uid={username}))' }] },
+      true,
+      /search: nobody there could log in by this search → correct its base or its filter/
+    ],
+    'wrong subject attribute': [{ ...right, subject: 'objectGUID' }, false, /0 values of objectGUID.*→.*`subject`/],
+    'wrong base of groups, beside another mistake': [
+      { ...right, subject: 'objectGUID', groups: { base: `ou=teams,${suffix}` } },
+      false,
+      /entry: .*0 values of objectGUID/,
+      /there is no entry ou=teams,dc=example,dc=com/
+    ],
+    'wrong type of groups': [
+      { ...right, groups: { ...groups, type: 'posixGroup' } },
+      true,
+      /groups: no groups there of the class posixGroup → correct `groups\.base`, `groups\.type`/
+    ],
+    'groups that are not there': [
+      { ...right, groups, require: { any: [staff, { not: { group: `cn=stuff,${groupsBase}` } }] }, deny: staff },
+      true,
+      /there is no group cn=staff,ou=groups.*nobody is in it → correct its DN/,
+      /there is no group cn=stuff,ou=groups/
+    ],
+    'a group of permissions that is not there': [
+      { ...right, groups, permissions: { [`cn=writers,${groupsBase}`]: ['a.b'] } },
+      true,
+      /there is no group cn=writers,ou=groups/
+    ]
+  }
+  for (const [name, [options, answers, ...said]] of Object.entries(cases)) {
+    const told = await checked(t, options)
+    t.equal(told[0], answers, `${name}: ${told[1]}`)
+    for (const words of said) t.match(told[1], words, name)
+  }
+})
+
+t.test('the cause of a silence is said once', async (t) => {
+  const { config } = await openTestLatchkey(
+    t,
+    stringify({ backends: [{ id: 'corp', type: 'ldap', ...right, servers: [`ldap://127.0.0.1:${closedPort}`] }] })
+  )
+  const [answer] = (await answersOf(config)).backends
+  t.equal(answer?.error, `connect: connect failed: connect ECONNREFUSED 127.0.0.1:${closedPort}`)
+})
+
+t.test('a domain before a backslash that no search takes is told', async (t) => {
+  const { steps } = await explained(t, right, 'CORP\\alice')
+  t.match(complaints({ outcome: 'refused', steps }), /no search takes the domain CORP → set `users\[\]\.domain`/)
+  const domain = { ...right, users: [{ base: peopleBase, filter: '(uid={username})', domain: 'CORP' }] }
+  t.match(complaints(await explained(t, domain, 'OTHER\\alice')), /no search takes the domain OTHER/)
+  t.notMatch(complaints(await explained(t, domain, 'corp\\alice')), /no search takes/)
+})
+
+t.test('why somebody is let in or not, and which group is in which, is told', async (t) => {
+  const nested = { ...groups, nested: true }
+  const steps = async (options: Options, username: string, step: string, password?: string) =>
+    (await explained(t, { ...right, groups: nested, ...options }, username, password)).steps
+      .filter((told) => told.step === step)
+      .map(({ text, remedy = '' }) => `${text} → ${remedy}`)
+      .join()
+  const group = (name: string) => ({ group: `cn=${name},${groupsBase}` })
+  t.match(
+    await steps({}, 'alice', 'groups'),
+    `in 2 groups: cn=editors,${groupsBase}; cn=authors,${groupsBase} (through cn=editors,${groupsBase})`
+  )
+  t.match(
+    await steps({ require: { any: [group('staff'), group('one')] } }, 'alice', 'require'),
+    `\`require\` is not met: not in cn=staff,${groupsBase}, not in cn=one,${groupsBase} → there is no group cn=staff,${groupsBase} that could be seen: correct it`
+  )
+  const must = { all: [group('authors'), { attribute: { employeeNumber: ['8', '9'] } }] }
+  t.match(
+    await steps({ require: must }, 'alice', 'require'),
+    'not met: employeeNumber is 7 (asked for: 8 or 9) → change the account'
+  )
+  t.match(await steps({ require: { not: must } }, 'alice', 'require'), '`require` is met: employeeNumber is 7')
+  t.match(
+    await steps({ deny: { any: [group('staff'), group('editors')] } }, 'alice', 'require'),
+    `\`deny\` holds: in cn=editors,${groupsBase} →`
+  )
+  t.match(await steps({ flags: { isSuperuser: group('editors') } }, 'alice', 'flags'), 'a superuser: in cn=editors')
+  t.match(await steps({ flags: { isSuperuser: group('one') } }, 'alice', 'flags'), 'no superuser: not in cn=one')
+  t.match(await steps({}, 'twin1', 'groups'), /in no group → .*`groups\.base`/)
+  t.match(
+    await steps({ groups: { base: groupsBase, type: 'memberOf' } }, 'twin1', 'groups'),
+    /has no memberOf → .*overlay/
+  )
+  const admitted = { require: { not: group('staff') } }
+  t.match(await steps(admitted, 'alice', 'password', userPassword), 'the directory takes the password')
+  t.match(await steps(admitted, 'alice', 'password', 'canary-wrong'), 'the directory answers with LDAP result 49')
 })
 
 t.test('a directory that hangs is told from one that is not there', async (t) => {

@@ -45,6 +45,8 @@ const whsec = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const client = (rest: string) => `clients: [{ id: c, secret: ${secret}, ${rest} }]`
 const backend = (rest: string) => `backends: [{ id: a, type: local, ${rest} }]`
 const http = (rest: string) => `backends: [{ id: h, type: http, url: "http://127.0.0.1", ${rest} }]`
+const ldap = (rest: string) =>
+  `backends: [{ id: l, type: ldap, servers: ["ldaps://a"], groups: { base: "o=b" }, users: [{ base: "o=b", filter: "(uid={username})" }], ${rest} }]`
 const users = (...list: string[]) => `backends: [{ id: s, type: static, users: [${list.join(', ')}] }]`
 const otlp = (endpoint: string, more = 'traces: true') => `telemetry: { otlp: { endpoint: "${endpoint}", ${more} } }`
 const resetUrl = 'passwords: { resetUrl: "https://x/#{token}" }\n'
@@ -98,6 +100,20 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   ['backends: [{ id: a }]', `backends[0].type: is missing: expected ${types}`],
   ['backends: [{ id: a, type: locale }]', 'backends[0].type: unknown type: did you mean local?'],
   ['backends: [{ id: a, type: ldpa }]', 'backends[0].type: unknown type: did you mean ldap?'],
+  [
+    ldap('require: { group: "cn=a,o=b", attribute: { o: b } }'),
+    'backends[0].require.attribute: cannot stand beside group'
+  ],
+  [
+    ldap('require: { any: [{ group: "cn=a,o=b" }], all: [{ group: "cn=c,o=b" }] }'),
+    'backends[0].require.any: cannot stand beside all'
+  ],
+  [ldap('require: { groups: "cn=a,o=b" }'), 'backends[0].require.groups: unknown key: did you mean group?'],
+  [
+    ldap('deny: { all: [{ or: [] }] }'),
+    'backends[0].deny.all[0].or: unknown key: known are all, any, not, group, attribute'
+  ],
+  [ldap('require: {}'), 'backends[0].require: expected one of all, any, not, group and attribute'],
   ['ops: { form: [] }', 'ops.form: unknown key: did you mean from?'],
   [
     backend('attributes: { firstName: given }'),

@@ -63,7 +63,7 @@ export const stateAttributes: readonly string[] = [
 ]
 
 /** Bits of userAccountControl and of msDS-User-Account-Control-Computed (MS-ADTS 2.2.16). */
-const flags = { disabled: 0x2, locked: 0x10, passwordExpired: 0x80_00_00 } as const
+const flags = { disabled: 0x2, locked: 0x10, passwordNeverExpires: 0x1_00_00, passwordExpired: 0x80_00_00 } as const
 
 const never = 0x7fff_ffff_ffff_ffffn
 
@@ -104,6 +104,7 @@ export const stateOfEntry = (entry: Entry, now: number): DeniedReason | undefine
   if (isPast(first('accountExpires'), now) || isPastTime(first('krbPrincipalExpiration'), now)) return 'expired'
   // Year 0: locked by an administrator, for good. A lock that ends by itself leaves its time behind when it has ended.
   if (control & flags.locked || first('pwdAccountLockedTime')?.startsWith('0000')) return 'locked'
-  if (first('pwdLastSet') === '0' || isTrue('pwdReset')) return 'must-change-password'
+  const isNew = first('pwdLastSet') === '0' && !(control & flags.passwordNeverExpires)
+  if (isNew || isTrue('pwdReset')) return 'must-change-password'
   return control & flags.passwordExpired ? 'password-expired' : undefined
 }

@@ -23,6 +23,13 @@ export const traceState = ({ trace }: Pick<BackendContext, 'trace'>, reason: Den
   trace?.({ step: 'state', outcome: 'failed', text, remedy })
 }
 
+/** Tells what a server answers to a person's bind. */
+const traceAnswer = ({ trace }: Pick<BackendContext, 'trace'>, { code, diagnostic }: Result): void => {
+  const said = diagnostic === '' ? '' : `: ${diagnostic.slice(0, 200)}`
+  if (code === codes.success) trace?.({ step: 'password', outcome: 'ok', text: 'the directory takes the password' })
+  else trace?.({ step: 'password', outcome: 'failed', text: `the directory answers with LDAP result ${code}${said}` })
+}
+
 /** The codes of invalidCredentials, of an account without a password, and of names that can be nobody's. */
 const wrong: ReadonlySet<number> = new Set([codes.invalidCredentials, codes.inappropriateAuthentication])
 
@@ -36,6 +43,7 @@ export const refusalOf = (
   context: Pick<BackendContext, 'trace'>
 ): Refused | undefined => {
   const reason = stateOfBind(result, server)
+  traceAnswer(context, result)
   if (reason !== undefined) {
     traceState(context, reason)
     return { outcome: 'denied', reason }

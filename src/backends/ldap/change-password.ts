@@ -91,11 +91,20 @@ const changeIn =
       return answerToPasswordModify(await session.request(operations.extendedResponse, encode, deadline))
     }
     if (session.encryption === undefined) {
-      throw new LdapFailure('tls', 'Active Directory changes passwords over TLS alone')
+      throw new LdapFailure('refused', 'Active Directory changes passwords over TLS alone')
     }
     const encode = (id: number) => changeUnicodePwd(id, change)
     return answerToUnicodePwd(await session.request(operations.modifyResponse, encode, deadline))
   }
+
+/** A failure is handed back, for what is thrown is tried again elsewhere: a change whose answer was lost may have been made. */
+const once =
+  <T>(work: (use: Use) => Promise<T>) =>
+  (use: Use): Promise<T | LdapFailure> =>
+    work(use).catch((error) => {
+      if (error instanceof LdapFailure) return error
+      throw error
+    })
 
 /**
  * Changes a password as the user. Who must change it can't bind to Active Directory: there the service account sends the
@@ -107,8 +116,8 @@ export const changePasswordAt = async (
   context: BackendContext
 ): Promise<PasswordChange> => {
   const { isActiveDirectory } = await directory.rootDse(context)
-  const apply = changeIn(change, isActiveDirectory)
-  const asUser = async (use: Use): Promise<PasswordChange | 'cannot-bind'> => {
+  const apply = once(changeIn(change, isActiveDirectory))
+  const asUser = async (use: Use): Promise<PasswordChange | LdapFailure | 'cannot-bind'> => {
     const bound = await use.session.bind(change.dn, change.oldPassword, use.deadline)
     const state = refusalOf(bound, { isActiveDirectory }, context)
     if (state === undefined || bound.code === codes.success) return apply(use)
@@ -116,6 +125,8 @@ export const changePasswordAt = async (
       state.outcome === 'denied' && (state.reason === 'must-change-password' || state.reason === 'password-expired')
     return mayChange && isActiveDirectory ? 'cannot-bind' : state
   }
-  const answer = await directory.use('binds', asUser, context)
-  return answer === 'cannot-bind' ? directory.use('searches', apply, context) : answer
+  const asked = await directory.use('binds', asUser, context)
+  const answer = asked === 'cannot-bind' ? await directory.use('searches', apply, context) : asked
+  if (answer instanceof LdapFailure) throw answer
+  return answer
 }

@@ -3,8 +3,11 @@ import type { AuthenticateContext, PasswordCredentials, PasswordWarnings } from 
 import { type Refused, refusalOf, warningsOf } from './bind-verdict.ts'
 import type { Directory } from './connections/directory.ts'
 import { LdapFailure } from './connections/failure.ts'
+import type { Result } from './connections/messages.ts'
+import type { RootDse } from './connections/root-dse.ts'
 import { dnKey } from './dn.ts'
 import type { Entry } from './entry.ts'
+import { tracedSubject } from './entry-trace.ts'
 import type { LdapOptions } from './options.ts'
 import { subjectRule } from './subject.ts'
 import { createUsers, type UserSearch, userSearches } from './users.ts'
@@ -47,6 +50,15 @@ export interface Bound {
   readonly subject: string
   /** What the answer to the bind said of the password. */
   readonly warnings: PasswordWarnings | undefined
+}
+
+/** An entry that was read as the user whose it is. */
+interface Read {
+  readonly outcome: 'read'
+  readonly entry: Entry
+  readonly server: RootDse
+  /** The answer to the bind. */
+  readonly result: Result
 }
 
 const readOf = (dn: string): UserSearch => {
@@ -94,9 +106,9 @@ export const createDirectBind = (
   ): Promise<Refused | Bound> => {
     const name = template.replaceAll(placeholder, () => (isDn ? escapedDnValue(username) : username))
     await context.found(`bind:${keyOf(name)}`)
-    return directory.use(
+    const bound = await directory.use(
       'binds',
-      async ({ session, rootDse, deadline }) => {
+      async ({ session, rootDse, deadline }): Promise<Refused | Read> => {
         const result = await session.bind(name, password, deadline)
         if (isNobody(result)) return { outcome: 'unknown' }
         const server = await rootDse()
@@ -122,12 +134,15 @@ export const createDirectBind = (
           const again = refusalOf(await session.bind(entry.dn, password, deadline), server, context)
           if (again) return again
         }
-        const found = subjectRule(subject, server).read(entry)
-        await context.found(found)
-        return { outcome: 'bound', entry, subject: found, warnings: warningsOf(result) }
+        return { outcome: 'read', entry, server, result }
       },
       context
     )
+    if (bound.outcome !== 'read') return bound
+    const { entry, server, result } = bound
+    const found = tracedSubject(subjectRule(subject, server), entry, context)
+    await context.found(found)
+    return { outcome: 'bound', entry, subject: found, warnings: warningsOf(result) }
   }
 }
 

@@ -48,7 +48,11 @@ const utf8 = (bytes: Buffer): string => {
 
 const plainValue = (text: string): string => {
   const rest = text.replace(escapePattern, '')
-  if (/[\\"+,;<>\0]/.test(rest)) throw new Error(`plainValued character in ${JSON.stringify(text)}`)
+  const [bare] = /[\\"+,;<>\0]/.exec(rest) ?? []
+  if (bare !== undefined) {
+    const quotes = bare === '"' ? ', and no quotes around a value' : ''
+    throw new Error(`in ${JSON.stringify(text)} a backslash goes before each ${bare}${quotes}`)
+  }
   return text.replace(escapePattern, (_, hex: string | undefined, character: string) =>
     hex === undefined ? character : utf8(Buffer.from(hex.replaceAll('\\', ''), 'hex'))
   )

@@ -19,6 +19,8 @@ export interface Facts {
 /** A condition that is parsed. */
 export interface Condition {
   holds(facts: Facts): boolean
+  /** Why it holds or does not, in plain words. */
+  because(facts: Facts): string
   readonly selectors: readonly GroupSelector[]
   readonly attributes: readonly string[]
   /** The groups that it names, as they are written, and where. */
@@ -36,8 +38,14 @@ export class ExpressionMistake extends Error {
   }
 }
 
-const combined = (parts: readonly Condition[], holds: Condition['holds']): Condition => ({
+/** What the parts are together; what they say when it is told why is what made it so. */
+const combined = (parts: readonly Condition[], holds: Condition['holds'], deciding = holds): Condition => ({
   holds,
+  because: (facts) =>
+    parts
+      .filter((part) => part.holds(facts) === deciding(facts))
+      .map((part) => part.because(facts))
+      .join(', '),
   selectors: parts.flatMap(({ selectors }) => selectors),
   attributes: parts.flatMap(({ attributes }) => attributes),
   texts: parts.flatMap(({ texts }) => texts)
@@ -48,6 +56,7 @@ const groupCondition = (text: string, path: readonly (string | number)[]): Condi
     const selector = parseGroupSelector(text)
     return {
       holds: ({ groups }) => groups.some(selector.matches),
+      because: ({ groups }) => `${groups.some(selector.matches) ? 'in' : 'not in'} ${text}`,
       selectors: [selector],
       attributes: [],
       texts: [{ text, path }]
@@ -63,6 +72,13 @@ const attributeCondition = (wanted: Readonly<Record<string, string | readonly st
   return {
     holds: ({ entry }) =>
       checks.every(([name, values]) => textsOf(entry, name).some((value) => values.has(prepare(value)))),
+    because: ({ entry }) =>
+      Object.entries(wanted)
+        .map(
+          ([name, values]) =>
+            `${name} is ${textsOf(entry, name).join(' and ') || 'missing'} (asked for: ${[values].flat().join(' or ')})`
+        )
+        .join(', '),
     selectors: [],
     attributes: checks.map(([name]) => name),
     texts: []
@@ -78,7 +94,7 @@ export const parseExpression = (expression: Expression, path: readonly (string |
   if ('attribute' in expression) return attributeCondition(expression.attribute)
   if ('not' in expression) {
     const inner = parseExpression(expression.not, [...path, 'not'])
-    return combined([inner], (facts) => !inner.holds(facts))
+    return combined([inner], (facts) => !inner.holds(facts), inner.holds)
   }
   const word = 'all' in expression ? 'all' : 'any'
   const list = 'all' in expression ? expression.all : expression.any

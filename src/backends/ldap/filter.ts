@@ -15,6 +15,10 @@ import {
 
 const placeholder = '{username}'
 
+/** What is wrong where the login name is written as django-auth-ldap has it. */
+export const foreignPlaceholder = (text: string): string | undefined =>
+  text.includes('%(user)s') ? `write ${placeholder} instead of %(user)s` : undefined
+
 /** A search filter with `{username}` in it, parsed once. */
 export interface FilterTemplate {
   /** The filter for a login name. The name becomes a value of the filter object; it never meets filter syntax. */
@@ -25,11 +29,22 @@ export interface FilterTemplate {
   readonly loginAttributes: readonly string[]
 }
 
+/** Without the space between parts, which people write and RFC 4515 does not know; a parenthesis within a value is escaped. */
+const withoutLayout = (text: string): string =>
+  text
+    .trim()
+    .replace(/\)\s+(?=[()])/g, ')')
+    .replace(/\(([&|!])\s+(?=\()/g, '($1')
+
 /** Parses a filter (RFC 4515). @throws {Error} whose message says what is wrong */
 export const parseFilter = (text: string): Filter => {
   if (/\\[89a-f][0-9a-f]/i.test(text)) throw new Error('write a character beyond ASCII as itself, not by escapes')
-  if (!text.startsWith('(')) throw new Error('a filter stands in parentheses')
-  return FilterParser.parseString(text)
+  const filter = withoutLayout(text)
+  if (!filter.startsWith('(')) throw new Error('a filter stands in parentheses')
+  // The parser takes (&(uid=x) for whole.
+  const open = filter.split('(').length - filter.split(')').length
+  if (open !== 0) throw new Error(`${open > 0 ? 'a closing' : 'an opening'} parenthesis is missing`)
+  return FilterParser.parseString(filter)
 }
 
 type Assertion =
@@ -90,6 +105,8 @@ const placeholdersIn = (filter: Filter, negated = false): { attribute: string; n
 
 /** Parses a filter that a login name goes into. @throws {Error} whose message says what is wrong */
 export const parseFilterTemplate = (text: string): FilterTemplate => {
+  const foreign = foreignPlaceholder(text)
+  if (foreign !== undefined) throw new Error(foreign)
   const filter = parseFilter(text)
   const found = placeholdersIn(filter)
   if (found.length === 0) throw new Error('{username} stands nowhere in the filter, as a value: (uid={username})')

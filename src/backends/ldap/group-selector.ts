@@ -7,6 +7,8 @@ export interface Group {
   readonly key: DnKey
   /** Its common name, where it has exactly one that counts. */
   readonly name: string | undefined
+  /** The group that brings the account into it; only told where somebody wants to know. */
+  readonly through?: string
   /** Its entryUUID or objectGUID, where one of the configured selectors asks for it. */
   readonly id?: string
 }
@@ -37,6 +39,7 @@ export const parseGroupSelector = (text: string): GroupSelector => {
   }
   const [, name, base] = namePattern.exec(text) ?? []
   if (name === undefined || base === undefined) {
+    if (/^[^=]*[^=\s][^=]*$/.test(text)) throw new Error(`write its DN, its id or \`${text} in BASE\``)
     const key = dnKey(text)
     if (key === dnKey('')) throw new Error('is empty')
     return { matches: (group) => group.key === key, exact: key, byId: false }

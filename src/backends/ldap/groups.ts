@@ -1,14 +1,16 @@
 import { EqualityFilter, ExtensibleFilter, type Filter, PresenceFilter } from 'ldapts'
 import { createCache } from './cache.ts'
-import type { Deadline } from './connections/deadline.ts'
+import { type Deadline, untraced } from './connections/deadline.ts'
 import type { Directory } from './connections/directory.ts'
 import { failedResult, LdapFailure } from './connections/failure.ts'
 import { codes } from './connections/session.ts'
+import { dnKey } from './dn.ts'
 import { valuesOf } from './entry.ts'
 import { createGroupSearch, equals, type FoundGroup, type GroupPlace, maxGroups } from './group-search.ts'
 import type { Group } from './group-selector.ts'
+import { type ParentsOf, withWays } from './group-ways.ts'
 import type { LdapAccount } from './identity.ts'
-import { primaryGroupSid } from './security-id.ts'
+import { primaryGroupAttributes, primaryGroupSid } from './security-id.ts'
 import { allTextsOf } from './value-range.ts'
 
 /** Where groups are, and how it is known who is in them. */
@@ -53,11 +55,17 @@ const searched: Readonly<Record<SearchedType, { objectClass: string; member: str
   'active-directory': { objectClass: 'group', member: 'member' }
 }
 
+/** The object class by which groups of a kind are found; with `memberOf` any entry may be one. */
+export const objectClassOf = ({ type }: GroupOptions, isActiveDirectory: boolean): string | undefined => {
+  if (type === 'memberOf') return undefined
+  return searched[type ?? (isActiveDirectory ? 'active-directory' : 'groupOfNames')].objectClass
+}
+
 /** What of an account's entry its groups are found by. */
 export const accountAttributes = ({ type }: GroupOptions): readonly string[] => {
-  if (type === 'memberOf') return ['memberOf']
   if (type === 'posixGroup') return ['uid', 'gidNumber']
-  return type === undefined || type === 'active-directory' ? ['objectSid', 'primaryGroupID'] : []
+  if (type === 'memberOf') return ['memberOf', ...primaryGroupAttributes]
+  return type === undefined || type === 'active-directory' ? primaryGroupAttributes : []
 }
 
 type Onward = (groups: readonly FoundGroup[]) => Promise<FoundGroup[]>
@@ -117,10 +125,17 @@ export const createGroups = (
     return closureOf(first, nesting(onward, look))
   }
 
+  const primaryGroupOf = async ({ entry }: LdapAccount, deadline: Deadline): Promise<FoundGroup[]> => {
+    const sid = primaryGroupSid(entry)
+    return sid ? groups.find(equals('objectClass', ['group']), equals('objectSid', [sid]), deadline) : []
+  }
+
   const byMemberOf = async (account: LdapAccount, look: Look): Promise<FoundGroup[]> => {
     const { deadline } = look
     const parentsOf = (entry: LdapAccount['entry']) => allTextsOf(directory, entry, 'memberOf', maxGroups, deadline)
-    const first = await groups.read(await parentsOf(account.entry), deadline)
+    const { isActiveDirectory } = await directory.rootDse(deadline)
+    const primary = isActiveDirectory ? await primaryGroupOf(account, deadline) : []
+    const first = [...(await groups.read(await parentsOf(account.entry), deadline)), ...primary]
     const onward: Onward = async (from) => {
       const parents = await Promise.all(from.map(({ entry }) => parentsOf(entry)))
       return groups.read([...new Set(parents.flat())], deadline)
@@ -130,8 +145,7 @@ export const createGroups = (
 
   const byChain = async (account: LdapAccount, deadline: Deadline): Promise<FoundGroup[]> => {
     const isGroup = equals('objectClass', ['group'])
-    const sid = primaryGroupSid(account.entry)
-    const primary = sid ? await groups.find(isGroup, equals('objectSid', [sid]), deadline) : []
+    const primary = await primaryGroupOf(account, deadline)
     const members = [account.dn, ...primary.map(({ dn }) => dn)]
     const chains = members.map((value) => new ExtensibleFilter({ matchType: 'member', rule: inChain, value }))
     return [...primary, ...(await groups.find(isGroup, chains, deadline))]
@@ -165,9 +179,24 @@ export const createGroups = (
     return follows ? byChain(account, deadline) : byMember(type, account, look)
   }
 
+  /** The groups that an account or a group is in itself, by the way that they are found; for people only. */
+  const parentsOf =
+    (deadline: Deadline): ParentsOf =>
+    async ({ dn, entry }) => {
+      if (type === 'memberOf') return (await allTextsOf(directory, entry, 'memberOf', maxGroups, deadline)).map(dnKey)
+      const { isActiveDirectory } = await directory.rootDse(deadline)
+      const { objectClass, member } = searched[type ?? (isActiveDirectory ? 'active-directory' : 'groupOfNames')]
+      const sid = isActiveDirectory ? primaryGroupSid(entry) : undefined
+      const members = [...equals(member, [dn]), ...(sid ? equals('objectSid', [sid]) : [])]
+      const found = await groups.find(equals('objectClass', [objectClass]), members, deadline)
+      return found.map(({ key }) => key)
+    }
+
   return async (account: LdapAccount, look: Look): Promise<readonly Group[]> => {
     const found = new Map((await find(account, look)).map((group) => [group.key, group]))
     if (found.size > maxGroups) throw new LdapFailure('size-limit', `the account is in more than ${maxGroups} groups`)
-    return [...found.values()].map(({ entry: _, ...group }) => group)
+    const all = [...found.values()]
+    const told = nested && look.deadline.trace ? await withWays(account, all, parentsOf(untraced(look.deadline))) : all
+    return told.map(({ entry: _, ...group }) => group)
   }
 }

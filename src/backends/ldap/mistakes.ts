@@ -4,7 +4,7 @@ import { parseSrvUrl } from './connections/srv.ts'
 import { makesDns, searchOfTemplate } from './direct-bind.ts'
 import { dnKey, isWithin } from './dn.ts'
 import { ExpressionMistake, parseExpression } from './expression.ts'
-import { parseFilter, parseFilterTemplate } from './filter.ts'
+import { foreignPlaceholder, parseFilter, parseFilterTemplate } from './filter.ts'
 import { parseGroupSelector } from './group-selector.ts'
 import type { LdapOptions } from './options.ts'
 
@@ -56,7 +56,7 @@ const serverMistakes = ({ servers, startTls, insecure }: LdapOptions): OptionMis
 
 const tlsMistakes = ({ servers, startTls, insecure, tls }: LdapOptions): OptionMistake[] => {
   const mistakes: OptionMistake[] = []
-  const usesTls = startTls || servers.some((url) => schemeOf(url) === 'ldaps')
+  const usesTls = startTls || servers.some((url) => !/^ldapi?:|^ldap\+srv:/.test(url))
   if (insecure && startTls) mistakes.push({ path: '/insecure', message: 'contradicts startTls: drop one of them' })
   if (tls && !usesTls) mistakes.push({ path: '/tls', message: 'no server uses TLS: use ldaps:// or startTls: true' })
   if (tls?.key !== undefined && tls.cert === undefined)
@@ -90,7 +90,8 @@ const userMistakes = ({ users = [], preset, dnTemplate }: LdapOptions): OptionMi
 const templateMistakes = (template: string | undefined, hasSearches: boolean): OptionMistake[] => {
   const path = '/dnTemplate'
   if (template === undefined) return []
-  if (!template.includes('{username}')) return [{ path, message: 'has no {username} in it' }]
+  if (!template.includes('{username}'))
+    return [{ path, message: foreignPlaceholder(template) ?? 'has no {username} in it' }]
   if (hasSearches) return []
   if (!makesDns(template)) return [{ path, message: 'is no DN: then users must say how the entry is found' }]
   return searchOfTemplate(template)
@@ -100,7 +101,7 @@ const templateMistakes = (template: string | undefined, hasSearches: boolean): O
 
 const bindMistakes = ({ bind }: LdapOptions): OptionMistake[] => {
   if (bind === undefined) return []
-  const mistakes = parseMistake('/bind/dn', 'not a DN', () => dnKey(bind.dn))
+  const mistakes = parseMistake('/bind/dn', 'not a DN such as cn=latchkey,dc=example,dc=com', () => dnKey(bind.dn))
   if (bind.dn.trim() === '')
     mistakes.push({ path: '/bind/dn', message: 'is empty: for an anonymous search leave bind out' })
   if (bind.password === '' || bind.password.includes('\0')) {

@@ -18,6 +18,7 @@ import { changePasswordAt } from './change-password.ts'
 import { LdapFailure } from './connections/failure.ts'
 import { searchesOf } from './direct-bind.ts'
 import { tracedSubject } from './entry-trace.ts'
+import { createExamination } from './examination.ts'
 import { attributeMapping, createIdentityMaker } from './identity.ts'
 import { inOrder } from './in-order.ts'
 import { openDirectory } from './open-directory.ts'
@@ -52,6 +53,7 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
   const users = createUsers(directory, { searches, subject: subjectAttribute, attributes })
   const parts = { searches: userSearches(options), users, subject: subjectAttribute, attributes }
   const checkPassword = createPasswordCheck(directory, options.dnTemplate, parts)
+  const examine = createExamination(directory, options, { searches, subject: subjectAttribute, attributes })
   const people = createPeople(directory, {
     searches,
     attributes: [...attributes, ...stateAttributes],
@@ -172,7 +174,10 @@ export const openLdap = (id: string, options: LdapOptions, tools: BackendTools):
     },
     permissions: answered(permissions),
     changePassword: answered(changePassword),
-    probe: answered((context: BackendContext) => directory.probe(context)),
+    probe: answered(async (context: BackendContext) => {
+      await directory.probe(context)
+      if (context.trace) await examine(context)
+    }),
     availability: () => directory.status(),
     close: async () => directory.close()
   }

@@ -4,14 +4,16 @@ import { duration, milliseconds } from '../../config/units.ts'
 import Type from '../../schema/type.ts'
 import type { Expression } from './expression.ts'
 import { groupTypes } from './groups.ts'
+import { Pool } from './pool-options.ts'
 import { presets } from './preset.ts'
 
 const strict = { additionalProperties: false } as const
 
-const AttributeName = Type.String({
+const attributeName = {
   pattern: '^([A-Za-z][A-Za-z0-9-]*|[0-9]+(\\.[0-9]+)+)(;[A-Za-z0-9-]+)*$',
   expected: 'the name of an LDAP attribute'
-})
+} as const
+const AttributeName = Type.String(attributeName)
 const Dn = (description: string) => text({ expected: 'a DN', description })
 const Base = Type.String({ maxLength: 1024, expected: 'a DN', description: 'Below which entry is searched.' })
 const Filter = (description: string) => text({ maxLength: 4096, expected: 'an LDAP filter', description })
@@ -117,35 +119,6 @@ const condition = (name: string, description: string) =>
     )
   )
 
-const Pool = Type.Object(
-  {
-    min: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: 1000,
-        description: 'Kept at hand, per server, for searches and for binds each. Default: 0.'
-      })
-    ),
-    max: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 1000,
-        description: 'Per server, for searches and for binds each. Default: 16.'
-      })
-    ),
-    maxWaiting: Type.Optional(
-      Type.Integer({ minimum: 0, description: 'How many wait for a connection. Default: 1000.' })
-    ),
-    wait: Type.Optional(duration({ description: 'How long they wait. Default: 5s.' })),
-    idle: Type.Optional(duration({ description: "Below the server's own idle limit. Default: 60s." })),
-    maxAge: Type.Optional(duration({ description: 'After which a connection is made anew. Default: 15m.' })),
-    checkAfter: Type.Optional(
-      duration({ description: 'Unused for so long, a connection is tried before it is used. Default: 30s.' })
-    )
-  },
-  { ...strict, description: 'Limits of the connections.' }
-)
-
 /** Options of the backend type `ldap`, beside those that all backends share. */
 export const LdapOptions = Type.Object(
   {
@@ -210,7 +183,12 @@ export const LdapOptions = Type.Object(
         description: 'How long an account and its groups are remembered between logins; 0: never. Default: 10s.'
       })
     ),
-    subject: Type.Optional(AttributeName),
+    subject: Type.Optional(
+      Type.String({
+        ...attributeName,
+        description: 'Attribute with the id that never changes. Default: that of the preset.'
+      })
+    ),
     pool: Type.Optional(Pool)
   },
   strict

@@ -1,5 +1,8 @@
 import { type Entry, firstTextOf, valuesOf } from './entry.ts'
 
+/** What an account's primary group is told from. */
+export const primaryGroupAttributes: readonly string[] = ['objectSid', 'primaryGroupID']
+
 /**
  * The objectSid of an account's primary group in Active Directory: the account's own with the last part replaced
  * (MS-DTYP 2.4.2.2: little-endian). Neither `member` nor `memberOf` names that group.

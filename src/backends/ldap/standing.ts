@@ -1,11 +1,12 @@
 import type { BackendContext, Identity } from '../../auth/backend.ts'
 import type { Directory } from './connections/directory.ts'
-import { type Condition, parseExpression } from './expression.ts'
+import { type Facts, parseExpression } from './expression.ts'
 import { type Group, parseGroupSelector } from './group-selector.ts'
 import { accountAttributes, createGroups, type Look } from './groups.ts'
 import { accountOf, type LdapAccount } from './identity.ts'
 import { mirroredNames } from './mirror.ts'
 import { type LdapOptions, rememberMsOf } from './options.ts'
+import { traceCondition, tracedGroups } from './standing-trace.ts'
 
 /** What an account's groups and attributes make of it here. */
 export interface Standing {
@@ -19,15 +20,6 @@ export interface Standing {
   admit(identity: Identity, context: BackendContext, look?: Pick<Look, 'past'>): Promise<Identity | undefined>
   /** Asked once for one account, and past all that is remembered where it was let in so; `undefined` where no groups are configured. */
   groupsOf(account: LdapAccount, context: BackendContext): Promise<readonly Group[] | undefined>
-}
-
-/** The most that a line for people shows. */
-const shownGroups = 20
-
-const describe = (groups: readonly Group[]): string => {
-  const shown = groups.slice(0, shownGroups).map(({ dn }) => dn)
-  const more = groups.length > shownGroups ? `; and ${groups.length - shownGroups} more` : ''
-  return groups.length === 0 ? 'in no group' : `in ${groups.length} groups: ${shown.join('; ')}${more}`
 }
 
 export const createStanding = (directory: Directory, options: LdapOptions): Standing => {
@@ -49,45 +41,29 @@ export const createStanding = (directory: Directory, options: LdapOptions): Stan
 
   const anew = new WeakSet<LdapAccount>()
   const known = new WeakMap<LdapAccount, Promise<readonly Group[]>>()
-  const traced = async (look: Promise<readonly Group[]>, { trace }: BackendContext) => {
-    const began = performance.now()
-    const groups = await look
-    trace?.({ step: 'groups', outcome: 'ok', text: describe(groups), ms: performance.now() - began })
-    return groups
-  }
   const groupsOf: Standing['groupsOf'] = async (account, context) => {
     if (lookUp === undefined) return undefined
     const asked = known.get(account)
     if (asked !== undefined) return asked
-    const look = traced(lookUp(account, { deadline: context, past: anew.has(account) }), context)
+    const found = lookUp(account, { deadline: context, past: anew.has(account) })
+    const look = options.groups ? tracedGroups(found, account, options.groups, context) : found
     known.set(account, look)
     look.catch(() => known.delete(account))
     return look
   }
 
-  const isLetIn = (facts: Parameters<Condition['holds']>[0], { trace }: BackendContext): boolean => {
-    if (deny?.holds(facts)) {
-      trace?.({
-        step: 'require',
-        outcome: 'failed',
-        text: '`deny` holds',
-        remedy: 'look at `deny` and at the groups above'
-      })
-      return false
-    }
-    const isMet = require === undefined || require.holds(facts)
-    if (require !== undefined)
-      trace?.(
-        isMet
-          ? { step: 'require', outcome: 'ok', text: '`require` is met' }
-          : {
-              step: 'require',
-              outcome: 'failed',
-              text: '`require` is not met',
-              remedy: 'compare it with the groups above'
-            }
-      )
-    return isMet
+  const isLetIn = async (facts: Facts, context: BackendContext): Promise<boolean> => {
+    if (deny) await traceCondition('deny', deny, facts, directory, context)
+    if (deny?.holds(facts)) return false
+    if (require) await traceCondition('require', require, facts, directory, context)
+    return require === undefined || require.holds(facts)
+  }
+
+  const isSuperuser = (facts: Facts, { trace }: BackendContext): boolean | undefined => {
+    const holds = superuser?.holds(facts)
+    const words = holds ? 'a superuser' : 'no superuser'
+    if (superuser) trace?.({ step: 'flags', outcome: 'ok', text: `${words}: ${superuser.because(facts)}` })
+    return holds
   }
 
   return {
@@ -102,11 +78,12 @@ export const createStanding = (directory: Directory, options: LdapOptions): Stan
       if (account === undefined || (conditions.length === 0 && !needsGroups)) return identity
       const groups = needsGroups ? ((await groupsOf(account, context)) ?? []) : []
       const facts = { entry: account.entry, groups }
-      if (!isLetIn(facts, context)) return undefined
+      if (!(await isLetIn(facts, context))) return undefined
       const mirroredGroups = mirror === undefined ? undefined : mirroredNames(mirror, groups)
+      const flag = isSuperuser(facts, context)
       return {
         ...identity,
-        ...(superuser && { isSuperuser: superuser.holds(facts) }),
+        ...(flag !== undefined && { isSuperuser: flag }),
         ...(mirroredGroups && { mirroredGroups })
       }
     }

@@ -93,15 +93,26 @@ export const createUsers = (
     return { found: 'none' }
   }
 
+  /** A name such as `CORP\alice` is searched for as it stands, by whoever was not told of the domain. */
+  const traceDomain = (username: string, { trace }: Deadline): void => {
+    const domain = username.slice(0, Math.max(0, username.indexOf('\\')))
+    const isKnown = searches.some((search) => search.domain?.toLowerCase() === domain.toLowerCase())
+    if (domain === '' || isKnown) return
+    const text = `no search takes the domain ${domain}`
+    trace?.({ step: 'search', outcome: 'note', text, remedy: 'set `users[].domain`, or log in without it' })
+  }
+
   return {
-    byUsername: (username, deadline) =>
-      firstFound(
+    byUsername(username, deadline) {
+      traceDomain(username, deadline)
+      return firstFound(
         searches.flatMap(({ base, scope, filter, domain }) => {
           const name = nameWithin(domain, username)
           return name === undefined ? [] : [{ base, scope, filter: filter.forUsername(name) }]
         }),
         deadline
-      ),
+      )
+    },
     async bySubject(value, deadline) {
       const rule = subjectRule(subject, await directory.rootDse(deadline))
       const bySubject: Filter | undefined = rule.filter(value)

@@ -85,8 +85,9 @@ export const adviceOnSearch = (
   switch (code) {
     case 32:
       return {
-        text: `there is no entry ${base}, or the service account may not see it${matchedDn === undefined ? '' : `; the nearest that exists is ${matchedDn}`}`,
-        remedy: 'correct the base of this search'
+        text: `there is no entry ${base}, or it may not be seen${matchedDn === undefined ? '' : `; the nearest that exists is ${matchedDn}`}`,
+        remedy:
+          'correct the base of this search, or let the service account see it; without `bind` the search is anonymous'
       }
     case 34:
       return { text: `the directory does not take ${base} for a DN`, remedy: 'correct the base of this search' }

@@ -20,6 +20,12 @@ export const atMost = (deadline: Deadline, ms: number): Deadline => {
   }
 }
 
+/** The same time without the trace: what is asked on the side is no step of anybody's way. */
+export const untraced = (deadline: Deadline): Deadline => ({
+  signal: deadline.signal,
+  remainingMs: () => deadline.remainingMs()
+})
+
 /** A deadline for work that nobody waits for. */
 export const within = (ms: number): Deadline => {
   const end = performance.now() + ms

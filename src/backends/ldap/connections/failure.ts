@@ -47,8 +47,17 @@ export const isWorthAnotherServer = (failure: unknown, kind: 'searches' | 'binds
   failure instanceof LdapFailure &&
   (elsewhere.has(failure.reason) || (kind === 'searches' && failure.reason === 'protocol'))
 
-/** Whether the failure says something about the server, not only about one connection or our own queue. */
-export const isServerDown = (failure: LdapFailure): boolean => failure.reason !== 'closed' && failure.reason !== 'busy'
+const ofTheServer: ReadonlySet<FailureReason> = new Set([
+  'connect',
+  'tls',
+  'timeout',
+  'bind',
+  'protocol',
+  'server-unavailable'
+])
+
+/** Whether the failure says something about the server: neither about one connection or our own queue, nor about one account. */
+export const isServerDown = (failure: LdapFailure): boolean => ofTheServer.has(failure.reason)
 
 const reasonByCode = new Map<number, FailureReason>([
   [3, 'time-limit'],

@@ -15,6 +15,17 @@ export interface RootDse {
 const telling = ['supportedCapabilities', 'vendorName', 'objectClass', 'ipaDomainLevel', 'ipaTopologyPluginVersion']
 const pagedResults = '1.2.840.113556.1.4.319'
 
+const names: Readonly<Record<Preset, string>> = {
+  'active-directory': 'Active Directory',
+  openldap: 'OpenLDAP',
+  '389ds': '389 Directory Server',
+  freeipa: 'FreeIPA'
+}
+
+/** A root DSE in words. */
+export const inWords = ({ preset, canPage }: RootDse): string =>
+  `${preset === undefined ? 'an LDAP directory of another kind, taken for one like OpenLDAP' : names[preset]}${canPage ? '' : ', which does not know paged results'}`
+
 /** Reads a server's root DSE. One that hides it is taken for a plain LDAP server. */
 export const readRootDse = async (session: Session, deadline: Deadline): Promise<RootDse> => {
   const answer = await session.search(

@@ -6,6 +6,7 @@ import { codes, type SearchAnswer, type SearchQuery, type Session } from './sess
 const depth = { base: 'at', one: 'right below', sub: 'below' } as const
 
 const shown = 3
+const shownCharacters = 200
 
 /** The attributes that a filter compares with a value. */
 const attributesIn = (filter: Filter): string[] => {
@@ -16,25 +17,29 @@ const attributesIn = (filter: Filter): string[] => {
     : []
 }
 
-/** Of a filter that matched nothing, the attributes that no entry there has. */
-const absentAttributes = async (session: Session, query: SearchQuery, deadline: Deadline): Promise<string[]> => {
-  const absent: string[] = []
-  for (const attribute of new Set(attributesIn(query.filter))) {
-    const filter = new PresenceFilter({ attribute })
-    const { base, scope } = query
-    const answer = await session.search({ base, scope, filter, attributes: ['1.1'], sizeLimit: 1 }, deadline)
-    if (answer.result.code === codes.success && answer.entries.length === 0) absent.push(attribute)
-  }
-  return absent
-}
+/** What a filter demands, each part by itself. */
+const partsOf = (filter: Filter): readonly Filter[] => (filter instanceof AndFilter ? filter.filters : [])
 
-const noneFound = async (session: Session, query: SearchQuery, deadline: Deadline) => {
-  const absent = await absentAttributes(session, query, deadline)
-  return absent.length > 0
-    ? {
-        text: `no entry; none there has ${absent.join(' or ')}`,
-        remedy: 'correct the attribute in the filter or the base, or let the service account read it'
-      }
+/** Of a filter that matched nothing, what no entry there has: an attribute, or else whatever one of its parts demands. */
+const noneFound = async (session: Session, { base, scope, filter }: SearchQuery, deadline: Deadline) => {
+  const isNowhere = async (alone: Filter): Promise<boolean> => {
+    const query = { base, scope, filter: alone, attributes: ['1.1'], sizeLimit: 1 } as const
+    const { result, entries } = await session.search(query, deadline)
+    return result.code === codes.success && entries.length === 0
+  }
+  const absent: string[] = []
+  for (const attribute of new Set(attributesIn(filter)))
+    if (await isNowhere(new PresenceFilter({ attribute }))) absent.push(attribute)
+  if (absent.length > 0)
+    return {
+      text: `no entry; none there has ${absent.join(' or ')}`,
+      remedy: 'correct the attribute in the filter or the base, or let the service account read it'
+    }
+  const unmet: string[] = []
+  for (const part of partsOf(filter)) if (await isNowhere(part)) unmet.push(String(part).slice(0, shownCharacters))
+  if (unmet.length > 0) return { text: `no entry; none there matches ${unmet.join(' or ')}` }
+  return partsOf(filter).length > 1
+    ? { text: 'no entry; each part of the filter matches some, and all together none' }
     : { text: 'no entry' }
 }
 
@@ -44,19 +49,23 @@ const entriesText = ({ entries }: SearchAnswer): string => {
   return `${entries.length === 1 ? 'one entry' : `${entries.length} entries`}: ${some.join('; ')}${more}`
 }
 
+/** What is asked, and where. */
+export const questionOf = ({ filter, scope, base }: Pick<SearchQuery, 'filter' | 'scope' | 'base'>): string =>
+  `${filter} ${depth[scope]} ${base === '' ? 'the root' : base}`
+
 /** Searches, and tells what was sent and what came back where somebody wants to know. */
 export const tracedSearch = async (session: Session, query: SearchQuery, deadline: Deadline): Promise<SearchAnswer> => {
   const { trace } = deadline
   if (trace === undefined) return session.search(query, deadline)
   const began = performance.now()
-  const question = `${query.filter} ${depth[query.scope]} ${query.base === '' ? 'the root' : query.base}`
+  const question = questionOf(query)
   const tell = (outcome: 'ok' | 'failed' | 'note', { text, remedy }: { text: string; remedy?: string }, ms: number) =>
     trace({ step: 'search', outcome, text: `${question}: ${text}`, ms, ...(remedy !== undefined && { remedy }) })
   try {
     const answer = await session.search(query, deadline)
     const ms = performance.now() - began
     if (answer.references > 0) {
-      const text = `${answer.references} referrals to other servers, which are not followed`
+      const text = `referrals to other servers, which are not followed: ${answer.references}`
       trace({ step: 'referral', outcome: 'note', text })
     }
     // An account is asked for by no more than two entries, so that a second one is seen; any other cut answer is an error.

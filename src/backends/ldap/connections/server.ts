@@ -4,7 +4,7 @@ import type { Deadline } from './deadline.ts'
 import { type DialOptions, dial } from './dial.ts'
 import { failedResult, isServerDown, LdapFailure } from './failure.ts'
 import { createPool, type Pool, type PoolLimits, type PoolSource } from './pool.ts'
-import { checkAlive, type RootDse, readRootDse } from './root-dse.ts'
+import { checkAlive, inWords, type RootDse, readRootDse } from './root-dse.ts'
 import { codes, type Session } from './session.ts'
 import { traced } from './trace.ts'
 
@@ -76,8 +76,7 @@ export const openServer = ({ dial: options, account, pool, onChange }: ServerOpt
 
   const readAnew = async (session: Session, deadline: Deadline): Promise<RootDse> => {
     rootDse = await traced(deadline, 'root-dse', () => readRootDse(session, deadline), {
-      ok: ({ isActiveDirectory, canPage }) =>
-        `${isActiveDirectory ? 'Active Directory' : 'an LDAP directory'}${canPage ? '' : ', which does not know paged results'}`,
+      ok: inWords,
       failed: adviceOnRootDse
     })
     return rootDse
