@@ -34,13 +34,33 @@ export function validateLazily(
   }
   app.setValidatorCompiler<object>(({ schema, httpPart }) => {
     let validate: ValidateFunction | undefined
+    const integers = httpPart === 'body' ? [] : integersOf(schema)
     return (value: unknown) => {
+      const odd = integers.find((name) => isOddNumber((value as Readonly<Record<string, unknown>>)[name]))
+      if (odd !== undefined) return { error: [noInteger(odd)] }
       validate ??= validatorFor(httpPart === 'body').compile(schema)
       return validate(value) ? { value } : { error: (validate.errors ?? []) as FastifySchemaValidationError[] }
     }
   })
   app.setSerializerCompiler(() => JSON.stringify)
 }
+
+/** The parameters of a path or a query that are integers. */
+function integersOf(schema: object): readonly string[] {
+  const { properties = {} } = schema as { readonly properties?: Readonly<Record<string, { readonly type?: string }>> }
+  return Object.keys(properties).filter((name) => properties[name]?.type === 'integer')
+}
+
+/** Ajv reads text as JavaScript does: `Infinity`, to which it holds no maximum, `0x10` and ` 5` too. */
+const isOddNumber = (value: unknown): boolean => typeof value === 'string' && !/^-?\d{1,15}$/.test(value)
+
+const noInteger = (name: string): FastifySchemaValidationError => ({
+  keyword: 'type',
+  instancePath: `/${name}`,
+  schemaPath: `#/properties/${name}/type`,
+  params: { type: 'integer' },
+  message: 'must be integer'
+})
 
 /**
  * The lengths of texts in characters, as JSON Schema counts them, without counting where the number of code units says it all:

@@ -56,3 +56,33 @@ t.test('lengths are those of JSON Schema: characters, and no code units', async 
   })
   t.match(body, 'must NOT have more than 4 characters')
 })
+
+t.test('an integer in a query is decimal digits, and within its limits', async (t) => {
+  const app = Fastify()
+  validateLazily(app as unknown as App, { schemas: [] })
+  const limit = { type: 'integer', minimum: -5, maximum: 200, default: 50 }
+  app.get('/', { schema: { querystring: { type: 'object', properties: { limit } } } }, async ({ query }) => query)
+  const limitOf = async (query: string) => {
+    const answer = await app.inject({ url: `/${query}` })
+    return answer.statusCode === 200 ? answer.json<{ limit: number }>().limit : answer.statusCode
+  }
+  t.same(await Promise.all(['', '?limit=200', '?limit=-5', '?limit=007'].map(limitOf)), [50, 200, -5, 7])
+  const odd = [
+    'Infinity',
+    '-Infinity',
+    '1e400',
+    '1e999',
+    'NaN',
+    '0x10',
+    '+5',
+    ' 5',
+    '1e2',
+    '1.0',
+    '',
+    'null',
+    '201',
+    '-6'
+  ]
+  for (const one of odd) t.equal(await limitOf(`?limit=${encodeURIComponent(one)}`), 400, one)
+  t.equal(await limitOf(`?limit=${'9'.repeat(400)}`), 400)
+})
