@@ -40,6 +40,15 @@ export async function importFile(file: string, options: Options, command: Comman
 /** Of any kind that a login can verify; longer ones have no place in the table. */
 const isUsableHash = (hash: string): boolean => Buffer.byteLength(hash) <= 512 && 'verify' in readHash(hash)
 
+/** By csv-parse's codes: its own words quote the file, which may hold passwords. */
+const csvMistakes: Readonly<Record<string, string>> = {
+  CSV_QUOTE_NOT_CLOSED: 'a quote is not closed',
+  INVALID_OPENING_QUOTE: 'a quote stands within a value that does not begin with one',
+  CSV_INVALID_CLOSING_QUOTE: 'something stands behind a closing quote',
+  CSV_NON_TRIMABLE_CHAR_AFTER_CLOSING_QUOTE: 'something stands behind a closing quote',
+  CSV_MAX_RECORD_SIZE: 'a record is too long'
+}
+
 async function* csvRecords({ input }: OpenFile): AsyncGenerator<FileRecord> {
   const { parse, CsvError } = await import('csv-parse')
   const parser = input.pipe(
@@ -68,8 +77,10 @@ async function* csvRecords({ input }: OpenFile): AsyncGenerator<FileRecord> {
     }
   } catch (error) {
     if (!(error instanceof CsvError)) throw error
+    const { code, lines } = error as { readonly code: string; readonly lines?: unknown }
+    const where = typeof lines === 'number' ? ` (line ${lines})` : ''
     throw new Refused(
-      `the file can't be read on: ${printable(error.message)}. Mend it, and run the import again: who is there already stays`
+      `the file can't be read on: ${csvMistakes[code] ?? 'it is no CSV'}${where}. Mend it, and run the import again: who is there already stays`
     )
   }
 }

@@ -244,6 +244,10 @@ t.test('each line that is refused is told, and the others are imported', async (
   t.equal(await verify(own, 'one long password'), true, 'a password in plain text is hashed as any other')
   await writeFile(join(folder, 'broken.csv'), 'email,department\n"four@example.com,x')
   t.match(await command(t, ['users', 'import', 'broken.csv'], folder), { code: 1, stderr: /can't be read on/ })
+  await writeFile(join(folder, 'quoted.csv'), 'email,password\nfour@example.com,a kettle "full" of dice\n')
+  const { stderr: said } = await command(t, ['users', 'import', 'quoted.csv'], folder)
+  t.match(said, "can't be read on: a quote stands within a value that does not begin with one (line 2)")
+  t.notMatch(said, /kettle|dice/)
   await writeFile(join(folder, 'twice.csv'), 'email,department,email\nfour@example.com,x,five@example.com\n')
   await mkdir(join(folder, 'folder.csv'))
   const unread = {
