@@ -82,7 +82,8 @@ export interface ClientAdministrationTools {
   now(): number
 }
 
-const tries = 5
+/** Of many at once each round is one's: as many as there may be. */
+const tries = 50
 
 /** The rules over a store and a configuration. */
 export function createClientAdministration(tools: ClientAdministrationTools): ClientAdministration {

@@ -257,6 +257,9 @@ async function clients(t: Test, latchkey: Opened): Promise<void> {
   t.equal(rotated.status, 200)
   t.not(rotated.body.secret, made.body.secret)
   t.equal((await ask('POST', '/admin/clients/shop/rotate-secret')).body.secrets.length, 2, 'a day for the old one')
+  const many = Array.from({ length: 20 }, (_, at) => ask('PATCH', '/admin/clients/shop', { accessTtl: `${at + 1}m` }))
+  t.same([...new Set((await Promise.all(many)).map(({ status }) => status))], [200], 'one after the other')
+  await ask('PATCH', '/admin/clients/shop', { accessTtl: null })
 
   const keyed = await ask('POST', '/admin/clients', {
     ...{ id: 'keyed', jwksUri: 'https://keyed.example.com/jwks', grants: ['client_credentials'] }
