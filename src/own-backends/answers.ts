@@ -25,7 +25,7 @@ const name = (maxBytes: number): Check =>
   test(
     (value) =>
       typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= maxBytes && !unusable.test(value),
-    `text of 1 to ${maxBytes} bytes`
+    `text of 1 to ${maxBytes} bytes without control characters`
   )
 const subject = name(maxSubjectBytes)
 const remembered = test(

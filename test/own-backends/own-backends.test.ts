@@ -241,7 +241,7 @@ const answers: ReadonlyArray<readonly [name: string, body: string, says: RegExp 
   [
     'a login name that nothing could keep',
     "return { ...accepted, identity: { ...ann, username: 'x'.repeat(1021) } }",
-    'identity.username is text: expected text of 1 to 1020 bytes'
+    'identity.username is text: expected text of 1 to 1020 bytes without control characters'
   ],
   [
     'too much to be remembered',
