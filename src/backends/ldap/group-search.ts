@@ -4,12 +4,12 @@ import type { Directory } from './connections/directory.ts'
 import { failedResult, LdapFailure } from './connections/failure.ts'
 import { codes } from './connections/session.ts'
 import { dnKey, firstValueOf, isWithin } from './dn.ts'
-import { type Entry, textsOf } from './entry.ts'
+import { type Entry, reducedTo, textsOf } from './entry.ts'
 import { parseFilter } from './filter.ts'
 import type { Group } from './group-selector.ts'
 import { subjectAttributes, subjectRule } from './subject.ts'
 
-/** A group beside the entry that it was read from. */
+/** A group beside what else was asked for of the entry that it was read from. */
 export interface FoundGroup extends Group {
   readonly entry: Entry
 }
@@ -69,6 +69,7 @@ export const createGroupSearch = (
   const configured = options.filter === undefined ? [] : [parseFilter(options.filter)]
   const attributes = ['cn', ...options.attributes, ...(withIds ? subjectAttributes(undefined) : [])]
   const namesOf = createNames()
+  const kept = new Set(options.attributes.map((name) => name.toLowerCase()))
 
   const search = async (
     query: Pick<Parameters<Directory['search']>[0], 'base' | 'scope' | 'filter'>,
@@ -82,7 +83,8 @@ export const createGroupSearch = (
         const { key, name } = namesOf(entry.dn)
         const [cn, ...others] = textsOf(entry, 'cn')
         const id = withIds ? { id: subjectRule(undefined, rootDse).read(entry) } : {}
-        return { dn: entry.dn, key, name: name ?? (others.length === 0 ? cn : undefined), entry, ...id }
+        const counted = name ?? (others.length === 0 ? cn : undefined)
+        return { dn: entry.dn, key, name: counted, entry: reducedTo(entry, kept), ...id }
       })
     return { result, groups }
   }
