@@ -55,11 +55,12 @@ const searched: Readonly<Record<SearchedType, { objectClass: string; member: str
   'active-directory': { objectClass: 'group', member: 'member' }
 }
 
+const typeAt = (type: SearchedType | undefined, isActiveDirectory: boolean): SearchedType =>
+  type ?? (isActiveDirectory ? 'active-directory' : 'groupOfNames')
+
 /** The object class by which groups of a kind are found; with `memberOf` any entry may be one. */
-export const objectClassOf = ({ type }: GroupOptions, isActiveDirectory: boolean): string | undefined => {
-  if (type === 'memberOf') return undefined
-  return searched[type ?? (isActiveDirectory ? 'active-directory' : 'groupOfNames')].objectClass
-}
+export const objectClassOf = ({ type }: GroupOptions, isActiveDirectory: boolean): string | undefined =>
+  type === 'memberOf' ? undefined : searched[typeAt(type, isActiveDirectory)].objectClass
 
 /** What of an account's entry its groups are found by. */
 export const accountAttributes = ({ type }: GroupOptions): readonly string[] => {
@@ -130,14 +131,16 @@ export const createGroups = (
     return sid ? groups.find(equals('objectClass', ['group']), equals('objectSid', [sid]), deadline) : []
   }
 
+  const memberOf = (entry: LdapAccount['entry'], deadline: Deadline): Promise<readonly string[]> =>
+    allTextsOf(directory, entry, 'memberOf', maxGroups, deadline)
+
   const byMemberOf = async (account: LdapAccount, look: Look): Promise<FoundGroup[]> => {
     const { deadline } = look
-    const parentsOf = (entry: LdapAccount['entry']) => allTextsOf(directory, entry, 'memberOf', maxGroups, deadline)
     const { isActiveDirectory } = await directory.rootDse(deadline)
     const primary = isActiveDirectory ? await primaryGroupOf(account, deadline) : []
-    const first = [...(await groups.read(await parentsOf(account.entry), deadline)), ...primary]
+    const first = [...(await groups.read(await memberOf(account.entry, deadline), deadline)), ...primary]
     const onward: Onward = async (from) => {
-      const parents = await Promise.all(from.map(({ entry }) => parentsOf(entry)))
+      const parents = await Promise.all(from.map(({ entry }) => memberOf(entry, deadline)))
       return groups.read([...new Set(parents.flat())], deadline)
     }
     return closureOf(first, nesting(onward, look))
@@ -171,21 +174,19 @@ export const createGroups = (
     const { deadline } = look
     if (type === 'memberOf') return byMemberOf(account, look)
     const { isActiveDirectory } = await directory.rootDse(deadline)
-    if (type === undefined) {
-      if (!isActiveDirectory) return byMember('groupOfNames', account, look)
-      return nested ? byToken(account, deadline) : byMember('active-directory', account, look)
-    }
-    const follows = nested && isActiveDirectory && type === 'active-directory'
-    return follows ? byChain(account, deadline) : byMember(type, account, look)
+    const searchedType = typeAt(type, isActiveDirectory)
+    const follows = nested && isActiveDirectory && searchedType === 'active-directory'
+    if (!follows) return byMember(searchedType, account, look)
+    return type === undefined ? byToken(account, deadline) : byChain(account, deadline)
   }
 
   /** The groups that an account or a group is in itself, by the way that they are found; for people only. */
   const parentsOf =
     (deadline: Deadline): ParentsOf =>
     async ({ dn, entry }) => {
-      if (type === 'memberOf') return (await allTextsOf(directory, entry, 'memberOf', maxGroups, deadline)).map(dnKey)
+      if (type === 'memberOf') return (await memberOf(entry, deadline)).map(dnKey)
       const { isActiveDirectory } = await directory.rootDse(deadline)
-      const { objectClass, member } = searched[type ?? (isActiveDirectory ? 'active-directory' : 'groupOfNames')]
+      const { objectClass, member } = searched[typeAt(type, isActiveDirectory)]
       const sid = isActiveDirectory ? primaryGroupSid(entry) : undefined
       const members = [...equals(member, [dn]), ...(sid ? equals('objectSid', [sid]) : [])]
       const found = await groups.find(equals('objectClass', [objectClass]), members, deadline)
