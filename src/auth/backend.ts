@@ -191,7 +191,10 @@ export interface PermissionAnswer {
 
 /** One thing that a backend did on its way to an answer, for `explain` and `check`. Never holds a secret. */
 export interface TraceStep {
-  /** A short stable word: `dns`, `tcp`, `tls`, `bind`, `root-dse`, `search`, `entry`, `password`, `email`, `state`, `groups`, `require`, `flags`, `permissions` … */
+  /**
+   * A short stable word: `dns`, `tcp`, `tls`, `bind`, `root-dse`, `search`, `entry`, `password`, `email`, `state`, `groups`,
+   * `require`, `flags`, `permissions` …
+   */
   readonly step: string
   readonly outcome: 'ok' | 'failed' | 'note'
   /** What happened, in plain words. */

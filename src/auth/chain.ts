@@ -159,6 +159,7 @@ async function verdictOf(
 ): Promise<Verdict | BackendUnavailable> {
   const began = performance.now()
   const found: string[] = []
+  /** For how much of ours the backend waits at the moment: turns at an account, hashes. */
   let waiting = 0
   const ours = <Answer>(work: Promise<Answer>): Promise<Answer> => {
     waiting++

@@ -124,17 +124,17 @@ export const createPool = (
   const waitForTurn = (deadline: Deadline): Promise<Lease | undefined> =>
     new Promise((resolve, reject) => {
       if (waiting.length >= maxWaiting) return reject(new LdapFailure('busy', 'too many wait for a connection'))
-      const go = () => {
+      const stepOut = () => {
         unwatch()
         leave(waiting, waiter)
       }
       const waiter: Waiter = {
         give(lease) {
-          go()
+          stepOut()
           resolve(lease)
         },
         refuse(failure) {
-          go()
+          stepOut()
           reject(failure)
         }
       }
