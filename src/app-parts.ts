@@ -6,10 +6,10 @@ import { createClientRegistry } from './clients/registry.ts'
 import { createCidrMatcher } from './config/cidr.ts'
 import { clientAdministrationOf, readDefinition } from './config/clients.ts'
 import type { Config } from './config/config.ts'
+import type { Counting } from './counting.ts'
 import type { AppParts, ClientTools } from './http/parts.ts'
 import { createVerifiedTokens } from './http/verified-tokens.ts'
 import type { Lasting } from './lasting.ts'
-import { createRates, type Rates } from './limits/rates.ts'
 import type { Resets } from './resets.ts'
 import { rotationToolsOf } from './signing-keys.ts'
 import type { Telemetry } from './telemetry/open.ts'
@@ -23,15 +23,13 @@ interface Opened {
   readonly tokens: TokenTools
   readonly resets: Resets
   readonly audit: Audit
-  /** The counters of requests that go on; undefined: new ones. */
-  readonly rates: Rates | undefined
-  readonly addressRates: Rates | undefined
+  readonly counting: Counting
   readonly telemetry: Telemetry | undefined
 }
 
 /** What the routes work with. */
 export function appPartsOf(config: Config, lasting: Lasting, opened: Opened): AppParts {
-  const { login, tokens, resets, audit, rates, telemetry } = opened
+  const { login, tokens, resets, audit, counting, telemetry } = opened
   const { log, store, secrets, passwords, metrics, isDraining } = lasting
   return {
     log,
@@ -40,9 +38,9 @@ export function appPartsOf(config: Config, lasting: Lasting, opened: Opened): Ap
     trustedProxies: config.listen.trustedProxies,
     isOperator: createCidrMatcher(config.ops.from),
     ipLimit: config.limits.ip,
-    addressRates: opened.addressRates ?? createRates(),
+    addressRates: counting.addressRates,
     publicClient: config.publicClient,
-    clients: clientsOf(config, lasting, rates),
+    clients: clientsOf(config, lasting, counting),
     login,
     permissionSearch: store.permissionSearch,
     accounts: store.accounts,
@@ -65,6 +63,7 @@ export function appPartsOf(config: Config, lasting: Lasting, opened: Opened): Ap
       holdings: store.holdings
     },
     pingDatabase: store.ping,
+    sharedCounters: counting.shared,
     isDraining
   }
 }
@@ -82,7 +81,7 @@ function sessionsOf({ tokens }: Config, { store, secrets }: Lasting): Sessions {
 function clientsOf(
   { clients: configured, issuer }: Config,
   { store: { clients }, singleUse, log }: Lasting,
-  rates = createRates()
+  { rates }: Counting
 ): ClientTools {
   const define = (stored: unknown) => readDefinition(stored, issuer)
   return {

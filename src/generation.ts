@@ -7,12 +7,12 @@ import type { Audit } from './auth/audit.ts'
 import type { Chain } from './auth/link.ts'
 import type { LoginTools } from './auth/login.ts'
 import { closeChain, openChain } from './auth/open-chain.ts'
-import type { HandedOn } from './auth/ports.ts'
+import type { HandedOn, Limits } from './auth/ports.ts'
 import type { Config } from './config/config.ts'
+import { type Counting, openCounting } from './counting.ts'
 import { createLegacy, type Legacy } from './handed-on.ts'
 import type { AppParts } from './http/parts.ts'
 import type { Lasting } from './lasting.ts'
-import { createInProcessLimits } from './limits/in-process.ts'
 import { openMailer } from './mail/open-mailer.ts'
 import type { Metrics } from './metrics.ts'
 import type { HashQueue } from './passwords/argon2.ts'
@@ -23,7 +23,7 @@ import { sweepStore } from './sweep.ts'
 import type { Telemetry } from './telemetry/open.ts'
 import { telemetryOf } from './telemetry.ts'
 import type { TokenTools } from './tokens/access-token.ts'
-import { lockTeller, openWebhooks } from './webhooks.ts'
+import { openWebhooks } from './webhooks.ts'
 
 /** What one configuration asks for, on what lasts as long as the process. */
 export interface Generation {
@@ -32,6 +32,7 @@ export interface Generation {
   readonly tokens: TokenTools
   readonly parts: AppParts
   readonly telemetry: Telemetry | undefined
+  readonly counting: Counting
   readonly legacy: Legacy
   /** Closes what this one opened, but for what the next one goes on with. */
   retire(next?: Generation): Promise<void>
@@ -46,17 +47,19 @@ export async function openGeneration(config: Config, lasting: Lasting, before?: 
   const legacy = before?.legacy.next() ?? createLegacy()
   const chain = openChainOf(config, { ...lasting, handedOn: legacy })
   let telemetry: Telemetry | undefined
+  let counting: Counting | undefined
   try {
     telemetry = await telemetryOf(config, lasting, before)
     await store.permissions.declare({ ...config.permissions.declare, ...ownPermissions })
     const audit = createAudit({ ...config.audit, store: store.audit, metrics })
-    const login = loginToolsOf(config, lasting, { chain, audit, before })
+    const counted = await openCounting(config, lasting, before?.counting)
+    counting = counted
+    const login = loginToolsOf(config, lasting, { chain, audit, limits: counted.accounts })
     const tokens = await tokenToolsOf(config, lasting, { audit, before })
     const mails = { mailer: await openMailer(config), later: lasting.later, audit: store.audit }
     const resets = createResets(resetToolsOf(config, store, lasting.secrets), mails)
-    const counters = { rates: before?.parts.clients.rates, addressRates: before?.parts.addressRates }
-    const parts = appPartsOf(config, lasting, { login, tokens, resets, audit, telemetry, ...counters })
-    metrics.watch(chain)
+    const parts = appPartsOf(config, lasting, { login, tokens, resets, audit, telemetry, counting: counted })
+    metrics.watch(chain, counted.shared)
     const stopSweeping = sweepStore(store, config.audit, log)
     const closeWebhooks = await openWebhooks(config, store, { log, metrics })
     let retired: Promise<void> | undefined
@@ -66,10 +69,11 @@ export async function openGeneration(config: Config, lasting: Lasting, before?: 
       await closeWebhooks()
       await closeChain(chain)
       if (next?.tokens.keys !== tokens.keys) await tokens.keys.close()
+      if (next?.counting.shared !== counted.shared) await counted.shared?.close()
       if (next?.telemetry !== telemetry) await telemetry?.close()
     }
     return {
-      ...{ config, login, tokens, parts, telemetry, legacy },
+      ...{ config, login, tokens, parts, telemetry, counting, legacy },
       retire(next) {
         retired ??= retire(next)
         return retired
@@ -77,6 +81,7 @@ export async function openGeneration(config: Config, lasting: Lasting, before?: 
     }
   } catch (error) {
     await closeChain(chain)
+    if (before?.counting.shared !== counting?.shared) await counting?.shared?.close()
     if (before?.telemetry !== telemetry) await telemetry?.close()
     throw error
   }
@@ -115,18 +120,16 @@ interface Beginning {
 function loginToolsOf(
   config: Config,
   lasting: Lasting,
-  { chain, audit, before }: Beginning & { readonly chain: Chain }
+  { chain, audit, limits }: { readonly chain: Chain; readonly audit: Audit; readonly limits: Limits }
 ): LoginTools {
   const { log, store, passwords, metrics } = lasting
-  const sameLimits = isDeepStrictEqual(before?.config.limits.account, config.limits.account)
-  const known = sameLimits ? before?.login.limits : undefined
   return {
     chain,
     passwords,
     metrics,
     audit,
     store: store.users,
-    limits: known ?? createInProcessLimits(config.limits.account, { onLocked: lockTeller(store, log) }),
+    limits,
     permissions: {
       users: store.users,
       registry: store.permissions,

@@ -28,10 +28,11 @@ export interface Metrics extends LoginMetrics, BackendMetrics, AuditMetrics, Mai
   text(): Promise<string>
   /** What stands in the text. */
   families(): Promise<readonly Family[]>
-  /** Shows whether each backend of the chain is taken for alive. */
-  watch(chain: Chain): void
+  /** Shows whether each backend of the chain is taken for alive, and Redis where there is one. */
+  watch(chain: Chain, redis?: { isUp(): boolean }): void
 }
 
+const redisUp = 'latchkey_redis_up'
 const durations = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5]
 
 /** Counters and durations of logins and of each backend, the hash queue, and the process's own. No label is a user's. */
@@ -107,8 +108,10 @@ export function createMetrics(queue: () => QueueStatus): Metrics {
     text: () => registry.metrics(),
     families: async () =>
       (await registry.getMetricsAsJSON()).map((family) => ({ ...family, type: String(family.type) })),
-    watch(chain) {
+    watch(chain, redis) {
       watched = chain
+      registry.removeSingleMetric(redisUp)
+      if (redis) gauge(registry, redisUp, '1 while limits are counted over all replicas', () => Number(redis.isUp()))
     },
     backendAnswered(backend, outcome, seconds) {
       answers.observe({ backend, outcome }, seconds)

@@ -44,10 +44,10 @@ export interface ResetMails {
  * written before its mail goes out.
  */
 function counterOf(audit: ResetMails['audit'], now: () => number): AskingTools['countMail'] {
-  const rates = createRates(now)
+  const rates = createRates({ now })
   const { max, windowMs } = mailsOfOne
   return async (user) => {
-    rates.count(user, mailsOfOne)
+    await rates.count(user, mailsOfOne)
     const mails = { user, kind: 'password_reset_request', outcome: 'success', since: now() - windowMs } as const
     const { items } = await audit.find({ ...mails, limit: max })
     const oldest = items[max - 1]

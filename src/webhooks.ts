@@ -1,7 +1,7 @@
 import type { Log } from './auth/ports.ts'
 import { createCidrMatcher } from './config/cidr.ts'
 import type { Config } from './config/config.ts'
-import type { Lock } from './limits/in-process.ts'
+import type { Lock } from './limits/account-limits.ts'
 import type { Store } from './store/index.ts'
 import { sweep } from './sweep.ts'
 import { version } from './version.ts'

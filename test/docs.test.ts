@@ -177,7 +177,9 @@ t.test('endpoints, errors, events, figures and reasons are listed: all of them, 
   const events = found(sources, /\bevent: '(\w+)'(?! \|)/g)
   t.same(found(cells('docs/operations.md', '## Logs', 0), /`(\w+)`/g), events, 'events')
 
-  const figures = found(await createMetrics(() => ({ running: 0, waiting: 0 })).text(), /^# TYPE (\w+)/gm)
+  const metrics = createMetrics(() => ({ running: 0, waiting: 0 }))
+  metrics.watch([], { isUp: () => true })
+  const figures = found(await metrics.text(), /^# TYPE (\w+)/gm)
   const ours = figures.filter((name) => !/^latchkey_(process|nodejs)_/.test(name))
   t.same(found(cells('docs/operations.md', '## Probes', 0), /`(latchkey_[a-z_]+)[`{]/g), ours, 'figures')
 

@@ -9,6 +9,7 @@ import type { Config } from '../config/config.ts'
 import { BackendUnavailable, TemporarilyUnavailable } from '../errors.ts'
 import { openChainOf } from '../generation.ts'
 import { openLatchkey } from '../latchkey.ts'
+import type { RedisConfig } from '../limits/redis.ts'
 import { openLog } from '../log.ts'
 import { openPasswords } from '../passwords/argon2.ts'
 
@@ -27,13 +28,36 @@ export interface BackendAnswer extends Answer {
   readonly steps: readonly TraceStep[]
 }
 
-/** Asks our own database and each backend whether it answers; of the first's silence the others are asked all the same. */
-export async function answersOf(
-  config: Config
-): Promise<{ readonly database: Answer; readonly backends: readonly BackendAnswer[] }> {
+/** What each part of the configuration answers. */
+export interface Answers {
+  readonly database: Answer
+  /** Absent where none is configured. */
+  readonly redis?: Answer
+  readonly backends: readonly BackendAnswer[]
+}
+
+/** Asks our own database, Redis and each backend whether it answers; of the first's silence the others are asked all the same. */
+export async function answersOf(config: Config): Promise<Answers> {
   const log = await openLog('silent')
+  const { redis, ...limits } = config.limits
+  const [shared, others] = await Promise.all([
+    redis && redisAnswer(redis, log),
+    storeAndBackends({ ...config, telemetry: undefined, limits }, log)
+  ])
+  return { ...others, ...(shared && { redis: shared }) }
+}
+
+async function redisAnswer(redis: RedisConfig, log: Logger): Promise<Answer> {
+  const { openSharedCounters } = await import('../limits/redis.ts')
+  const counters = await openSharedCounters(redis, { secret: '', log })
+  const answer = await counters.ping()
+  await counters.close()
+  return answer.answers ? answer : { answers: false, error: answer.reason }
+}
+
+async function storeAndBackends(config: Config, log: Logger): Promise<Answers> {
   try {
-    const latchkey = await openLatchkey({ ...config, telemetry: undefined }, log)
+    const latchkey = await openLatchkey(config, log)
     try {
       return { database: { answers: true }, backends: await probeAll(latchkey.login.chain) }
     } finally {

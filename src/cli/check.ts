@@ -3,7 +3,7 @@ import type { BackendDefinition } from '../auth/define-backend.ts'
 import { backendDefinitions as definitions } from '../backends/index.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { loadAll } from '../config/module-types.ts'
-import { type Answer, answersOf, type BackendAnswer } from './answers.ts'
+import { type Answer, type Answers, answersOf } from './answers.ts'
 import { configOf } from './configuration.ts'
 import { Refused } from './refused.ts'
 import { coloured, printable, stepLines } from './steps.ts'
@@ -14,7 +14,7 @@ export interface CheckOptions {
   readonly json?: boolean
 }
 
-/** `latchkey check`: whether the configuration can be used, and whether the database and each backend answer. */
+/** `latchkey check`: whether the configuration can be used, and whether the database, Redis and each backend answer. */
 export async function check(options: CheckOptions, command: Command): Promise<void> {
   if (options.schema) await printSchema(command)
   else await checkAll(command, options.json === true)
@@ -41,23 +41,26 @@ async function checkAll(command: Command, json: boolean): Promise<void> {
     if (json && error instanceof ConfigError) print({ configuration: error.source, mistakes: error.mistakes })
     throw error
   })
-  const { database, backends } = await answersOf(config)
-  if (json) print({ configuration: config.file ?? null, database, backends })
-  else process.stdout.write(describe(config.file, database, backends))
+  const answers = await answersOf(config)
+  const { database, redis, backends } = answers
+  if (json) print({ configuration: config.file ?? null, database, ...(redis && { redis }), backends })
+  else process.stdout.write(describe(config.file, answers))
   const silent = [
     ...(database.answers ? [] : ['the database']),
+    ...(redis?.answers === false ? ['Redis'] : []),
     ...backends.filter(({ answers }) => !answers).map(({ backend }) => backend)
   ]
   if (silent.length > 0) throw new Refused(`no answer from: ${silent.join(', ')}`)
 }
 
-function describe(file: string | undefined, database: Answer, backends: readonly BackendAnswer[]): string {
+function describe(file: string | undefined, { database, redis, backends }: Answers): string {
   const ok = coloured('green', 'ok  ')
   const line = ({ answers, error }: Answer, what: string): string =>
     `${answers ? ok : coloured('red', 'FAIL')} ${what}${error === undefined ? '' : `: ${printable(error)}`}\n`
   return [
     `${ok} configuration ${file ?? '(none: defaults)'}\n`,
     line(database, 'database'),
+    ...(redis ? [line(redis, 'redis')] : []),
     ...backends.flatMap((answer) => [
       line(answer, `backend ${answer.backend} (${answer.type})`),
       ...answer.steps.map(stepLines)

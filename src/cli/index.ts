@@ -66,7 +66,7 @@ function addCommands(program: Command): void {
     .action(async (_options: object, command: Command) => (await import('./migrate.ts')).migrate(command))
   program
     .command('check')
-    .description('check the configuration, and whether the database and each backend answer')
+    .description('check the configuration, and whether the database, Redis and each backend answer')
     .option('--schema', 'print the JSON Schema of the configuration, for editors')
     .option('--json', 'print JSON')
     .action(async (options: CheckOptions, command: Command) => (await import('./check.ts')).check(options, command))

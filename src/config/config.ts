@@ -1,6 +1,7 @@
 import type { BackendDefinition } from '../auth/define-backend.ts'
 import type { LinkPolicy } from '../auth/link.ts'
 import type { ClientDefinition } from '../clients/client.ts'
+import type { RedisConfig } from '../limits/redis.ts'
 import type { SmtpOptions } from '../mail/smtp.ts'
 import type { WebhookOptions } from '../mail/webhook.ts'
 import type { Endpoint } from '../webhooks/endpoint.ts'
@@ -134,6 +135,8 @@ export interface Config {
   readonly limits: {
     readonly ip: false | { readonly max: number; readonly windowMs: number }
     readonly account: false | { readonly failures: number; readonly totalFailures: number; readonly windowMs: number }
+    /** Absent: each process counts for itself. */
+    readonly redis?: RedisConfig
   }
   readonly audit: {
     /** False: for ever. */

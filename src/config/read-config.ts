@@ -5,6 +5,7 @@ import { ConfigError, type Finding, type Mistake, mistakeOf } from './config-err
 import { type Override, overridesIn, withOverrides, withoutOverridden } from './environment.ts'
 import { interpolate, placeOf, reasonOf } from './interpolation.ts'
 import { keyFindings } from './key-checks.ts'
+import { limitFileFindings } from './limits.ts'
 import { mailFileFindings } from './mail.ts'
 import { type BackendLoaders, backendTypesOf } from './module-types.ts'
 import { resolveConfig } from './resolve.ts'
@@ -45,7 +46,7 @@ export async function readConfig({ path, env, definitions, cwd = process.cwd() }
   const types = await backendTypesOf(whole, definitions, baseFolder)
   const checked = validate(whole, { substituted, types, hasFile: file !== undefined })
   const found = [...written.findings, ...checked.findings.filter(isNotAmong(written.findings))]
-  const inFiles = [keyFindings, telemetryFileFindings, mailFileFindings].flatMap((find) =>
+  const inFiles = [keyFindings, telemetryFileFindings, mailFileFindings, limitFileFindings].flatMap((find) =>
     find(checked.file, baseFolder)
   )
   const findings = [...found, ...inFiles.filter(isNotAmong(found))]

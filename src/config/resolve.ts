@@ -8,6 +8,7 @@ import { fullCidr } from './cidr.ts'
 import { resolveDefinition } from './clients.ts'
 import type { Audience, Config, ConfiguredBackend, UserAttribute } from './config.ts'
 import { databaseOf } from './database.ts'
+import { limitsOf } from './limits.ts'
 import { mailOf } from './mail.ts'
 import type { ConfigFile } from './schema.ts'
 import { telemetryOf } from './telemetry.ts'
@@ -67,7 +68,7 @@ export function resolveConfig(file: ConfigFile, origin: Origin): Config {
     },
     mail: mailOf(file.mail, origin.baseFolder),
     passwordPolicy: { minLength: file.passwords.minLength },
-    limits: limitsOf(limits),
+    limits: limitsOf(limits, origin.baseFolder),
     audit: {
       retentionMs: audit.retention !== false && milliseconds(audit.retention),
       refusalsPerMinute: audit.refusalsPerMinute
@@ -135,17 +136,6 @@ function passwordsOf(written: ConfigFile['passwords']): Config['passwords'] {
   return {
     ...{ memoryKiB: memory, iterations, parallelism, concurrency, queueLength: queue },
     queueTimeoutMs: milliseconds(queueTimeout)
-  }
-}
-
-function limitsOf({ ip, account }: ConfigFile['limits']): Config['limits'] {
-  return {
-    ip: ip && { max: ip.max, windowMs: milliseconds(ip.window) },
-    account: account && {
-      failures: account.failures,
-      totalFailures: account.totalFailures ?? 10 * account.failures,
-      windowMs: milliseconds(account.window)
-    }
   }
 }
 

@@ -1,16 +1,14 @@
-import type { Static, TProperties } from 'typebox'
+import type { Static } from 'typebox'
 import Type from '../schema/type.ts'
 import { accessSections } from './access-schema.ts'
 import { backendList } from './backend-schema.ts'
+import { Limits } from './limits-schema.ts'
 import { Mail } from './mail-schema.ts'
 import { Cidr, text } from './names.ts'
+import { section } from './section.ts'
 import { Telemetry } from './telemetry.ts'
 import { duration } from './units.ts'
 import { webhookList } from './webhook-schema.ts'
-
-/** A closed mapping whose keys all have defaults, so that it may be left out. */
-const section = <const Properties extends TProperties>(description: string, properties: Properties) =>
-  Type.Object(properties, { additionalProperties: false, default: {}, description })
 
 const Ranges = (description: string) =>
   Type.Array(Cidr, { default: [], description, expected: 'a list of addresses and CIDRs such as [10.0.0.0/8]' })
@@ -91,42 +89,6 @@ const Passwords = section('What passwords must be, how they are hashed (argon2id
   queueTimeout: duration({
     default: '1300ms',
     description: "How long one waits before it is answered 503; no longer than its backend's timeout."
-  })
-})
-
-const IpLimit = Type.Object(
-  {
-    max: Type.Integer({ default: 300, minimum: 1, description: 'Requests of one address within the window.' }),
-    window: duration({ default: '1m', description: 'Length of the window.' })
-  },
-  { additionalProperties: false }
-)
-
-const AccountLimit = Type.Object(
-  {
-    failures: Type.Integer({
-      default: 10,
-      minimum: 1,
-      description: 'Failed logins at one account from one address within the window.'
-    }),
-    totalFailures: Type.Optional(
-      Type.Integer({ minimum: 1, description: 'The same over all addresses together. Default: ten times failures.' })
-    ),
-    window: duration({ default: '15m', description: 'Length of the window.' })
-  },
-  { additionalProperties: false }
-)
-
-const Limits = section('Limits against guessing; false switches one off.', {
-  ip: Type.Union([Type.Literal(false), IpLimit], {
-    default: {},
-    expected: 'max and window, or false',
-    description: 'Requests of one address.'
-  }),
-  account: Type.Union([Type.Literal(false), AccountLimit], {
-    default: {},
-    expected: 'failures and window, or false',
-    description: 'Failed logins at one account.'
   })
 })
 

@@ -3,6 +3,7 @@ import { type Check, cidrFindings, secretFindings, ttlFindings, when } from './c
 import { isEverything, isLoopback } from './cidr.ts'
 import type { Finding } from './config-error.ts'
 import { databaseOf } from './database.ts'
+import { limitFindings } from './limits.ts'
 import { mailFindings } from './mail.ts'
 import { milliseconds } from './units.ts'
 
@@ -60,12 +61,7 @@ export const serviceChecks: readonly Check[] = [
     )
   ],
 
-  ({ limits: { account } }) => {
-    if (account === false || account.totalFailures === undefined) return []
-    const message = 'expected no less than limits.account.failures: one address alone could lock everybody else out'
-    const path = ['limits', 'account', 'totalFailures']
-    return when(account.totalFailures < account.failures, path, message, [['limits', 'account', 'failures']])
-  },
+  limitFindings,
 
   ({ tokens }) => [
     ...ttlFindings(tokens, ['tokens']),

@@ -20,8 +20,10 @@ type Counted = RateLimitOptions & {
 export function addressCounts(rates: Rates): FastifyRateLimitStoreCtor {
   const storeOf = (name: string): FastifyRateLimitStore => ({
     incr(key, answer, windowMs = 0) {
-      const { count, leftMs } = rates.hit(`${name} ${key}`, windowMs)
-      answer(null, { current: count, ttl: leftMs })
+      rates.hit(`${name} ${key}`, windowMs).then(
+        ({ count, leftMs }) => answer(null, { current: count, ttl: leftMs }),
+        (error: Error) => answer(error)
+      )
     },
     child: ({ max, timeWindow, routeInfo }: Counted) =>
       storeOf(`${routeInfo?.method} ${routeInfo?.url} ${max} ${timeWindow}`)

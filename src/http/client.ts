@@ -60,29 +60,29 @@ export function authenticateClient(
   trail: Trail,
   parts: AppParts
 ): Promise<Client> {
-  return authenticated(request, body, { trail, count: () => {} }, parts)
+  return authenticated(request, body, { trail, count: async () => {} }, parts)
 }
 
 /** @param told.count counts the request for the end user's address, or for the caller's where it proved nothing */
 async function authenticated(
   request: FastifyRequest,
   body: ClientParameters,
-  { trail, count }: { readonly trail: Trail; readonly count: (ip: string) => void },
+  { trail, count }: { readonly trail: Trail; readonly count: (ip: string) => Promise<void> },
   parts: AppParts
 ): Promise<Client> {
-  const registered = await provenBy(request, body, trail, parts).catch((error) => {
-    count(addressOf(request))
+  const registered = await provenBy(request, body, trail, parts).catch(async (error) => {
+    await count(addressOf(request))
     throw error
   })
   if (registered === undefined) {
     trail.client = publicClientId
-    count(addressOf(request))
+    await count(addressOf(request))
     return publicClient(request, parts)
   }
   const ip = endUserAddress(request, registered.handsOnFrom)
   trail.ip = ip
-  count(ip)
-  if (registered.limits) parts.clients.rates.count(`client ${registered.id}`, registered.limits)
+  await count(ip)
+  if (registered.limits) await parts.clients.rates.count(`client ${registered.id}`, registered.limits)
   return registeredClient(registered, ip, parts)
 }
 
@@ -116,9 +116,9 @@ export const addressLimit = ({ ipLimit, clients }: AppParts) =>
     allowList: ({ ip }: FastifyRequest): boolean => clients.registry.isForwarder(ip)
   }
 
-function countAddress({ ip }: FastifyRequest, counted: string, { ipLimit, clients }: AppParts): void {
+async function countAddress({ ip }: FastifyRequest, counted: string, { ipLimit, clients }: AppParts): Promise<void> {
   const limit: Rate | false = clients.registry.isForwarder(ip) && ipLimit
-  if (limit) clients.rates.count(`ip ${counted}`, limit)
+  if (limit) await clients.rates.count(`ip ${counted}`, limit)
 }
 
 /** The registered client, or `undefined` for the public one. */

@@ -32,7 +32,7 @@ export function operationRoutes(app: App, parts: AppParts): void {
       ...operators,
       schema: {
         operationId: 'status',
-        summary: 'The state of the database and of each backend',
+        summary: 'The state of the database, of Redis and of each backend',
         description: 'Each backend is asked whether it answers, once a second at most.',
         tags: ['operations'],
         security: [],
@@ -87,13 +87,21 @@ async function databaseAnswers({ pingDatabase }: AppParts): Promise<boolean> {
 }
 
 async function statusOf(parts: AppParts, probes: Probes): Promise<Static<typeof StatusAnswer>> {
-  const [isThere, answering] = await Promise.all([databaseAnswers(parts), probes()])
-  const database = isThere ? ('ok' as const) : ('unavailable' as const)
+  const [isThere, answering, shared] = await Promise.all([
+    databaseAnswers(parts),
+    probes(),
+    parts.sharedCounters?.ping()
+  ])
+  const database = stateOf(isThere)
+  const redis = shared && { redis: stateOf(shared.answers) }
   const backends = parts.login.chain.map(({ id, type, breaker }) => {
     const { state, lastError, since } = breaker.status()
     const at = since === null ? null : new Date(since).toISOString()
     return { id, type, answers: answering.has(id), state, last_error: lastError, since: at }
   })
-  const healthy = database === 'ok' && backends.every(({ answers, state }) => answers && state === 'closed')
-  return { status: healthy ? 'ok' : 'degraded', version: parts.version, database, backends }
+  const healthy = backends.every(({ answers, state }) => answers && state === 'closed')
+  const status = healthy && isThere && (shared?.answers ?? true) ? 'ok' : 'degraded'
+  return { status, version: parts.version, database, ...redis, backends }
 }
+
+const stateOf = (answers: boolean): 'ok' | 'unavailable' => (answers ? 'ok' : 'unavailable')

@@ -11,6 +11,7 @@ import type { ClientAdministration } from '../clients/administration.ts'
 import type { Assertions } from '../clients/assertions.ts'
 import type { ClientRegistry } from '../clients/registry.ts'
 import type { Rates } from '../limits/rates.ts'
+import type { SharedCounters } from '../limits/redis.ts'
 import type { Resets } from '../resets.ts'
 import type { TokenTools } from '../tokens/access-token.ts'
 import type { Audience } from '../tokens/audience.ts'
@@ -39,6 +40,8 @@ export interface AppParts {
   readonly ipLimit: { readonly max: number; readonly windowMs: number } | false
   /** What is counted against it; goes on where another configuration is put in force. */
   readonly addressRates: Rates
+  /** Absent where this process counts for itself. */
+  readonly sharedCounters?: Pick<SharedCounters, 'ping'> | undefined
   /** Callers without client authentication are served. */
   readonly publicClient: boolean
   readonly clients: ClientTools

@@ -1,34 +1,8 @@
-import type { Attempt, Limits } from '../auth/ports.ts'
 import { SlowDown } from '../errors.ts'
-
-/** When an account is locked. */
-export interface AccountLimits {
-  /** Failures from one address, after which each further one has to wait. */
-  readonly failures: number
-  /** Failures from all addresses together, after which the account waits whoever asks. */
-  readonly totalFailures: number
-  /** Failures are forgotten so long after the last; no wait is longer. Milliseconds. */
-  readonly windowMs: number
-}
-
-/** An account has to wait from now on. Each wait after it is longer, and is not told again. */
-export interface Lock {
-  /** The backend's id, a colon and its id for the account; or a name as it was typed, which nobody must be told. */
-  readonly account: string
-  /** Null: whoever asks from wherever. */
-  readonly ip: string | null
-  readonly failures: number
-  /** Epoch milliseconds. */
-  readonly until: number
-}
+import { type AccountLimits, type Claim, costs, type Ledger, type Lock, waitAfter } from './account-limits.ts'
 
 /** Failures that are remembered at once; the oldest go first, so that a flood of names can't fill the memory. */
 const maxCounters = 100_000
-const firstWaitMs = 10_000
-/** So many times more tries at once has an address that a right password came from. */
-const trustedShare = 5
-/** How long a try waits for the outcome of others at the same account. */
-const maxTurnMs = 4000
 
 interface Counter {
   failures: number
@@ -40,17 +14,30 @@ interface Counter {
   readonly waiting: Array<() => void>
 }
 
-/**
- * Failures in the memory of this process, per account and address, and per account over all addresses. What is tried at
- * once is let through no wider than failures are left: the rest waits for the outcome. From the limit on, the wait
- * doubles with each failure.
- */
-export function createInProcessLimits(
-  limits: AccountLimits | false,
-  { now = Date.now, onLocked }: { readonly now?: () => number; readonly onLocked?: (lock: Lock) => void } = {}
-): Limits {
-  if (limits === false) return { begin: () => unlimited }
+/** A counter of an account. */
+interface Place {
+  readonly key: string
+  readonly account: string
+  /** Null: of all addresses together. */
+  readonly ip: string | null
+}
+
+/** Failures in the memory of this process. */
+export interface InProcessLedger extends Ledger {
+  /** Counts a try that another ledger let through: nothing is refused, and no lock is told. */
+  follow(account: string, ip: string): Claim
+}
+
+/** @param tools.onLocked told once when an account reaches its limit */
+export function createInProcessLedger(
+  limits: AccountLimits,
+  {
+    now = Date.now,
+    onLocked = () => {}
+  }: { readonly now?: () => number; readonly onLocked?: (lock: Lock) => void } = {}
+): InProcessLedger {
   const counters = new Map<string, Counter>()
+  const limitOf = ({ ip }: Place): number => (ip === null ? limits.totalFailures : limits.failures)
 
   const counterOf = (key: string): Counter => {
     const known = counters.get(key)
@@ -62,13 +49,14 @@ export function createInProcessLimits(
     return counter
   }
 
-  const take = async (key: string, limit: number): Promise<Counter> => {
-    const patientUntil = now() + maxTurnMs
+  const take = async (place: Place): Promise<Counter> => {
+    const limit = limitOf(place)
+    const patientUntil = now() + costs.maxTurnMs
     for (;;) {
-      const counter = counterOf(key)
+      const counter = counterOf(place.key)
       const waitMs = waitOf(counter, limit, limits.windowMs, now())
       if (waitMs > 0) throw new SlowDown(waitMs / 1000)
-      if (counter.pending < Math.max(1, limit - counter.failures) * (counter.trusted ? trustedShare : 1)) {
+      if (counter.pending < Math.max(1, limit - counter.failures) * (counter.trusted ? costs.trustedShare : 1)) {
         counter.pending++
         return counter
       }
@@ -77,7 +65,7 @@ export function createInProcessLimits(
     }
   }
 
-  const give = (key: string, settle: (counter: Counter) => void): void => {
+  const give = ({ key }: Place, settle: (counter: Counter) => void): void => {
     const counter = counters.get(key)
     if (!counter) return
     counter.pending = Math.max(0, counter.pending - 1)
@@ -86,16 +74,63 @@ export function createInProcessLimits(
     if (counter.pending === 0 && counter.failures === 0 && !counter.trusted) counters.delete(key)
   }
 
-  const count = (counter: Counter, { account, ip }: Claim): void => {
+  const count = (counter: Counter): void => {
     counter.failures++
     counter.lastFailureAt = now()
-    const limit = ip === null ? limits.totalFailures : limits.failures
-    if (counter.failures !== limit) return
-    const until = now() + waitOf(counter, limit, limits.windowMs, now())
-    onLocked?.({ account, ip, failures: limit, until })
   }
 
-  return { begin: (ip) => createAttempt(ip, limits, { take, give, count }) }
+  const tell = (counter: Counter, place: Place): void => {
+    const { failures } = counter
+    const { account, ip } = place
+    if (failures !== limitOf(place)) return
+    onLocked({ account, ip, failures, until: now() + waitOf(counter, failures, limits.windowMs, now()) })
+  }
+
+  const claimOf = (places: readonly Place[], onFailure: (counter: Counter, place: Place) => void): Claim => {
+    const settle = (how: (counter: Counter, place: Place) => void): void => {
+      for (const place of places) give(place, (counter) => how(counter, place))
+    }
+    return {
+      failed: () => settle(onFailure),
+      forgiven: () => settle((counter, { ip }) => ip !== null && forgive(counter)),
+      released: () => settle(() => {})
+    }
+  }
+
+  return {
+    async claim(account, ip) {
+      const [own, all] = placesOf(account, ip)
+      const onFailure = (counter: Counter, place: Place): void => {
+        count(counter)
+        tell(counter, place)
+      }
+      const { trusted } = await take(own)
+      if (trusted) return claimOf([own], onFailure)
+      try {
+        await take(all)
+      } catch (error) {
+        give(own, () => {})
+        throw error
+      }
+      return claimOf([own, all], onFailure)
+    },
+    follow(account, ip) {
+      const [own, all] = placesOf(account, ip)
+      const places = counterOf(own.key).trusted ? [own] : [own, all]
+      for (const { key } of places) counterOf(key).pending++
+      return claimOf(places, count)
+    }
+  }
+}
+
+const placesOf = (account: string, ip: string): readonly [Place, Place] => [
+  { key: `${ip} ${account}`, account, ip },
+  { key: `* ${account}`, account, ip: null }
+]
+
+const forgive = (counter: Counter): void => {
+  counter.failures = 0
+  counter.trusted = true
 }
 
 function turnAt(counter: Counter, patienceMs: number): Promise<void> {
@@ -108,64 +143,8 @@ function turnAt(counter: Counter, patienceMs: number): Promise<void> {
   })
 }
 
-interface Book {
-  take(key: string, limit: number): Promise<Counter>
-  give(key: string, settle: (counter: Counter) => void): void
-  count(counter: Counter, claim: Claim): void
-}
-
-interface Claim {
-  readonly account: string
-  readonly key: string
-  /** Null: of all addresses together. */
-  readonly ip: string | null
-}
-
-function createAttempt(ip: string, limits: AccountLimits, book: Book): Attempt {
-  const claimed: Claim[] = []
-  let ended = false
-
-  const claimOne = async (claim: Claim, limit: number): Promise<Counter> => {
-    const counter = await book.take(claim.key, limit)
-    if (ended) book.give(claim.key, nothing)
-    else claimed.push(claim)
-    return counter
-  }
-  const settle = (each: (claim: Claim) => (counter: Counter) => void): void => {
-    ended = true
-    for (const claim of claimed.splice(0)) book.give(claim.key, each(claim))
-  }
-
-  return {
-    async claim(account) {
-      if (claimed.some((claim) => claim.account === account)) return
-      const { trusted } = await claimOne({ account, key: `${ip} ${account}`, ip }, limits.failures)
-      if (!trusted) await claimOne({ account, key: `* ${account}`, ip: null }, limits.totalFailures)
-    },
-    failed(only = () => true) {
-      settle((claim) => (only(claim.account) ? (counter) => book.count(counter, claim) : nothing))
-    },
-    succeeded(only = () => true) {
-      settle((claim) => (claim.ip !== null && only(claim.account) ? forgive : nothing))
-    },
-    released() {
-      settle(() => nothing)
-    }
-  }
-}
-
-const nothing = (): void => {}
-
-const forgive = (counter: Counter): void => {
-  counter.failures = 0
-  counter.trusted = true
-}
-
-function waitOf({ failures, lastFailureAt }: Counter, limit: number, windowMs: number, at: number): number {
-  if (failures < limit) return 0
-  const waitMs = Math.min(windowMs, firstWaitMs * 2 ** Math.min(30, failures - limit))
-  return lastFailureAt + waitMs - at
-}
+const waitOf = ({ failures, lastFailureAt }: Counter, limit: number, windowMs: number, at: number): number =>
+  failures < limit ? 0 : lastFailureAt + waitAfter(failures, limit, windowMs) - at
 
 function forgetOldest(counters: Map<string, Counter>): void {
   for (const [key, counter] of counters) {
@@ -174,5 +153,3 @@ function forgetOldest(counters: Map<string, Counter>): void {
     return
   }
 }
-
-const unlimited: Attempt = { claim: async () => {}, failed() {}, succeeded() {}, released() {} }

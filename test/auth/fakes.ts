@@ -4,7 +4,8 @@ import type { ChainTools } from '../../src/auth/chain.ts'
 import type { Link } from '../../src/auth/link.ts'
 import type { Log } from '../../src/auth/ports.ts'
 import type { RequestContext } from '../../src/auth/question.ts'
-import { createInProcessLimits } from '../../src/limits/in-process.ts'
+import { type AccountLimits, createLimits } from '../../src/limits/account-limits.ts'
+import { createInProcessLedger } from '../../src/limits/in-process.ts'
 
 /** A log that keeps its lines. */
 export function fakeLog(): Log & { readonly lines: Array<{ level: string; fields: object; message: string }> } {
@@ -73,7 +74,7 @@ export const fakePermissions = (answer: PermissionAnswer | Error): Backend =>
   )
 
 /** The tools of a chain; `hashes` counts what a login has paid. */
-export function fakeTools(limits: Parameters<typeof createInProcessLimits>[0] = false): ChainTools & {
+export function fakeTools(limits: AccountLimits | false = false): ChainTools & {
   readonly hashes: { verified: number; decoys: number }
 } {
   const hashes = { verified: 0, decoys: 0 }
@@ -90,7 +91,7 @@ export function fakeTools(limits: Parameters<typeof createInProcessLimits>[0] = 
       },
       needsRehash: () => false
     },
-    limits: createInProcessLimits(limits),
+    limits: createLimits(limits && createInProcessLedger(limits)),
     metrics: { backendAnswered() {}, loginEnded() {} }
   }
 }

@@ -1,12 +1,16 @@
 import t from 'tap'
-import { createInProcessLimits } from '../../src/limits/in-process.ts'
+import { type AccountLimits, createLimits } from '../../src/limits/account-limits.ts'
+import { createInProcessLedger } from '../../src/limits/in-process.ts'
 import { createQueue } from '../../src/passwords/queue.ts'
+
+const inProcess = (limits: AccountLimits, now?: () => number) =>
+  createLimits(createInProcessLedger(limits, { ...(now && { now }) }))
 
 const slow = (retryAfterSeconds: number) => ({ code: 'slow_down', statusCode: 429, retryAfterSeconds })
 
 t.test('the wait grows with each failure and ends with the window', async (t) => {
   let at = 0
-  const limits = createInProcessLimits({ failures: 2, totalFailures: 1000, windowMs: 60_000 }, { now: () => at })
+  const limits = inProcess({ failures: 2, totalFailures: 1000, windowMs: 60_000 }, () => at)
   const fail = async (): Promise<void> => {
     const attempt = limits.begin('192.0.2.1')
     await attempt.claim('account')
@@ -28,7 +32,7 @@ t.test('the wait grows with each failure and ends with the window', async (t) =>
 })
 
 t.test('an attempt', async (t) => {
-  const limits = createInProcessLimits({ failures: 1, totalFailures: 1000, windowMs: 60_000 })
+  const limits = inProcess({ failures: 1, totalFailures: 1000, windowMs: 60_000 })
   const one = limits.begin('192.0.2.1')
   await one.claim('account')
   await one.claim('account')
@@ -40,7 +44,7 @@ t.test('an attempt', async (t) => {
   await t.rejects(limits.begin('192.0.2.1').claim('account'), { code: 'slow_down' }, 'claimed twice, counted once')
   await limits.begin('192.0.2.2').claim('account')
 
-  const late = createInProcessLimits({ failures: 1, totalFailures: 1000, windowMs: 60_000 })
+  const late = inProcess({ failures: 1, totalFailures: 1000, windowMs: 60_000 })
   const holds = late.begin('192.0.2.1')
   await holds.claim('account')
   const gone = late.begin('192.0.2.1')
@@ -51,7 +55,7 @@ t.test('an attempt', async (t) => {
   await late.begin('192.0.2.1').claim('account')
   t.pass('a claim that comes through after its attempt ended holds nothing')
 
-  const off = createInProcessLimits(false)
+  const off = createLimits(false)
   for (let n = 0; n < 100; n++) {
     const attempt = off.begin('192.0.2.1')
     await attempt.claim('account')

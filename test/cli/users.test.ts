@@ -135,6 +135,18 @@ t.test('check and migrate', async (t) => {
     backends: [{ backend: 'corp', answers: false }]
   })
 
+  const redis = `limits: { redis: { url: "redis://:a%20password@127.0.0.1:${await freePort()}" } }\n`
+  await writeFile(join(folder, 'latchkey.yaml'), `${redis}backends: [{ id: local, type: local }]\n`)
+  const lonely = await run(['check'])
+  t.match(lonely, {
+    code: 1,
+    stdout: /FAIL redis: ECONNREFUSED\nok {3}backend local/,
+    stderr: 'no answer from: Redis\n'
+  })
+  const lonelyAsJson = await run(['check', '--json'])
+  matchLists(t, JSON.parse(lonelyAsJson.stdout), { redis: { answers: false, error: 'ECONNREFUSED' } })
+  t.notMatch([lonely, lonelyAsJson].map(({ stdout, stderr }) => stdout + stderr).join(), /a%20password|a password/)
+
   await writeFile(
     join(folder, 'latchkey.yaml'),
     `publicClient: true\nsecret: a secret of thirty-two bytes or more\ndatabase: { url: "mysql://x@127.0.0.1:${await freePort()}/x" }\n` +

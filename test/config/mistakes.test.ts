@@ -43,6 +43,7 @@ async function mistakesOf(t: Test, yaml: string, env: Record<string, string> = {
 
 const whsec = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 const client = (rest: string) => `clients: [{ id: c, secret: ${secret}, ${rest} }]`
+const redis = (url: string, rest = 'insecure: false') => `limits: { redis: { url: "${url}", ${rest} } }`
 const backend = (rest: string) => `backends: [{ id: a, type: local, ${rest} }]`
 const http = (rest: string) => `backends: [{ id: h, type: http, url: "http://127.0.0.1", ${rest} }]`
 const ldap = (rest: string) =>
@@ -580,6 +581,21 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
     'limits: { account: { failures: 10, totalFailures: 9 } }',
     'limits.account.totalFailures: expected no less than limits.account.failures: one address alone could lock everybody else out'
   ],
+  [
+    redis('redis://redis.example.com'),
+    'limits.redis.url: expected rediss://: in clear is for loopback only, or insecure: true'
+  ],
+  [redis('http://localhost'), 'limits.redis.url: expected redis://[USER@]HOST[:PORT][/NUMBER] or rediss://…'],
+  [redis('redis://localhost/users'), 'limits.redis.url: expected redis://[USER@]HOST[:PORT][/NUMBER] or rediss://…'],
+  [redis('redis://localhost/1?db=2'), 'limits.redis.url: expected redis://[USER@]HOST[:PORT][/NUMBER] or rediss://…'],
+  [redis('rediss://x.example.com', 'insecure: true'), 'limits.redis.insecure: contradicts rediss://'],
+  [redis('redis://localhost', 'tls: {}'), 'limits.redis.tls: is for rediss:// only'],
+  [redis('redis://u:secret@localhost', 'password: other'), 'limits.redis.password: stands in the URL already'],
+  [
+    redis('rediss://x.example.com', 'tls: { ca: nowhere.pem }'),
+    "limits.redis.tls.ca: can't be read: there is no such file"
+  ],
+  ['limits: { redis: {} }', 'limits.redis.url: is missing: expected redis://[USER@]HOST[:PORT][/NUMBER] or rediss://…'],
   [
     client('grants: [password], backends: [loacl]'),
     'clients[0].backends[0]: no backend has this id: did you mean local?'

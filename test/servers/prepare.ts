@@ -12,6 +12,7 @@ const executables = [
   { name: 'mariadbd', packageName: 'mariadb-server', tests: 'MySQL' },
   { name: 'mariadb-install-db', packageName: 'mariadb-server', tests: 'MySQL' },
   { name: 'mariadb', packageName: 'mariadb-client', tests: 'MySQL' },
+  { name: 'redis-server', packageName: 'redis-server', tests: 'Redis' },
   { name: 'psql', packageName: 'postgresql', tests: 'PostgreSQL' },
   { name: 'openssl', packageName: 'openssl', tests: 'TLS' },
   { name: 'mkpasswd', packageName: 'whois', tests: 'crypt' },

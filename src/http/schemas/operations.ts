@@ -12,6 +12,9 @@ export const StatusAnswer = Type.Object(
     status: Type.Enum(['ok', 'degraded']),
     version: Type.String(),
     database: Type.Enum(['ok', 'unavailable']),
+    redis: Type.Optional(
+      Type.Enum(['ok', 'unavailable'], { description: 'Where limits are counted; absent: in this process' })
+    ),
     backends: Type.Array(
       Type.Object({
         id: Type.String(),

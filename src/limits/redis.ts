@@ -1,0 +1,162 @@
+import { createHmac, hkdfSync } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import type { Redis } from 'ioredis'
+import type { Log } from '../auth/ports.ts'
+import { pingScript } from './scripts.ts'
+
+/** Where replicas share counters. */
+export interface RedisConfig {
+  /** `redis://` or `rediss://`, which may name a user and the number of a database. */
+  readonly url: string
+  readonly password?: string | undefined
+  readonly tls?: { readonly ca?: string | undefined; readonly serverName?: string | undefined } | undefined
+}
+
+/** Counters in Redis. While it does not answer, nobody waits for it. */
+export interface SharedCounters {
+  /**
+   * The name of a counter there: what a stranger typed and whence is not told to whoever reads along.
+   * @param tag what keys of one script have in common
+   */
+  name(tag: string, rest?: string): string
+  /** Runs a script; undefined: Redis can't be asked now. */
+  run(
+    script: string,
+    keys: readonly string[],
+    values: ReadonlyArray<string | number>
+  ): Promise<readonly number[] | undefined>
+  /** Whether it answers and may be written to, asked anew; the class of its failure where it does not. */
+  ping(): Promise<{ readonly answers: true } | { readonly answers: false; readonly reason: string }>
+  /** What the last question came to. */
+  isUp(): boolean
+  close(): Promise<void>
+}
+
+/** A login's share of time for one question. */
+const answerMs = 500
+/** After a failure nobody asks for so long. */
+const pauseMs = 2000
+const patienceMs = 2000
+
+/**
+ * Connects in the background, and again whenever the connection is lost.
+ * @param options.secret the service's own, from which names are made
+ * @throws {Error} a certificate file can't be read
+ */
+export async function openSharedCounters(
+  config: RedisConfig,
+  { secret, log }: { readonly secret: string; readonly log: Log }
+): Promise<SharedCounters> {
+  const { Redis } = await import('ioredis')
+  const redis = new Redis(await optionsOf(config))
+  const nameKey = Buffer.from(hkdfSync('sha256', secret, '', 'latchkey limits', 32))
+  const digest = (text: string): string => createHmac('sha256', nameKey).update(text).digest('base64url').slice(0, 22)
+  const health = createHealth(log)
+  redis.on('ready', health.succeeded)
+  redis.on('error', (error) => health.failed(reasonOf(error)))
+  let isClosing = false
+  redis.on('close', () => isClosing || health.failed('closed'))
+
+  const ask = async <Answer>(question: () => Promise<Answer>): Promise<Answer | undefined> => {
+    try {
+      const answer = await question()
+      health.succeeded()
+      return answer
+    } catch (error) {
+      health.failed(reasonOf(error))
+      return undefined
+    }
+  }
+
+  return {
+    name: (tag, rest) => `latchkey:{${digest(tag)}}${rest === undefined ? '' : `:${digest(rest)}`}`,
+    async run(script, keys, values) {
+      if (isClosing || redis.status !== 'ready' || health.isPaused()) return undefined
+      return (await ask(() => redis.eval(script, keys.length, ...keys, ...values))) as number[] | undefined
+    },
+    async ping() {
+      if (isClosing) return { answers: false, reason: 'closed' }
+      if (redis.status !== 'ready') await connected(redis)
+      const question = () => redis.eval(pingScript, 1, `latchkey:{ping}`)
+      const answer = redis.status === 'ready' && (await ask(question))
+      return answer ? { answers: true } : { answers: false, reason: health.reason() }
+    },
+    isUp: health.isUp,
+    async close() {
+      isClosing = true
+      redis.disconnect()
+    }
+  }
+}
+
+/** ioredis itself would wait for a dead server, and send again what may have been counted already. */
+async function optionsOf({ url, password, tls }: RedisConfig) {
+  const server = new URL(url)
+  const ca = tls?.ca === undefined ? undefined : await readFile(tls.ca)
+  const username = decodeURIComponent(server.username)
+  const secret = password ?? decodeURIComponent(server.password)
+  return {
+    connectionName: 'latchkey',
+    host: server.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(server.port || 6379),
+    db: Number(server.pathname.slice(1)),
+    ...(username !== '' && { username }),
+    ...(secret !== '' && { password: secret }),
+    ...(server.protocol === 'rediss:' && {
+      tls: { ...(ca && { ca }), ...(tls?.serverName !== undefined && { servername: tls.serverName }) }
+    }),
+    enableOfflineQueue: false,
+    maxRetriesPerRequest: 0,
+    commandTimeout: answerMs,
+    connectTimeout: patienceMs,
+    socketTimeout: patienceMs,
+    retryStrategy: (times: number) => Math.min(2000, 50 * 2 ** Math.min(times, 6))
+  }
+}
+
+/** Remembers whether Redis answers, and tells the log when that changes. */
+function createHealth(log: Log) {
+  let failure: { readonly reason: string; readonly at: number } | undefined
+  let isUp = false
+  return {
+    succeeded() {
+      if (failure) log.info({ event: 'limits_shared' }, 'limits are counted over all replicas again')
+      failure = undefined
+      isUp = true
+    },
+    failed(reason: string) {
+      if (failure === undefined) {
+        const fields = { event: 'limits_not_shared', reason }
+        log.warn(fields, 'Redis does not answer: limits are counted in this process alone')
+      }
+      failure = { reason: failure && reason === 'closed' ? failure.reason : reason, at: performance.now() }
+      isUp = false
+    },
+    isUp: () => isUp,
+    isPaused: () => failure !== undefined && performance.now() - failure.at < pauseMs,
+    reason: () => failure?.reason ?? 'timeout'
+  }
+}
+
+const isTimeout = (error: unknown): boolean => error instanceof Error && error.message === 'Command timed out'
+
+/** A class, never Redis's own text: its errors carry the command along, and a password with it. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown'
+  if (isTimeout(error)) return 'timeout'
+  if ('code' in error && typeof error.code === 'string') return error.code
+  return /^[A-Z]{2,}/.exec(error.message)?.[0] ?? 'closed'
+}
+
+/** Waits for what comes of the connection that is being made. */
+const connected = (redis: Redis): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(done, patienceMs)
+    const ends = ['ready', 'error', 'close'] as const
+    function done(): void {
+      clearTimeout(timer)
+      for (const end of ends) redis.off(end, done)
+      resolve()
+    }
+    for (const end of ends) redis.on(end, done)
+  })

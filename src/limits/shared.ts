@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SlowDown } from '../errors.ts'
+import { type AccountLimits, type Claim, costs, type Ledger, type Lock, waitAfter } from './account-limits.ts'
+import type { InProcessLedger } from './in-process.ts'
+import type { SharedCounters } from './redis.ts'
+import { claimScript, settleScript } from './scripts.ts'
+
+/** How long an address stays trusted after a right password. */
+const trustMs = 7 * 86_400_000
+/** A try that nobody ends ends then: longer than any may take. */
+const leaseMs = 60_000
+
+interface SharedTools {
+  readonly counters: SharedCounters
+  /** Counts along, and goes on alone while the others can't be asked. */
+  readonly local: InProcessLedger
+  readonly onLocked?: (lock: Lock) => void
+  readonly now?: () => number
+}
+
+/** Failures over all replicas. */
+export function createSharedLedger(limits: AccountLimits, tools: SharedTools): Ledger {
+  const { counters, local, now = Date.now } = tools
+  const { failures, totalFailures, windowMs } = limits
+  const price = [leaseMs, windowMs, costs.firstWaitMs, costs.trustedShare, failures, totalFailures]
+
+  return {
+    async claim(account, ip) {
+      const keys = keysOf(counters, account, ip)
+      const id = randomUUID()
+      const patientUntil = now() + costs.maxTurnMs
+      for (;;) {
+        const answer = await counters.run(claimScript, keys, [id, ...price])
+        if (answer === undefined) return local.claim(account, ip)
+        const [waitMs = 0, held = 0] = answer
+        if (waitMs > 0) throw new SlowDown(waitMs / 1000)
+        if (held > 0)
+          return together(local.follow(account, ip), sharedClaim({ id, account, ip, keys, held }, limits, tools))
+        if (now() >= patientUntil) throw new SlowDown(1)
+        await sleep(50 + Math.random() * 50)
+      }
+    }
+  }
+}
+
+const keysOf = (counters: SharedCounters, account: string, ip: string): readonly string[] => {
+  const own = counters.name(account, ip)
+  const all = counters.name(account)
+  return [own, `${own}:tries`, all, `${all}:tries`]
+}
+
+interface Held {
+  readonly id: string
+  readonly account: string
+  readonly ip: string
+  readonly keys: readonly string[]
+  readonly held: number
+}
+
+/** Whoever asked does not wait for the end of it: until it is counted, it still counts as a try. */
+function sharedClaim(
+  { id, account, ip, keys, held }: Held,
+  limits: AccountLimits,
+  { counters, onLocked = () => {}, now = Date.now }: SharedTools
+): Claim {
+  const settle = async (how: 'failed' | 'forgiven' | 'released'): Promise<void> => {
+    const counted = await counters.run(settleScript, keys, [id, how, limits.windowMs, trustMs, held])
+    const [own, all] = counted ?? []
+    const told = [
+      { ip, failures: own, limit: limits.failures },
+      { ip: null, failures: all, limit: limits.totalFailures }
+    ]
+    for (const { ip, failures, limit } of told) {
+      if (failures !== limit) continue
+      onLocked({ account, ip, failures, until: now() + waitAfter(failures, limit, limits.windowMs) })
+    }
+  }
+  return {
+    failed: () => void settle('failed'),
+    forgiven: () => void settle('forgiven'),
+    released: () => void settle('released')
+  }
+}
+
+const together = (one: Claim, other: Claim): Claim => ({
+  failed() {
+    one.failed()
+    other.failed()
+  },
+  forgiven() {
+    one.forgiven()
+    other.forgiven()
+  },
+  released() {
+    one.released()
+    other.released()
+  }
+})
