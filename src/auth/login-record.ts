@@ -54,6 +54,12 @@ export function recordWithoutEmail({ email: _taken, changed, ...record }: LoginR
   return fields.length === 0 ? record : { ...record, changed: { email: user.email, fields } }
 }
 
+/** The same once it is written: that the account was seen, and nothing of the user is otherwise than it was read. */
+export const onlySeen = ({ userId, identity, at, isLogin = true, asRead }: LoginRecord): LoginRecord => ({
+  ...{ userId, identity, isSameAccount: true, at, isLogin },
+  ...(asRead && { asRead })
+})
+
 /** How exactly the table knows when an account was seen without a login: a session is refreshed every few minutes. */
 const seenWithinMs = 300_000
 

@@ -8,6 +8,7 @@ import {
   identityAt,
   isSame,
   type Login,
+  onlySeen,
   recordOf,
   recordWithoutEmail,
   saysNothingNew,
@@ -95,7 +96,8 @@ function conflict(login: Login, { id }: User, reason: string, { log }: UserTools
   return new InvalidGrant(`identity_conflict: ${reason}`, { reason: 'identity-conflict' })
 }
 
-async function create(login: Login, { store, chain }: UserTools): Promise<User | 'raced'> {
+async function create(login: Login, tools: UserTools): Promise<User | 'raced'> {
+  const { store, chain, along } = tools
   const { email, identity, backend, at, isLogin = true } = login
   if (!backend.create) throw new InvalidGrant(`backend ${backend.id} creates no users`, { reason: 'not-created' })
   const seen = identityAt(login)
@@ -110,7 +112,10 @@ async function create(login: Login, { store, chain }: UserTools): Promise<User |
     at
   }
   const created = await store.create(user, seen)
-  return created === 'taken' ? 'raced' : { ...created, isSuperuser: identity.isSuperuser === true }
+  if (created === 'taken') return 'raced'
+  const newcomer = { ...created, isSuperuser: identity.isSuperuser === true }
+  along?.push(writingOf(onlySeen(recordOf(newcomer, login, chain)), login, tools))
+  return newcomer
 }
 
 async function join(user: User, login: Login, tools: UserTools): Promise<User | 'raced'> {
@@ -136,6 +141,7 @@ async function update(user: User, login: Login, tools: UserTools): Promise<User 
 
 /**
  * A new e-mail may be somebody else's, which has to be known before the login goes on; all else is written with its event.
+ * So is what was written before, once more: whoever was logged out since gets nothing.
  * @throws {InvalidGrant} the user is gone
  */
 async function written(record: LoginRecord, login: Login, tools: UserTools): Promise<'recorded' | 'taken' | 'raced'> {
@@ -146,6 +152,7 @@ async function written(record: LoginRecord, login: Login, tools: UserTools): Pro
   }
   const answer = await store.recordLogin(record)
   if (answer === 'gone') throw userGone()
+  if (answer === 'recorded') along?.push(writingOf(onlySeen(record), login, tools))
   return answer === 'changed' ? 'raced' : answer
 }
 

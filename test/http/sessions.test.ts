@@ -1,6 +1,7 @@
 import t from 'tap'
 import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
+import { answerJson, startFakeService } from '../servers/http-service.ts'
 import { grantPermissions, setActive, setPasswordHash } from '../store/acts.ts'
 
 const secretOf = (client: string): string => `${client} `.repeat(16)
@@ -183,6 +184,46 @@ t.test('every rule holds on every way in', async (t) => {
       for (const [way, ask] of Object.entries(ways)) t.same(await ask(), dead[way], way)
     })
   }
+})
+
+t.test('whoever is logged out while the backends are asked gets nothing', async (t) => {
+  let meanwhile = async (): Promise<unknown> => undefined
+  let mail = 'bob@example.com'
+  const service = await startFakeService(t, async ({ json }, response) => {
+    if (json.operation === 'permissions') await meanwhile()
+    const content =
+      json.operation === 'permissions' ? { permissions: [] } : { subject: '7', username: 'bob', email: mail }
+    answerJson(response, 200, content)
+  })
+  const backend = `{ id: service, type: http, url: "${service.url}", email: { domains: [example.com] } }`
+  const latchkey = await openTestLatchkey(t, yaml.replace('backends: [', `backends: [${backend}, `))
+  const { users, administration } = latchkey.store
+  const { exchange } = waysOf(latchkey)
+  const logIn = () => latchkey.token({ grant_type: 'password', username: 'bob', password })
+  const userId = async () => (await users.byIdentity('service', '7'))?.id ?? ''
+  const underWay = async (way: () => Promise<{ statusCode: number; json(): { error?: string } }>) => {
+    meanwhile = async () => users.logOut(await userId(), Date.now())
+    const answer = await way()
+    meanwhile = async () => undefined
+    return [answer.statusCode, answer.json().error]
+  }
+  t.same(await underWay(logIn), [400, 'invalid_grant'], 'the first login')
+  t.equal((await logIn()).statusCode, 200)
+  mail = 'robert@example.com'
+  t.same(await underWay(logIn), [400, 'invalid_grant'], 'a login that brings another e-mail')
+  t.match(await users.byIdentity('service', '7'), { email: mail })
+  const { access_token, refresh_token } = (await logIn()).json<Tokens>()
+  t.same(await underWay(() => exchange(access_token)), [400, 'invalid_request'], 'an exchange')
+  t.equal((await waysOf(latchkey, 'public').refresh(refresh_token)).json().error, 'invalid_grant')
+  t.equal((await users.byIdentity('service', '7'))?.isActive, true)
+
+  meanwhile = async () =>
+    administration.change(async ({ users }) =>
+      users.update(await userId(), { ownAttributes: { nick: 'B' } }, Date.now())
+    )
+  mail = 'third@example.com'
+  t.equal((await logIn()).statusCode, 200, 'what else was administered meanwhile refuses nobody')
+  t.match(await users.byIdentity('service', '7'), { email: mail, ownAttributes: { nick: 'B' } })
 })
 
 t.test('a session of a backend that left the configuration ends', async (t) => {
