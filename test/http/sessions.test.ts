@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
@@ -354,6 +355,61 @@ t.test('/introspect', async (t) => {
   t.equal(anonymous.statusCode, 401)
   t.equal(anonymous.json().error, 'invalid_client')
   t.equal((await latchkey.app.inject({ method: 'POST', url: '/introspect' })).statusCode, 400)
+})
+
+t.test('a refresh token is alive for whoever may use it', async (t) => {
+  const { latchkey, id } = await open(t)
+  const before = waysOf(latchkey)
+  const tokens = await before.login()
+  await before.exchange(tokens.access_token)
+  await latchkey.app.close()
+  await latchkey.close()
+  const web = /grants: .*, permissions: \[blog.index, shop.sell\]/
+  const other = '{ id: own, type: proxy, from: [203.0.113.7], headers: { username: Remote-User } }'
+  const changes: Readonly<Record<string, string>> = {
+    'its audience is no longer the client’s': yaml.replace(
+      'audiences: [blog, shop], grants',
+      'audiences: [shop], grants'
+    ),
+    'its backend is not for the client': yaml
+      .replace('backends: [', `backends: [${other}, `)
+      .replace(web, `grants: ${grants}, backends: [own]`),
+    'the client refreshes no longer': yaml.replace(web, 'grants: [password]')
+  }
+  for (const [change, changed] of Object.entries(changes)) {
+    const next = await openTestLatchkey(t, changed, {}, latchkey.folder)
+    const { introspect, refresh } = waysOf(next)
+    t.same((await introspect(tokens.refresh_token)).json(), { active: false }, change)
+    t.equal((await refresh(tokens.refresh_token)).statusCode, 400, change)
+    await next.app.close()
+    await next.close()
+  }
+  const lenient = yaml.replace('type: local', 'type: local, allowInactive: true')
+  const last = await openTestLatchkey(t, lenient, {}, latchkey.folder)
+  const { introspect, refresh } = waysOf(last)
+  t.match((await introspect(tokens.refresh_token)).json(), { active: true }, 'nothing has ended it')
+  await setActive(last.store, id, false, Date.now())
+  const inactive = await waysOf(last).login()
+  t.match((await introspect(inactive.refresh_token)).json(), { active: true }, 'a backend that lets inactive users in')
+  t.equal((await refresh(inactive.refresh_token)).statusCode, 200)
+})
+
+t.test('a client’s own token ends with the client', async (t) => {
+  const { latchkey } = await open(t)
+  await latchkey.addUser({ email: 'root@example.com', password, superuser: true })
+  const headers = { authorization: `Bearer ${await latchkey.accessToken('root@example.com', password)}` }
+  const payload = { id: 'temporary', grants: ['client_credentials'], permissions: ['blog.index'] }
+  const made = await latchkey.app.inject({ method: 'POST', url: '/admin/clients', headers, payload })
+  t.equal(made.statusCode, 201, made.body)
+  const client_secret = made.json<{ secret: string }>().secret
+  const fields = { grant_type: 'client_credentials', client_id: 'temporary', client_secret }
+  const { access_token } = (await latchkey.token(fields)).json<Tokens>()
+  const { introspect } = waysOf(latchkey)
+  t.match((await introspect(access_token)).json(), { active: true, sub: 'temporary' })
+  await latchkey.app.inject({ method: 'DELETE', url: '/admin/clients/temporary', headers })
+  // what is known of clients is two seconds old at most
+  await sleep(2100)
+  t.same((await introspect(access_token)).json(), { active: false })
 })
 
 t.test('/revoke', async (t) => {
