@@ -29,7 +29,7 @@ export function recordOf(user: User, login: Login, chain: Chain): LoginRecord {
   const emailChanged = email.value !== user.email || email.vouched !== user.emailVouched
   // an account of our own has the user's address itself, as it was before the password was verified
   const bringsEmail = follows && login.identity.userId === undefined
-  const takesEmail = bringsEmail && emailChanged && ownsEmail(chain, backend.id, user.identities)
+  const takesEmail = bringsEmail && emailChanged && ownsEmail(chain, identity, identities)
   const fields = [
     ...(takesEmail && email.value !== user.email ? ['email'] : []),
     ...differingNames(attributes, user.attributes),

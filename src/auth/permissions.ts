@@ -81,7 +81,7 @@ async function gather(
     Promise.all(questions(chain, user, options).map((question) => answerOf(question, request, tools, options.object))),
     traced(request, 'permissions.stored', () => ownSource(user, tools, options.object))
   ])
-  const sources = [...asked.filter((source) => source !== undefined), own]
+  const sources = [...byBackend(asked.filter((source) => source !== undefined)), own]
   if (user === null || !isSuperuser(chain, user)) return decide(sources)
   const everything = (await tools.registry.registered()).map((permission) => ({ permission, origin: 'superuser' }))
   const withoutVetoes = sources.map(({ name, answer }) => ({ name, answer: { ...answer, vetoes: [] } }))
@@ -180,6 +180,13 @@ const both = (generally: PermissionAnswer, there: PermissionAnswer): PermissionA
   groups: [...new Set([...(generally.groups ?? []), ...(there.groups ?? [])])],
   localGroups: [...new Set([...(generally.localGroups ?? []), ...(there.localGroups ?? [])])]
 })
+
+/** Several accounts at one backend are one source, in which a veto of either wins. */
+const byBackend = (sources: readonly Source[]): Source[] =>
+  [...Map.groupBy(sources, ({ name }) => name)].map(([name, same]) => ({
+    name,
+    answer: same.map(({ answer }) => answer).reduce(both)
+  }))
 
 const unequal = (grants: readonly Grant[]): Grant[] => [
   ...new Map(grants.map((grant) => [`${grant.permission}\n${grant.origin}`, grant])).values()

@@ -94,6 +94,19 @@ t.test('a veto', async (t) => {
     'behind comes too late'
   )
   t.same(await names([link('a', answer(['blog.add'], ['blog.add']))], user(['a'])), [], 'within one backend it wins')
+  const bySubject: Record<string, PermissionAnswer> = {
+    one: answer(['blog.add', 'blog.x']),
+    two: answer([], ['blog.add'])
+  }
+  const both = fakeLink('a', {
+    backend: {
+      ...fakePermissions(answer([])),
+      permissions: async ({ subject }) => bySubject[subject ?? ''] ?? answer([])
+    }
+  })
+  const twice = user(['a', 'a'])
+  const identities = twice.identities.map((identity, at) => ({ ...identity, subject: at === 0 ? 'one' : 'two' }))
+  t.same(await names([both], { ...twice, identities }), ['blog.x'], 'also where the user has two accounts there')
   t.same(await names([link('a', answer([], ['*']))], user(['a']), ['own.one']), [], 'our own permissions come last')
   t.same(
     await names([link('a', answer([]), { veto: ['own.*'] })], user(['a']), ['own.one', 'b.c']),

@@ -233,6 +233,28 @@ t.test('each field has one owner: the first backend in the chain that has a valu
   t.same(third.attributes, { firstName: 'ldap', lastName: 'own', initials: 'sql' })
 })
 
+t.test('of two accounts at one backend the same one is the owner, whichever logs in', async (t) => {
+  const ldap = fakeLink('ldap')
+  const { store, record } = await openUsers(t, [ldap])
+  const usual = () =>
+    record(ldap, fakeIdentity({ subject: 's1', attributes: { firstName: 'Alice' } }), vouched('alice@example.com'))
+  const administrator = () =>
+    record(
+      ldap,
+      fakeIdentity({ subject: 's2', attributes: { firstName: 'Admin', lastName: 'Two' } }),
+      vouched('alice.admin@example.com')
+    )
+  const { id } = await usual()
+  const account = { backend: 'ldap', subject: 's2', username: 'adm', attributes: {}, isSuperuser: false, lastSeenAt: 1 }
+  t.equal(await store.users.link(id, account), 'linked')
+  for (const logIn of [administrator, usual, administrator]) {
+    const user = await logIn()
+    t.same([user.id, user.email, user.attributes], [id, 'alice@example.com', { firstName: 'Alice', lastName: 'Two' }])
+  }
+  const renamed = await record(ldap, fakeIdentity({ subject: 's1' }), vouched('alice.b@example.com'))
+  t.same([renamed.email, renamed.attributes], ['alice.b@example.com', { firstName: 'Admin', lastName: 'Two' }])
+})
+
 t.test('updateAttributes: create', async (t) => {
   const once = fakeLink('once', { updateAttributes: 'create' })
   const { record } = await openUsers(t, [once])
