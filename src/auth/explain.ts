@@ -7,6 +7,7 @@ import { askChain, causes, type Found, type NameAlone, type Rehearsal } from './
 import { joinRefusal } from './joining.ts'
 import type { Link } from './link.ts'
 import type { LoginTools } from './login.ts'
+import { originOf } from './mirroring.ts'
 import { localGroupNames } from './names.ts'
 import { isOwnPermission, type Permissions, type PermissionTools, permissionsOf } from './permissions.ts'
 import type { RequestContext } from './question.ts'
@@ -186,7 +187,7 @@ function permissionsOn(object: PermissionObject, found: Found, user: User, { too
 function afterwards({ link, identity }: Found, { permissions, store }: LoginTools) {
   const options = { identity: { backend: link.id, identity } }
   if (identity.mirroredGroups === undefined) return [permissions, options] as const
-  const mirrored = { origin: link.id, groups: localGroupNames(identity.mirroredGroups) }
+  const mirrored = { origin: originOf(link), groups: localGroupNames(identity.mirroredGroups) }
   const users: PermissionTools['users'] = {
     groupPermissions: (names) => store.groupPermissions(names),
     storedPermissions: (id, object) => store.permissionsIfMirrored(id, mirrored, object)

@@ -15,6 +15,7 @@ import {
   userAfter
 } from './login-record.ts'
 import { overtaken, readAnew, refuseInactive, refuseLoggedOut, tries, userGone, writingOf } from './login-write.ts'
+import { originOf } from './mirroring.ts'
 import { localGroupNames } from './names.ts'
 import type { Log } from './ports.ts'
 import type { LoginRecord, User, UserStore } from './user-store.ts'
@@ -53,7 +54,8 @@ export async function recordLogin(login: Login, tools: UserTools): Promise<User>
 
 async function mirrorGroups({ id }: User, { identity, backend, at }: Login, { store, log }: UserTools): Promise<void> {
   if (identity.mirroredGroups === undefined) return
-  const { joined, left } = await store.mirrorGroups(id, backend.id, localGroupNames(identity.mirroredGroups), at)
+  const groups = localGroupNames(identity.mirroredGroups)
+  const { joined, left } = await store.mirrorGroups(id, originOf(backend), groups, at)
   if (joined.length + left.length === 0) return
   log.info({ event: 'groups_mirrored', user: id, backend: backend.id, joined, left }, 'groups mirrored')
 }

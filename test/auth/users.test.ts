@@ -11,7 +11,7 @@ import { recordLogin } from '../../src/auth/users.ts'
 import { openStore, type Store } from '../../src/store/index.ts'
 import { temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
-import { setActive } from '../store/acts.ts'
+import { joinGroups, setActive } from '../store/acts.ts'
 import { fakeBackend, fakeIdentity, fakeLink, fakeLog } from './fakes.ts'
 
 const refused = { code: 'invalid_grant', statusCode: 400 }
@@ -141,6 +141,15 @@ t.test('a value that a field does not allow is left out, with the reason in the 
       ['other', 'undeclared']
     ]
   )
+})
+
+t.test('what a backend mirrors is never taken for what administrators made, whatever it is called', async (t) => {
+  const directory = fakeLink('local', { type: 'ldap' })
+  const { store, record } = await openUsers(t, [directory])
+  const { id } = await record(directory, fakeIdentity({ mirroredGroups: ['staff'] }), vouched())
+  await joinGroups(store, id, ['editors'], 2)
+  await record(directory, fakeIdentity({ mirroredGroups: [] }), vouched())
+  t.same((await store.users.storedPermissions(id)).groups, ['editors'])
 })
 
 t.test('mirrored groups have the names that groups have here, whoever spells them', async (t) => {
