@@ -15,7 +15,7 @@ import {
   userAfter
 } from './login-record.ts'
 import { overtaken, readAnew, refuseInactive, refuseLoggedOut, tries, userGone, writingOf } from './login-write.ts'
-import { originOf } from './mirroring.ts'
+import { type Arriving, originOf } from './mirroring.ts'
 import { localGroupNames } from './names.ts'
 import type { Log } from './ports.ts'
 import type { LoginRecord, User, UserStore } from './user-store.ts'
@@ -27,8 +27,11 @@ export interface UserTools {
   readonly log: Log
   /** See `RequestContext.along`. */
   readonly along?: Along[]
-  /** Whether a user is a superuser or holds a permission `latchkey.*`, over all backends. */
-  privileged(user: User): Promise<boolean>
+  /**
+   * Whether a user is a superuser or holds a permission `latchkey.*`, over all backends.
+   * @param arriving an account of theirs that logs in: as it will leave them
+   */
+  privileged(user: User, arriving?: Arriving): Promise<boolean>
   /** Removes values that the configuration of `users.attributes` does not allow, and says so in the log. */
   checked(identity: Identity, backend: Link): Identity
 }
@@ -80,7 +83,8 @@ async function userOf(login: Login, tools: UserTools): Promise<User | 'raced'> {
     backend: backend.id,
     user: holder,
     privileged: await tools.privileged(holder),
-    bringsPrivilege: holder.hasPassword && (await tools.privileged(withIdentity(holder, login)))
+    bringsPrivilege:
+      holder.hasPassword && (await tools.privileged(withIdentity(holder, login), { link: backend, identity }))
   })
   if (refusal === undefined) return join(holder, login, tools)
   throw conflict(login, holder, refusal, tools)

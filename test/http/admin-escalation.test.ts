@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
+import { atConsole } from '../../src/admin/actor.ts'
+import { createGroup } from '../../src/admin/groups.ts'
 import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
 import { call } from './admin-calls.ts'
@@ -92,6 +94,27 @@ t.test('nobody waits with a password for somebody who will hold more', async (t)
   t.equal((await clerk.ask('POST', '/admin/users', { email: 'boss@example.com' })).status, 201)
   const joined = await third.token({ grant_type: 'password', username: 'boss', password })
   t.equal(joined.statusCode, 200, 'who can not log in otherwise may be there beforehand')
+})
+
+t.test('nor for somebody whom the groups of a backend will give more', async (t) => {
+  const sso = `{ id: sso, type: proxy, from: [127.0.0.1], headers: { username: Remote-User, email: Remote-User, groups: Remote-Groups }, email: { domains: [example.com] } }`
+  const latchkey = await openTestLatchkey(t, yaml.replace('backends:\n', `backends:\n  - ${sso}\n`))
+  for (const [name, permission] of [
+    ['admins', 'latchkey.change_user'],
+    ['editors', 'blog.add_post']
+  ] as const)
+    await createGroup(atConsole, { name, permissions: [permission] }, latchkey.parts.admin)
+  const logIn = (user: string, groups: string) =>
+    latchkey.app.inject({
+      ...{ method: 'POST', url: '/token', payload: { grant_type: 'urn:latchkey:params:oauth:grant-type:proxy' } },
+      headers: { 'remote-user': `${user}@example.com`, 'remote-groups': groups }
+    })
+  for (const email of ['ann@example.com', 'bob@example.com']) await latchkey.addUser({ email, password })
+  t.equal((await logIn('ann', 'admins')).statusCode, 400)
+  t.match(latchkey.log(), /brings-privilege/)
+  t.same((await latchkey.store.users.byEmail('ann@example.com'))?.identities, [])
+  t.equal((await logIn('bob', 'editors')).statusCode, 200, 'who brings nothing of ours joins')
+  t.equal((await logIn('bob', 'admins')).statusCode, 200, 'and may be given more later')
 })
 
 t.test('an exchange widens nothing that was narrowed', async (t) => {
