@@ -123,7 +123,8 @@ async function joinRefusalOf(found: Found, email: VouchedEmail, holder: User, re
   const { chain, permissions } = rehearsal.tools
   const isPrivileged = async (user: User, arriving?: Found): Promise<boolean> => {
     const [tools, options] = arriving ? afterwards(arriving, rehearsal.tools) : [permissions]
-    const held = await permissionsOf(chain, { ...user, isActive: true }, rehearsal.asking(), tools, options)
+    const whole = { ...options, isComplete: true }
+    const held = await permissionsOf(chain, { ...user, isActive: true }, rehearsal.asking(), tools, whole)
     return user.isSuperuser || held.names.some(isOwnPermission)
   }
   const joined = {

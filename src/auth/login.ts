@@ -130,7 +130,8 @@ export function userToolsOf(
   const privileged: UserTools['privileged'] = async (user, arriving) => {
     if (isSuperuser(chain, user)) return true
     const [tools, options] = arriving ? afterwards(arriving, { permissions, store }) : [permissions]
-    const { names } = await permissionsOf(chain, { ...user, isActive: true }, request, tools, options)
+    const whole = { ...options, isComplete: true }
+    const { names } = await permissionsOf(chain, { ...user, isActive: true }, request, tools, whole)
     return names.some(isOwnPermission)
   }
   return { store, chain, checked, privileged, log: request.log, ...(request.along && { along: request.along }) }

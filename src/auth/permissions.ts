@@ -45,6 +45,8 @@ export interface PermissionOptions {
   readonly identity?: { readonly backend: string; readonly identity: Identity }
   /** Absent: what is held generally. Present: that, and what is held on exactly this object. */
   readonly object?: PermissionObject
+  /** No backend is passed over, whatever `permissionsOnUnavailable` says: somebody is to be kept from what others hold. */
+  readonly isComplete?: boolean
 }
 
 interface Source {
@@ -57,7 +59,7 @@ interface Source {
  * authenticated them; `null` is the anonymous user. For each permission the first source that grants or vetoes it decides,
  * and within one source the veto wins. Inactive: none. Active superuser: every registered permission, no veto. What is held on
  * an object alone is asked for with it, and stands beside what is held generally, each at its source's place.
- * @throws {TemporarilyUnavailable} a backend could not tell, and does not say `permissionsOnUnavailable: skip`
+ * @throws {TemporarilyUnavailable} a backend could not tell, and is not to be passed over
  */
 export function permissionsOf(
   chain: Chain,
@@ -78,7 +80,7 @@ async function gather(
 ): Promise<Permissions> {
   if (user !== null && !user.isActive) return decide([])
   const [asked, own] = await Promise.all([
-    Promise.all(questions(chain, user, options).map((question) => answerOf(question, request, tools, options.object))),
+    Promise.all(questions(chain, user, options).map((question) => answerOf(question, request, tools, options))),
     traced(request, 'permissions.stored', () => ownSource(user, tools, options.object))
   ])
   const sources = [...byBackend(asked.filter((source) => source !== undefined)), own]
@@ -124,7 +126,7 @@ async function answerOf(
   { link, ...question }: Question,
   request: RequestContext,
   { users }: PermissionTools,
-  object: PermissionObject | undefined
+  { object, isComplete }: PermissionOptions
 ): Promise<Source | undefined> {
   try {
     const answer = await askForPermissions(link, question, request, object)
@@ -145,7 +147,7 @@ async function answerOf(
   } catch (error) {
     if (!(error instanceof BackendUnavailable)) throw error
     request.log.warn({ err: error, backend: link.id }, 'permissions unavailable')
-    if (link.permissionsOnUnavailable === 'skip') return undefined
+    if (link.permissionsOnUnavailable === 'skip' && !isComplete) return undefined
     throw new TemporarilyUnavailable(error)
   }
 }
