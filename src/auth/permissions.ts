@@ -135,22 +135,24 @@ async function answerOf(
     const localGroups = (answer.localGroups ?? []).flatMap((name) => groupName(name) ?? [])
     const local = localGroups.length > 0 ? await users.groupPermissions(localGroups) : []
     const grants = link.grants.map((permission) => ({ permission, origin: 'everyone whom the backend knows' }))
-    const vetoes = link.veto.map((permission) => ({ permission, origin: 'veto of the backend' }))
     return {
       name: link.id,
       answer: {
         ...answer,
         grants: [...answer.grants, ...local, ...grants],
-        vetoes: [...(answer.vetoes ?? []), ...vetoes]
+        vetoes: [...(answer.vetoes ?? []), ...vetoesOf(link)]
       }
     }
   } catch (error) {
     if (!(error instanceof BackendUnavailable)) throw error
     request.log.warn({ err: error, backend: link.id }, 'permissions unavailable')
-    if (link.permissionsOnUnavailable === 'skip' && !isComplete) return undefined
-    throw new TemporarilyUnavailable(error)
+    if (link.permissionsOnUnavailable !== 'skip' || isComplete) throw new TemporarilyUnavailable(error)
+    // an outage, which somebody may bring about, is no way past a veto
+    return question.subject === null ? undefined : { name: link.id, answer: { grants: [], vetoes: vetoesOf(link) } }
   }
 }
+
+const vetoesOf = ({ veto }: Link): Grant[] => veto.map((permission) => ({ permission, origin: 'veto of the backend' }))
 
 /** Generally and on the object at once, but for a backend to which all objects are one: it is asked once. */
 function askForPermissions(

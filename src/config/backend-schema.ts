@@ -54,7 +54,7 @@ const common = {
   permissionsOnUnavailable: Type.Enum(['fail', 'skip'], {
     default: 'fail',
     description:
-      'While it cannot tell its permissions: answer 503, or go on without them. A join by e-mail, or an administrator who is no superuser, does not go on without them.'
+      'While it cannot tell its permissions: answer 503, or go on without them, but for what `veto` takes away. A join by e-mail, or an administrator who is no superuser, does not go on without them.'
   })
 }
 

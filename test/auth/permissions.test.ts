@@ -167,6 +167,16 @@ t.test('a backend that is unavailable', async (t) => {
   const down = new BackendUnavailable('a', { reason: 'connect' })
   await t.rejects(names([link('a', down)], user(['a'])), { code: 'temporarily_unavailable', statusCode: 503 })
   t.same(await names([link('a', down, { permissionsOnUnavailable: 'skip' })], user(['a']), ['own.one']), ['own.one'])
+  const skipping = { permissionsOnUnavailable: 'skip', grants: ['a.b'], veto: ['own.*'] } as const
+  const own = ['own.one', 'b.c']
+  t.same(await names([link('a', down, skipping)], user(['a']), own), ['b.c'], 'what the configuration vetoes stays so')
+  t.same(await names([link('a', down, skipping)], user(['b']), own), ['b.c', 'own.one'], 'for whom it knows')
+  t.same(await names([link('a', down, skipping)], null), ['blog.view'])
+  await t.rejects(
+    permissionsOf([link('a', down, skipping)], user(['a']), fakeRequest(), tools(), { isComplete: true }),
+    { code: 'temporarily_unavailable' },
+    'where nobody is to be passed over'
+  )
   t.same(await names([link('a', down)], user(['b'])), [], 'is not missed where the user has no identity')
   await t.rejects(
     names([link('a', new TypeError('oops'))], user(['a'])),
