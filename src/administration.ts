@@ -21,7 +21,8 @@ export function administrationOf(config: Config, store: Store, { passwords, logi
     async permissionsOf(user) {
       const deadline = performance.now() + login.timeoutMs
       const request = { log, clientId: 'administration', ip: '127.0.0.1', deadline }
-      return (await permissionsOf(login.chain, { ...user, isActive: true }, request, login.permissions)).names
+      const options = { isComplete: true }
+      return (await permissionsOf(login.chain, { ...user, isActive: true }, request, login.permissions, options)).names
     }
   }
 }

@@ -2,7 +2,7 @@ import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import type { Group } from '../auth/group-store.ts'
 import { AlreadyExists, NotFound, PreconditionFailed } from '../errors.ts'
 import { type Actor, demand, refuseGrantBeyond, refuseTakeOver } from './actor.ts'
-import { refuseGroupBeyond } from './memberships.ts'
+import { mirroredOrigins, refuseGroupBeyond } from './memberships.ts'
 import { groupNameOf, permissionNames } from './names.ts'
 import type { AdminTools, ChangeOptions } from './tools.ts'
 import { heldEverywhere, turn } from './turn.ts'
@@ -105,7 +105,8 @@ export async function changeMembers(
     const at = tools.now()
     const added = await tx.groups.addMembers(groupId, [...new Set(add)], at)
     if (added.length < new Set(add).size) throw new NotFound('There is no such user')
-    return { added, removed: await tx.groups.removeMembers(groupId, [...new Set(remove)], at) }
+    const removed = await tx.groups.removeMembers(groupId, [...new Set(remove)], mirroredOrigins(tools), at)
+    return { added, removed }
   })
 }
 

@@ -1,4 +1,5 @@
 import { localType, mergeAttributes } from '../auth/attributes.ts'
+import { originOf } from '../auth/mirroring.ts'
 import type { User } from '../auth/user-store.ts'
 import { AlreadyExists, GrantRefused, NotFound } from '../errors.ts'
 import { type Actor, demand, mayEverything } from './actor.ts'
@@ -54,6 +55,8 @@ export async function unlinkIdentity(
     if (left.length === user.identities.length) throw new NotFound('The user has no such identity')
     const at = tools.now()
     await tx.users.unlink(userId, { backend, subject }, at)
+    const hasAnother = left.some((seen) => seen.backend === backend)
+    if (!hasAnother) await tx.groups.leaveAll(userId, originOf({ id: backend }), at)
     await tx.users.update(userId, { attributes: mergeAttributes(tools.chain, left, user.ownAttributes) }, at)
   })
 }

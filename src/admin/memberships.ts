@@ -1,7 +1,9 @@
 import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import type { Group } from '../auth/group-store.ts'
+import { originOf } from '../auth/mirroring.ts'
 import { NotFound } from '../errors.ts'
 import { type Actor, mayEverything, refuseGrantBeyond } from './actor.ts'
+import type { AdminTools } from './tools.ts'
 
 /**
  * Puts a user into groups by name.
@@ -35,11 +37,14 @@ export async function refuseGroupBeyond(
 export async function leaveGroups(
   userId: string,
   names: readonly string[],
-  tx: AdministrationTransaction,
-  at: number
+  { tx, tools }: { readonly tx: AdministrationTransaction; readonly tools: Pick<AdminTools, 'chain' | 'now'> }
 ): Promise<void> {
-  for (const { id } of await groupsNamed(names, tx)) await tx.groups.removeMembers(id, [userId], at)
+  const staying = mirroredOrigins(tools)
+  for (const { id } of await groupsNamed(names, tx)) await tx.groups.removeMembers(id, [userId], staying, tools.now())
 }
+
+/** What backends mirror stays, as it would be back with the next login; what one mirrored that is gone would stay for ever. */
+export const mirroredOrigins = ({ chain }: Pick<AdminTools, 'chain'>): readonly string[] => chain.map(originOf)
 
 async function groupsNamed(names: readonly string[], tx: AdministrationTransaction): Promise<readonly Group[]> {
   const found = await tx.groups.byNames(names)

@@ -1,4 +1,5 @@
 import type { AdministrationTransaction } from '../auth/administration-store.ts'
+import { ownOrigin } from '../auth/mirroring.ts'
 import { isSuperuser } from '../auth/permissions.ts'
 import type { User } from '../auth/user-store.ts'
 import { AlreadyExists } from '../errors.ts'
@@ -6,7 +7,7 @@ import { type Actor, demand, demandSuperuser, mayEverything, refuseGrantBeyond }
 import { fieldReadOnly } from './field-errors.ts'
 import { type AttributeChange, changedAttributes, emailOfText, emailOwner, newAttributes } from './fields.ts'
 import { loginNames, makeLoginNames } from './login-names.ts'
-import { joinGroups, leaveGroups } from './memberships.ts'
+import { joinGroups, leaveGroups, mirroredOrigins } from './memberships.ts'
 import { groupNames, permissionNames } from './names.ts'
 import { hashedPassword } from './passwords.ts'
 import type { AdminTools, ChangeOptions } from './tools.ts'
@@ -97,7 +98,7 @@ export async function patchUser(
     const endSessions = changed.email !== undefined || (user.isActive && changed.isActive === false)
     await tx.users.update(userId, { ...changed, endSessions }, at)
     if (permissions) await makePermissions(actor, userId, permissions, tx, at)
-    if (groups) await makeGroups(actor, userId, groups, tx, at)
+    if (groups) await makeGroups(actor, userId, groups, { tx, tools })
     if (names) await makeLoginNames({ id: userId, email: changed.email ?? user.email }, names, tx, at)
   }).catch(emailTaken)
 }
@@ -159,13 +160,19 @@ async function makeGroups(
   actor: Actor,
   userId: string,
   wanted: readonly string[],
-  tx: AdministrationTransaction,
-  at: number
+  { tx, tools }: { readonly tx: AdministrationTransaction; readonly tools: AdminTools }
 ): Promise<void> {
-  const { added, removed } = differences(await tx.groups.localOf(userId), wanted)
-  await joinGroups(actor, userId, added, tx, at)
-  await leaveGroups(userId, removed, tx, at)
+  const memberships = await tx.groups.membershipsOf(userId)
+  const staying = mirroredOrigins(tools)
+  const own = memberships.filter(({ origin }) => origin === ownOrigin)
+  const endable = memberships.filter(({ origin }) => !staying.includes(origin))
+  const { added } = differences(namesOf(own), wanted)
+  const { removed } = differences(namesOf(endable), wanted)
+  await joinGroups(actor, userId, added, tx, tools.now())
+  await leaveGroups(userId, [...new Set(removed)], { tx, tools })
 }
+
+const namesOf = (memberships: ReadonlyArray<{ readonly name: string }>): string[] => memberships.map(({ name }) => name)
 
 /**
  * Who may not do everything vouches for no address of somebody who can log in already: an account that has this address

@@ -56,8 +56,8 @@ export interface AdministeredGroups {
   objectGrants(groupId: string, limit: number): Promise<readonly GrantOnObject[]>
   /** Puts names that nobody declared into the registry. The group holds none of them yet. */
   grantOnObjects(groupId: string, grants: readonly GrantOnObject[]): Promise<void>
-  /** The names of groups where the user's membership is of the origin `local`. */
-  localOf(userId: string): Promise<readonly string[]>
+  /** By the groups' names; one of two origins comes twice. */
+  membershipsOf(userId: string): Promise<ReadonlyArray<{ readonly name: string; readonly origin: string }>>
   create(name: string, at: number): Promise<Group>
   rename(groupId: string, name: string, at: number): Promise<void>
   delete(groupId: string): Promise<void>
@@ -65,8 +65,15 @@ export interface AdministeredGroups {
   setPermissions(groupId: string, permissions: readonly string[], at: number): Promise<void>
   /** Memberships of the origin `local`. Answers which of the users exist. */
   addMembers(groupId: string, userIds: readonly string[], at: number): Promise<readonly string[]>
-  /** Memberships of the origin `local` alone: a backend's are its own. Answers who left. */
-  removeMembers(groupId: string, userIds: readonly string[], at: number): Promise<readonly string[]>
+  /** Memberships of all origins but these. Answers who left. */
+  removeMembers(
+    groupId: string,
+    userIds: readonly string[],
+    staying: readonly string[],
+    at: number
+  ): Promise<readonly string[]>
+  /** Takes a user out of all groups where the membership is of this origin. */
+  leaveAll(userId: string, origin: string, at: number): Promise<void>
 }
 
 /** The registry within an administration's transaction. */

@@ -20,18 +20,23 @@ export function mergeAttributes(chain: BackendOrder, identities: readonly UserId
   return merged
 }
 
-/** Whether this backend's word on the e-mail goes before that of the user's other identities. */
-export function ownsEmail(chain: BackendOrder, backend: string, identities: readonly UserIdentity[]): boolean {
-  const known = new Set(identities.map((identity) => identity.backend)).add(backend)
-  return chain.find(({ id }) => known.has(id))?.id === backend
+/** Whether this identity's word on the e-mail goes before that of the user's others, among whom it is. */
+export function ownsEmail(chain: BackendOrder, own: UserIdentity, identities: readonly UserIdentity[]): boolean {
+  const first = chain.find(({ id }) => identities.some(({ backend }) => backend === id))
+  return first?.id === own.backend && identitiesAt(own.backend, identities)[0]?.subject === own.subject
 }
 
 function inChainOrder(chain: BackendOrder, identities: readonly UserIdentity[], own: Attributes): Attributes[] {
   const configured = chain.flatMap(({ id, type }) => (type === localType ? [own] : valuesOf(id, identities)))
   const ids = new Set(chain.map(({ id }) => id))
-  const left = identities.filter(({ backend }) => !ids.has(backend)).map(({ attributes }) => attributes)
+  const gone = identities.filter(({ backend }) => !ids.has(backend)).map(({ backend }) => backend)
+  const left = [...new Set(gone)].sort().flatMap((id) => valuesOf(id, identities))
   return chain.some(({ type }) => type === localType) ? [...configured, ...left] : [...configured, own, ...left]
 }
 
 const valuesOf = (backend: string, identities: readonly UserIdentity[]): Attributes[] =>
-  identities.filter((identity) => identity.backend === backend).map(({ attributes }) => attributes)
+  identitiesAt(backend, identities).map(({ attributes }) => attributes)
+
+/** Of several accounts at one backend the order of their subjects decides: whichever logs in, the same one is first. */
+const identitiesAt = (backend: string, identities: readonly UserIdentity[]): UserIdentity[] =>
+  identities.filter((identity) => identity.backend === backend).sort((a, b) => (a.subject < b.subject ? -1 : 1))

@@ -61,7 +61,8 @@ function asciiDomain(text: string): string | undefined {
  * @throws {InvalidGrant} where none is usable, several tie, or the address is outside `email.domains`
  */
 export function emailOf(identity: Identity, link: Link): VouchedEmail {
-  const values = candidates(identity, link)
+  const given = [...new Set(identity.emails.map(canonicalEmail).filter((email) => email !== undefined))]
+  const values = given.length > 0 ? given : fallbackOf(identity, link)
   const chosen =
     values.length > 1 && link.email.prefer === 'domain' ? preferred(values, link.email.domains ?? []) : values
   const [value] = chosen
@@ -72,18 +73,23 @@ export function emailOf(identity: Identity, link: Link): VouchedEmail {
   const listed = link.email.domains?.includes(domainOf(value))
   if (listed === false)
     throw new InvalidGrant(`backend ${link.id} gave an e-mail address outside email.domains`, { reason: 'no-email' })
-  return { value, vouched: vouches(identity, link, listed === true) }
+  // what is verified is the address that came, not one that was put together of other words
+  const isVerified = identity.emailVerified === true && given.length > 0
+  return { value, vouched: vouches(identity, link, { listed: listed === true, isVerified }) }
 }
 
-function vouches(identity: Identity, link: Link, listed: boolean): boolean {
-  if (identity.emailVerified === false) return false
+function vouches(
+  { emailVerified }: Identity,
+  link: Link,
+  { listed, isVerified }: { readonly listed: boolean; readonly isVerified: boolean }
+): boolean {
+  if (emailVerified === false) return false
   if (link.vouches === 'always') return true
-  return listed && (link.vouches === 'by-domain' || identity.emailVerified === true)
+  return listed && (link.vouches === 'by-domain' || isVerified)
 }
 
-function candidates(identity: Identity, link: Link): string[] {
-  const given = identity.emails.map(canonicalEmail).filter((email) => email !== undefined)
-  if (given.length > 0 || link.email.fallback === undefined) return [...new Set(given)]
+function fallbackOf(identity: Identity, link: Link): string[] {
+  if (link.email.fallback === undefined) return []
   const filled = fill(link.email.fallback, identity)
   const fallback = filled === undefined ? undefined : canonicalEmail(filled)
   return fallback === undefined ? [] : [fallback]

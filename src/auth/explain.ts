@@ -7,8 +7,8 @@ import { askChain, causes, type Found, type NameAlone, type Rehearsal } from './
 import { joinRefusal } from './joining.ts'
 import type { Link } from './link.ts'
 import type { LoginTools } from './login.ts'
-import { localGroupNames } from './names.ts'
-import { isOwnPermission, type Permissions, type PermissionTools, permissionsOf } from './permissions.ts'
+import { afterwards } from './mirroring.ts'
+import { isOwnPermission, type Permissions, permissionsOf } from './permissions.ts'
 import type { RequestContext } from './question.ts'
 import type { User, UserIdentity } from './user-store.ts'
 
@@ -121,8 +121,10 @@ function afterLogin(user: User, found: Found, rehearsal: Rehearsal): User {
 async function joinRefusalOf(found: Found, email: VouchedEmail, holder: User, rehearsal: Rehearsal) {
   if (holder.identities.some((seen) => isOf(found, seen))) return undefined
   const { chain, permissions } = rehearsal.tools
-  const isPrivileged = async (user: User): Promise<boolean> => {
-    const held = await permissionsOf(chain, { ...user, isActive: true }, rehearsal.asking(), permissions)
+  const isPrivileged = async (user: User, arriving?: Found): Promise<boolean> => {
+    const [tools, options] = arriving ? afterwards(arriving, rehearsal.tools) : [permissions]
+    const whole = { ...options, isComplete: true }
+    const held = await permissionsOf(chain, { ...user, isActive: true }, rehearsal.asking(), tools, whole)
     return user.isSuperuser || held.names.some(isOwnPermission)
   }
   const joined = {
@@ -133,7 +135,7 @@ async function joinRefusalOf(found: Found, email: VouchedEmail, holder: User, re
   return joinRefusal({
     ...{ email, backend: found.link.id, user: holder },
     privileged: await isPrivileged(holder),
-    bringsPrivilege: holder.hasPassword && (await isPrivileged(joined))
+    bringsPrivilege: holder.hasPassword && (await isPrivileged(joined, found))
   })
 }
 
@@ -180,16 +182,4 @@ function permissionsOn(object: PermissionObject, found: Found, user: User, { too
   const [permissionTools, options] = afterwards(found, tools)
   const request = { ...asking(), trace: () => undefined }
   return permissionsOf(tools.chain, user, request, permissionTools, { ...options, object })
-}
-
-/** What permissions are gathered with as the login would leave it: the account as it is now, and its groups mirrored. */
-function afterwards({ link, identity }: Found, { permissions, store }: LoginTools) {
-  const options = { identity: { backend: link.id, identity } }
-  if (identity.mirroredGroups === undefined) return [permissions, options] as const
-  const mirrored = { origin: link.id, groups: localGroupNames(identity.mirroredGroups) }
-  const users: PermissionTools['users'] = {
-    groupPermissions: (names) => store.groupPermissions(names),
-    storedPermissions: (id, object) => store.permissionsIfMirrored(id, mirrored, object)
-  }
-  return [{ ...permissions, users }, options] as const
 }

@@ -45,10 +45,7 @@ export async function logInAgain(
   chain: Chain,
   tools: LoginTools
 ): Promise<LoggedIn> {
-  const backend = tools.chain.find(({ id }) => id === login.backend)
-  if (!backend) throw new LoginOver('its backend left the configuration')
-  if (!chain.includes(backend))
-    throw new InvalidGrant(`backend ${backend.id} is not for this client`, { reason: 'not-for-client' })
+  const backend = backendOf(login, chain, tools)
   const identity = await identityOf(backend, login.subject, request)
   const user = await upToDate(await userOf(login, backend, tools), { identity, backend, login }, request, tools)
   const options = identity ? { identity: { backend: backend.id, identity } } : {}
@@ -56,7 +53,24 @@ export async function logInAgain(
   return { user, backend, subject: login.subject, permissions, at: login.authenticatedAt }
 }
 
-async function userOf(login: RememberedLogin, { backend }: Link, { store }: LoginTools): Promise<User> {
+/**
+ * Who could be logged in again, as far as we know it ourselves: the backend is not asked.
+ * @throws {LoginOver} {InvalidGrant} as `logInAgain` does
+ */
+export const whoseLogin = async (
+  login: RememberedLogin,
+  chain: Chain,
+  tools: Pick<LoginTools, 'chain' | 'store'>
+): Promise<User> => userOf(login, backendOf(login, chain, tools), tools)
+
+function backendOf(login: RememberedLogin, chain: Chain, tools: Pick<LoginTools, 'chain'>): Link {
+  const backend = tools.chain.find(({ id }) => id === login.backend)
+  if (!backend) throw new LoginOver('its backend left the configuration')
+  if (chain.includes(backend)) return backend
+  throw new InvalidGrant(`backend ${backend.id} is not for this client`, { reason: 'not-for-client' })
+}
+
+async function userOf(login: RememberedLogin, { backend }: Link, { store }: Pick<LoginTools, 'store'>): Promise<User> {
   const user = await store.byId(login.userId)
   if (!user) throw new LoginOver('the user is gone')
   if (!user.isActive && !backend.allowsInactive) throw new LoginOver('the user is inactive')

@@ -29,7 +29,7 @@ export function recordOf(user: User, login: Login, chain: Chain): LoginRecord {
   const emailChanged = email.value !== user.email || email.vouched !== user.emailVouched
   // an account of our own has the user's address itself, as it was before the password was verified
   const bringsEmail = follows && login.identity.userId === undefined
-  const takesEmail = bringsEmail && emailChanged && ownsEmail(chain, backend.id, user.identities)
+  const takesEmail = bringsEmail && emailChanged && ownsEmail(chain, identity, identities)
   const fields = [
     ...(takesEmail && email.value !== user.email ? ['email'] : []),
     ...differingNames(attributes, user.attributes),
@@ -53,6 +53,12 @@ export function recordWithoutEmail({ email: _taken, changed, ...record }: LoginR
   const fields = changed?.fields.filter((name) => name !== 'email') ?? []
   return fields.length === 0 ? record : { ...record, changed: { email: user.email, fields } }
 }
+
+/** The same once it is written: that the account was seen, and nothing of the user is otherwise than it was read. */
+export const onlySeen = ({ userId, identity, at, isLogin = true, asRead }: LoginRecord): LoginRecord => ({
+  ...{ userId, identity, isSameAccount: true, at, isLogin },
+  ...(asRead && { asRead })
+})
 
 /** How exactly the table knows when an account was seen without a login: a session is refreshed every few minutes. */
 const seenWithinMs = 300_000

@@ -5,6 +5,7 @@ import type { Credentials, Identity, PasswordWarnings, Proof } from './backend.t
 import { type Accepted, authenticate, type ChainTools, chosenFrom } from './chain.ts'
 import { emailOf } from './email.ts'
 import type { Chain, Link } from './link.ts'
+import { afterwards } from './mirroring.ts'
 import { moveIn } from './moving.ts'
 import { isOwnPermission, isSuperuser, type Permissions, type PermissionTools, permissionsOf } from './permissions.ts'
 import type { RequestContext } from './question.ts'
@@ -126,8 +127,12 @@ export function userToolsOf(
   request: RequestContext,
   { store, chain, checked, permissions }: Pick<LoginTools, 'store' | 'chain' | 'checked' | 'permissions'>
 ): UserTools & { readonly store: UserStore } {
-  const privileged = async (user: User): Promise<boolean> =>
-    isSuperuser(chain, user) ||
-    (await permissionsOf(chain, { ...user, isActive: true }, request, permissions)).names.some(isOwnPermission)
+  const privileged: UserTools['privileged'] = async (user, arriving) => {
+    if (isSuperuser(chain, user)) return true
+    const [tools, options] = arriving ? afterwards(arriving, { permissions, store }) : [permissions]
+    const whole = { ...options, isComplete: true }
+    const { names } = await permissionsOf(chain, { ...user, isActive: true }, request, tools, whole)
+    return names.some(isOwnPermission)
+  }
   return { store, chain, checked, privileged, log: request.log, ...(request.along && { along: request.along }) }
 }

@@ -45,6 +45,8 @@ export interface PermissionOptions {
   readonly identity?: { readonly backend: string; readonly identity: Identity }
   /** Absent: what is held generally. Present: that, and what is held on exactly this object. */
   readonly object?: PermissionObject
+  /** No backend is passed over, whatever `permissionsOnUnavailable` says: somebody is to be kept from what others hold. */
+  readonly isComplete?: boolean
 }
 
 interface Source {
@@ -57,7 +59,7 @@ interface Source {
  * authenticated them; `null` is the anonymous user. For each permission the first source that grants or vetoes it decides,
  * and within one source the veto wins. Inactive: none. Active superuser: every registered permission, no veto. What is held on
  * an object alone is asked for with it, and stands beside what is held generally, each at its source's place.
- * @throws {TemporarilyUnavailable} a backend could not tell, and does not say `permissionsOnUnavailable: skip`
+ * @throws {TemporarilyUnavailable} a backend could not tell, and is not to be passed over
  */
 export function permissionsOf(
   chain: Chain,
@@ -78,10 +80,10 @@ async function gather(
 ): Promise<Permissions> {
   if (user !== null && !user.isActive) return decide([])
   const [asked, own] = await Promise.all([
-    Promise.all(questions(chain, user, options).map((question) => answerOf(question, request, tools, options.object))),
+    Promise.all(questions(chain, user, options).map((question) => answerOf(question, request, tools, options))),
     traced(request, 'permissions.stored', () => ownSource(user, tools, options.object))
   ])
-  const sources = [...asked.filter((source) => source !== undefined), own]
+  const sources = [...byBackend(asked.filter((source) => source !== undefined)), own]
   if (user === null || !isSuperuser(chain, user)) return decide(sources)
   const everything = (await tools.registry.registered()).map((permission) => ({ permission, origin: 'superuser' }))
   const withoutVetoes = sources.map(({ name, answer }) => ({ name, answer: { ...answer, vetoes: [] } }))
@@ -124,7 +126,7 @@ async function answerOf(
   { link, ...question }: Question,
   request: RequestContext,
   { users }: PermissionTools,
-  object: PermissionObject | undefined
+  { object, isComplete }: PermissionOptions
 ): Promise<Source | undefined> {
   try {
     const answer = await askForPermissions(link, question, request, object)
@@ -133,22 +135,24 @@ async function answerOf(
     const localGroups = (answer.localGroups ?? []).flatMap((name) => groupName(name) ?? [])
     const local = localGroups.length > 0 ? await users.groupPermissions(localGroups) : []
     const grants = link.grants.map((permission) => ({ permission, origin: 'everyone whom the backend knows' }))
-    const vetoes = link.veto.map((permission) => ({ permission, origin: 'veto of the backend' }))
     return {
       name: link.id,
       answer: {
         ...answer,
         grants: [...answer.grants, ...local, ...grants],
-        vetoes: [...(answer.vetoes ?? []), ...vetoes]
+        vetoes: [...(answer.vetoes ?? []), ...vetoesOf(link)]
       }
     }
   } catch (error) {
     if (!(error instanceof BackendUnavailable)) throw error
     request.log.warn({ err: error, backend: link.id }, 'permissions unavailable')
-    if (link.permissionsOnUnavailable === 'skip') return undefined
-    throw new TemporarilyUnavailable(error)
+    if (link.permissionsOnUnavailable !== 'skip' || isComplete) throw new TemporarilyUnavailable(error)
+    // an outage, which somebody may bring about, is no way past a veto
+    return question.subject === null ? undefined : { name: link.id, answer: { grants: [], vetoes: vetoesOf(link) } }
   }
 }
+
+const vetoesOf = ({ veto }: Link): Grant[] => veto.map((permission) => ({ permission, origin: 'veto of the backend' }))
 
 /** Generally and on the object at once, but for a backend to which all objects are one: it is asked once. */
 function askForPermissions(
@@ -180,6 +184,13 @@ const both = (generally: PermissionAnswer, there: PermissionAnswer): PermissionA
   groups: [...new Set([...(generally.groups ?? []), ...(there.groups ?? [])])],
   localGroups: [...new Set([...(generally.localGroups ?? []), ...(there.localGroups ?? [])])]
 })
+
+/** Several accounts at one backend are one source, in which a veto of either wins. */
+const byBackend = (sources: readonly Source[]): Source[] =>
+  [...Map.groupBy(sources, ({ name }) => name)].map(([name, same]) => ({
+    name,
+    answer: same.map(({ answer }) => answer).reduce(both)
+  }))
 
 const unequal = (grants: readonly Grant[]): Grant[] => [
   ...new Map(grants.map((grant) => [`${grant.permission}\n${grant.origin}`, grant])).values()

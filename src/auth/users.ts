@@ -8,12 +8,14 @@ import {
   identityAt,
   isSame,
   type Login,
+  onlySeen,
   recordOf,
   recordWithoutEmail,
   saysNothingNew,
   userAfter
 } from './login-record.ts'
 import { overtaken, readAnew, refuseInactive, refuseLoggedOut, tries, userGone, writingOf } from './login-write.ts'
+import { type Arriving, originOf } from './mirroring.ts'
 import { localGroupNames } from './names.ts'
 import type { Log } from './ports.ts'
 import type { LoginRecord, User, UserStore } from './user-store.ts'
@@ -25,8 +27,11 @@ export interface UserTools {
   readonly log: Log
   /** See `RequestContext.along`. */
   readonly along?: Along[]
-  /** Whether a user is a superuser or holds a permission `latchkey.*`, over all backends. */
-  privileged(user: User): Promise<boolean>
+  /**
+   * Whether a user is a superuser or holds a permission `latchkey.*`, over all backends.
+   * @param arriving an account of theirs that logs in: as it will leave them
+   */
+  privileged(user: User, arriving?: Arriving): Promise<boolean>
   /** Removes values that the configuration of `users.attributes` does not allow, and says so in the log. */
   checked(identity: Identity, backend: Link): Identity
 }
@@ -52,7 +57,8 @@ export async function recordLogin(login: Login, tools: UserTools): Promise<User>
 
 async function mirrorGroups({ id }: User, { identity, backend, at }: Login, { store, log }: UserTools): Promise<void> {
   if (identity.mirroredGroups === undefined) return
-  const { joined, left } = await store.mirrorGroups(id, backend.id, localGroupNames(identity.mirroredGroups), at)
+  const groups = localGroupNames(identity.mirroredGroups)
+  const { joined, left } = await store.mirrorGroups(id, originOf(backend), groups, at)
   if (joined.length + left.length === 0) return
   log.info({ event: 'groups_mirrored', user: id, backend: backend.id, joined, left }, 'groups mirrored')
 }
@@ -77,7 +83,8 @@ async function userOf(login: Login, tools: UserTools): Promise<User | 'raced'> {
     backend: backend.id,
     user: holder,
     privileged: await tools.privileged(holder),
-    bringsPrivilege: holder.hasPassword && (await tools.privileged(withIdentity(holder, login)))
+    bringsPrivilege:
+      holder.hasPassword && (await tools.privileged(withIdentity(holder, login), { link: backend, identity }))
   })
   if (refusal === undefined) return join(holder, login, tools)
   throw conflict(login, holder, refusal, tools)
@@ -95,7 +102,8 @@ function conflict(login: Login, { id }: User, reason: string, { log }: UserTools
   return new InvalidGrant(`identity_conflict: ${reason}`, { reason: 'identity-conflict' })
 }
 
-async function create(login: Login, { store, chain }: UserTools): Promise<User | 'raced'> {
+async function create(login: Login, tools: UserTools): Promise<User | 'raced'> {
+  const { store, chain, along } = tools
   const { email, identity, backend, at, isLogin = true } = login
   if (!backend.create) throw new InvalidGrant(`backend ${backend.id} creates no users`, { reason: 'not-created' })
   const seen = identityAt(login)
@@ -110,7 +118,10 @@ async function create(login: Login, { store, chain }: UserTools): Promise<User |
     at
   }
   const created = await store.create(user, seen)
-  return created === 'taken' ? 'raced' : { ...created, isSuperuser: identity.isSuperuser === true }
+  if (created === 'taken') return 'raced'
+  const newcomer = { ...created, isSuperuser: identity.isSuperuser === true }
+  along?.push(writingOf(onlySeen(recordOf(newcomer, login, chain)), login, tools))
+  return newcomer
 }
 
 async function join(user: User, login: Login, tools: UserTools): Promise<User | 'raced'> {
@@ -136,6 +147,7 @@ async function update(user: User, login: Login, tools: UserTools): Promise<User 
 
 /**
  * A new e-mail may be somebody else's, which has to be known before the login goes on; all else is written with its event.
+ * So is what was written before, once more: whoever was logged out since gets nothing.
  * @throws {InvalidGrant} the user is gone
  */
 async function written(record: LoginRecord, login: Login, tools: UserTools): Promise<'recorded' | 'taken' | 'raced'> {
@@ -146,6 +158,7 @@ async function written(record: LoginRecord, login: Login, tools: UserTools): Pro
   }
   const answer = await store.recordLogin(record)
   if (answer === 'gone') throw userGone()
+  if (answer === 'recorded') along?.push(writingOf(onlySeen(record), login, tools))
   return answer === 'changed' ? 'raced' : answer
 }
 

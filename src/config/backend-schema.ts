@@ -53,7 +53,8 @@ const common = {
   veto: Type.Array(PermissionPattern, { default: [], description: 'Permissions that nobody whom it knows may have.' }),
   permissionsOnUnavailable: Type.Enum(['fail', 'skip'], {
     default: 'fail',
-    description: 'While it cannot tell its permissions: answer 503, or go on without them.'
+    description:
+      'While it cannot tell its permissions: answer 503, or go on without them, but for what `veto` takes away. A join by e-mail, or an administrator who is no superuser, does not go on without them.'
   })
 }
 

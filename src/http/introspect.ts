@@ -1,9 +1,11 @@
 import type { FastifyRequest } from 'fastify'
 import Negotiator from 'negotiator'
 import type { Static } from 'typebox'
-import { isLoggedOut } from '../auth/user-store.ts'
-import { InvalidToken } from '../errors.ts'
+import { LoginOver, whoseLogin } from '../auth/log-in-again.ts'
+import type { User } from '../auth/user-store.ts'
+import { InvalidGrant, InvalidToken } from '../errors.ts'
 import type { Audience } from '../tokens/audience.ts'
+import type { Session } from '../tokens/session-store.ts'
 import { checkClientClaims } from '../tokens/verify.ts'
 import { audited } from './audited.ts'
 import { claimsOfToken, holderOf } from './bearer.ts'
@@ -67,7 +69,7 @@ async function introspectionOf(
   parts: AppParts
 ): Promise<Static<typeof Introspection>> {
   const session = await parts.sessions.owned(token, client.id)
-  if (session) return refreshTokenAnswer(token, client, request, parts)
+  if (session) return refreshTokenAnswer(session, token, { client, request }, parts)
   try {
     const claims = await claimsOfToken(request, token, parts)
     const own = await clientAnswer(claims, parts)
@@ -80,10 +82,10 @@ async function introspectionOf(
   }
 }
 
-/** A token that a client got for itself. */
+/** A token that a client got for itself; it ends with the client. */
 async function clientAnswer(
   claims: unknown,
-  { tokens, audiences, sessions }: AppParts
+  { tokens, audiences, sessions, clients }: AppParts
 ): Promise<Static<typeof Introspection> | undefined> {
   const checked = checkClientClaims(claims, {
     issuer: tokens.issuer,
@@ -91,23 +93,26 @@ async function clientAnswer(
     nowSeconds: tokens.now() / 1000
   })
   if (!checked) return undefined
-  if (await sessions.store.isRevoked({ jti: checked.jti, sid: '' })) throw new InvalidToken('revoked')
+  const [owner, isRevoked] = await Promise.all([
+    clients.registry.byId(checked.client_id),
+    sessions.store.isRevoked({ jti: checked.jti, sid: '' })
+  ])
+  if (!owner || isRevoked) throw new InvalidToken('the client is gone, or the token was revoked')
   return { active: true, token_type: 'Bearer', ...checked }
 }
 
-/** Alive only as the newest of its session, of a user who may still refresh it; the look does not end anything. */
+/** Alive only as the newest of its session, where the client may still refresh it; the look does not end anything. */
 async function refreshTokenAnswer(
+  session: Session,
   token: string,
-  client: Client,
-  { log }: FastifyRequest,
+  { client, request }: { readonly client: Client; readonly request: FastifyRequest },
   { sessions, login, tokens }: AppParts
 ): Promise<Static<typeof Introspection>> {
-  const session = await sessions.owned(token, client.id)
-  if (!session || sessions.tokenOf(session) !== token || session.idleExpiresAt <= tokens.now()) return inactive
-  if (!login.chain.some(({ id }) => id === session.backend)) return inactive
-  const user = await login.store.byId(session.userId)
-  log.debug({ session: session.id }, 'refresh token introspected')
-  if (!user?.isActive || isLoggedOut(user, session.authenticatedAt, session.id)) return inactive
+  if (sessions.tokenOf(session) !== token || session.idleExpiresAt <= tokens.now()) return inactive
+  if (!client.mayUse('refresh_token') || !client.audiences.some(({ id }) => id === session.audience)) return inactive
+  const user = await whoseLogin(session, client.chain, login).catch(nobodyAnyMore)
+  request.log.debug({ session: session.id }, 'refresh token introspected')
+  if (!user) return inactive
   return {
     active: true,
     token_type: 'refresh_token',
@@ -120,6 +125,11 @@ async function refreshTokenAnswer(
     iat: Math.floor(session.rotatedAt / 1000),
     exp: Math.floor(session.idleExpiresAt / 1000)
   }
+}
+
+function nobodyAnyMore(error: unknown): User | undefined {
+  if (error instanceof LoginOver || error instanceof InvalidGrant) return undefined
+  throw error
 }
 
 /** RFC 9701 5: for this client alone, and no access token. */

@@ -1,3 +1,4 @@
+import type { SQL } from 'drizzle-orm'
 import type { AdministeredGroups } from '../auth/administration-store.ts'
 import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
@@ -7,7 +8,7 @@ import { insertMany } from './insert-many.ts'
 import type { Queries } from './kit.ts'
 import type { Told } from './outbox.ts'
 
-const { and, eq, exists, inArray, sql } = orm
+const { and, eq, exists, inArray, notInArray, sql } = orm
 
 /** The groups within a transaction. */
 export const administeredGroups = (db: Database, queries: Queries, told: Told): AdministeredGroups => {
@@ -24,8 +25,14 @@ export const administeredGroups = (db: Database, queries: Queries, told: Told): 
       .where(inArray(users.id, [...userIds]))
     for (const userId of userIds) told.changed(userId, ['groups'])
   }
-  const localOf = (groupId: string, userIds: readonly string[]) =>
-    and(eq(userGroups.groupId, groupId), eq(userGroups.origin, 'local'), inArray(userGroups.userId, [...userIds]))
+  const leave = async (these: SQL | undefined, at: number): Promise<readonly string[]> => {
+    const found = await queries.selectDistinct({ id: userGroups.userId }).from(userGroups).where(these)
+    const leaving = found.map(({ id }) => id)
+    if (leaving.length === 0) return []
+    await queries.delete(userGroups).where(these)
+    await countUp(leaving, at)
+    return leaving
+  }
 
   return {
     async byId(id) {
@@ -67,14 +74,12 @@ export const administeredGroups = (db: Database, queries: Queries, told: Told): 
       }))
       await insertMany(queries, groupObjectGrants, rows)
     },
-    async localOf(userId) {
-      const rows = await queries
-        .select({ name: groups.name })
+    membershipsOf: (userId) =>
+      queries
+        .select({ name: groups.name, origin: userGroups.origin })
         .from(userGroups)
         .innerJoin(groups, eq(groups.id, userGroups.groupId))
-        .where(and(eq(userGroups.userId, userId), eq(userGroups.origin, 'local')))
-      return rows.map(({ name }) => name)
-    },
+        .where(eq(userGroups.userId, userId)),
     async create(name, at) {
       const row = { id: newId(), name, createdAt: at, updatedAt: at, version: 0 }
       await queries.insert(groups).values(row)
@@ -108,14 +113,13 @@ export const administeredGroups = (db: Database, queries: Queries, told: Told): 
       await countUp(known, at)
       return known
     },
-    async removeMembers(groupId, userIds, at) {
+    async removeMembers(groupId, userIds, staying, at) {
       if (userIds.length === 0) return []
-      const found = await queries.select({ id: userGroups.userId }).from(userGroups).where(localOf(groupId, userIds))
-      const leaving = found.map(({ id }) => id)
-      if (leaving.length === 0) return []
-      await queries.delete(userGroups).where(localOf(groupId, leaving))
-      await countUp(leaving, at)
-      return leaving
+      const others = staying.length === 0 ? undefined : notInArray(userGroups.origin, [...staying])
+      return leave(and(eq(userGroups.groupId, groupId), inArray(userGroups.userId, [...userIds]), others), at)
+    },
+    async leaveAll(userId, origin, at) {
+      await leave(and(eq(userGroups.userId, userId), eq(userGroups.origin, origin)), at)
     }
   }
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { atConsole } from '../../src/admin/actor.ts'
 import { changeMembers, createGroup, deleteGroup, patchGroup } from '../../src/admin/groups.ts'
+import { linkIdentity, unlinkIdentity } from '../../src/admin/identities.ts'
 import { importGroups } from '../../src/admin/import-groups.ts'
 import type { ImportRecord } from '../../src/admin/import-record.ts'
 import { importUsers } from '../../src/admin/import-users.ts'
@@ -183,6 +184,20 @@ for (const [name, { skip, url }] of Object.entries(dialects)) {
       ['corp'],
       'what a backend mirrors stays'
     )
+    await linkIdentity(atConsole, bob.id, { backend: 'corp', subject: 'b1' }, tools)
+    await linkIdentity(atConsole, bob.id, { backend: 'corp', subject: 'b2' }, tools)
+    await store.users.mirrorGroups(bob.id, 'former', ['editors', 'writers'], at)
+    const groupsOfBob = async () => (await store.users.storedPermissions(bob.id)).groups
+    await patchUser(atConsole, bob.id, { groups: [] }, tools)
+    t.same(await groupsOfBob(), ['editors'], 'but not what one mirrored that is gone from the configuration')
+    await store.users.mirrorGroups(bob.id, 'former', ['editors'], at)
+    t.same((await changeMembers(atConsole, group.id, { remove: [bob.id] }, tools)).removed, [bob.id])
+    await unlinkIdentity(atConsole, bob.id, { backend: 'corp', subject: 'b1' }, tools)
+    t.same(await groupsOfBob(), ['editors'], 'there is another account at that backend')
+    const version = (await store.users.byId(bob.id))?.version ?? 0
+    await unlinkIdentity(atConsole, bob.id, { backend: 'corp', subject: 'b2' }, tools)
+    t.same(await groupsOfBob(), [], 'with the last account goes what was mirrored for it')
+    t.ok(((await store.users.byId(bob.id))?.version ?? 0) > version)
     t.same(
       (await store.groups.list({ limit: 1, search: 'ed' })).items.map((one) => one.name),
       ['editors']

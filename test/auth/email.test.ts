@@ -182,6 +182,17 @@ t.test('the address of an identity', async (t) => {
   const verified = { vouches: 'by-domain-if-verified', email: { domains } } as const
   t.equal(emailOf(identity(['a@example.com']), fakeLink('jwt', verified)).vouched, false, 'not called verified')
   t.equal(emailOf(identity(['a@example.com'], { emailVerified: true }), fakeLink('jwt', verified)).vouched, true)
+  const filled = { ...verified, email: { domains, fallback: '{uid}@example.com' } }
+  for (const emails of [[], ['none']]) {
+    const made = identity(emails, { emailVerified: true, source: { uid: 'a' } })
+    t.same(
+      emailOf(made, fakeLink('jwt', filled)),
+      { value: 'a@example.com', vouched: false },
+      'nobody verified that one'
+    )
+    const byDomain = { ...filled, vouches: 'by-domain' } as const
+    t.equal(emailOf(made, fakeLink('ldap', byDomain)).vouched, true)
+  }
   t.equal(
     emailOf(identity(['a@x.test'], { emailVerified: false }), fakeLink('x', { vouches: 'always' })).vouched,
     false

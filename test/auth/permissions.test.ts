@@ -94,6 +94,19 @@ t.test('a veto', async (t) => {
     'behind comes too late'
   )
   t.same(await names([link('a', answer(['blog.add'], ['blog.add']))], user(['a'])), [], 'within one backend it wins')
+  const bySubject: Record<string, PermissionAnswer> = {
+    one: answer(['blog.add', 'blog.x']),
+    two: answer([], ['blog.add'])
+  }
+  const both = fakeLink('a', {
+    backend: {
+      ...fakePermissions(answer([])),
+      permissions: async ({ subject }) => bySubject[subject ?? ''] ?? answer([])
+    }
+  })
+  const twice = user(['a', 'a'])
+  const identities = twice.identities.map((identity, at) => ({ ...identity, subject: at === 0 ? 'one' : 'two' }))
+  t.same(await names([both], { ...twice, identities }), ['blog.x'], 'also where the user has two accounts there')
   t.same(await names([link('a', answer([], ['*']))], user(['a']), ['own.one']), [], 'our own permissions come last')
   t.same(
     await names([link('a', answer([]), { veto: ['own.*'] })], user(['a']), ['own.one', 'b.c']),
@@ -154,6 +167,16 @@ t.test('a backend that is unavailable', async (t) => {
   const down = new BackendUnavailable('a', { reason: 'connect' })
   await t.rejects(names([link('a', down)], user(['a'])), { code: 'temporarily_unavailable', statusCode: 503 })
   t.same(await names([link('a', down, { permissionsOnUnavailable: 'skip' })], user(['a']), ['own.one']), ['own.one'])
+  const skipping = { permissionsOnUnavailable: 'skip', grants: ['a.b'], veto: ['own.*'] } as const
+  const own = ['own.one', 'b.c']
+  t.same(await names([link('a', down, skipping)], user(['a']), own), ['b.c'], 'what the configuration vetoes stays so')
+  t.same(await names([link('a', down, skipping)], user(['b']), own), ['b.c', 'own.one'], 'for whom it knows')
+  t.same(await names([link('a', down, skipping)], null), ['blog.view'])
+  await t.rejects(
+    permissionsOf([link('a', down, skipping)], user(['a']), fakeRequest(), tools(), { isComplete: true }),
+    { code: 'temporarily_unavailable' },
+    'where nobody is to be passed over'
+  )
   t.same(await names([link('a', down)], user(['b'])), [], 'is not missed where the user has no identity')
   await t.rejects(
     names([link('a', new TypeError('oops'))], user(['a'])),

@@ -11,7 +11,7 @@ import { recordLogin } from '../../src/auth/users.ts'
 import { openStore, type Store } from '../../src/store/index.ts'
 import { temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
-import { setActive } from '../store/acts.ts'
+import { joinGroups, setActive } from '../store/acts.ts'
 import { fakeBackend, fakeIdentity, fakeLink, fakeLog } from './fakes.ts'
 
 const refused = { code: 'invalid_grant', statusCode: 400 }
@@ -143,6 +143,15 @@ t.test('a value that a field does not allow is left out, with the reason in the 
   )
 })
 
+t.test('what a backend mirrors is never taken for what administrators made, whatever it is called', async (t) => {
+  const directory = fakeLink('local', { type: 'ldap' })
+  const { store, record } = await openUsers(t, [directory])
+  const { id } = await record(directory, fakeIdentity({ mirroredGroups: ['staff'] }), vouched())
+  await joinGroups(store, id, ['editors'], 2)
+  await record(directory, fakeIdentity({ mirroredGroups: [] }), vouched())
+  t.same((await store.users.storedPermissions(id)).groups, ['editors'])
+})
+
 t.test('mirrored groups have the names that groups have here, whoever spells them', async (t) => {
   const ldap = fakeLink('ldap')
   const { store, record } = await openUsers(t, [ldap])
@@ -231,6 +240,28 @@ t.test('each field has one owner: the first backend in the chain that has a valu
     vouched('own@example.com')
   )
   t.same(third.attributes, { firstName: 'ldap', lastName: 'own', initials: 'sql' })
+})
+
+t.test('of two accounts at one backend the same one is the owner, whichever logs in', async (t) => {
+  const ldap = fakeLink('ldap')
+  const { store, record } = await openUsers(t, [ldap])
+  const usual = () =>
+    record(ldap, fakeIdentity({ subject: 's1', attributes: { firstName: 'Alice' } }), vouched('alice@example.com'))
+  const administrator = () =>
+    record(
+      ldap,
+      fakeIdentity({ subject: 's2', attributes: { firstName: 'Admin', lastName: 'Two' } }),
+      vouched('alice.admin@example.com')
+    )
+  const { id } = await usual()
+  const account = { backend: 'ldap', subject: 's2', username: 'adm', attributes: {}, isSuperuser: false, lastSeenAt: 1 }
+  t.equal(await store.users.link(id, account), 'linked')
+  for (const logIn of [administrator, usual, administrator]) {
+    const user = await logIn()
+    t.same([user.id, user.email, user.attributes], [id, 'alice@example.com', { firstName: 'Alice', lastName: 'Two' }])
+  }
+  const renamed = await record(ldap, fakeIdentity({ subject: 's1' }), vouched('alice.b@example.com'))
+  t.same([renamed.email, renamed.attributes], ['alice.b@example.com', { firstName: 'Admin', lastName: 'Two' }])
 })
 
 t.test('updateAttributes: create', async (t) => {

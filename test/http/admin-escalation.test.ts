@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
+import { atConsole } from '../../src/admin/actor.ts'
+import { createGroup } from '../../src/admin/groups.ts'
 import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
+import { answerJson, startFakeService } from '../servers/http-service.ts'
 import { call } from './admin-calls.ts'
 
 const password = 'correct horse battery'
@@ -93,6 +96,67 @@ t.test('nobody waits with a password for somebody who will hold more', async (t)
   const joined = await third.token({ grant_type: 'password', username: 'boss', password })
   t.equal(joined.statusCode, 200, 'who can not log in otherwise may be there beforehand')
 })
+
+t.test('nor for somebody whom the groups of a backend will give more', async (t) => {
+  const sso = `{ id: sso, type: proxy, from: [127.0.0.1], headers: { username: Remote-User, email: Remote-User, groups: Remote-Groups }, email: { domains: [example.com] } }`
+  const latchkey = await openTestLatchkey(t, yaml.replace('backends:\n', `backends:\n  - ${sso}\n`))
+  for (const [name, permission] of [
+    ['admins', 'latchkey.change_user'],
+    ['editors', 'blog.add_post']
+  ] as const)
+    await createGroup(atConsole, { name, permissions: [permission] }, latchkey.parts.admin)
+  const logIn = (user: string, groups: string) =>
+    latchkey.app.inject({
+      ...{ method: 'POST', url: '/token', payload: { grant_type: 'urn:latchkey:params:oauth:grant-type:proxy' } },
+      headers: { 'remote-user': `${user}@example.com`, 'remote-groups': groups }
+    })
+  for (const email of ['ann@example.com', 'bob@example.com']) await latchkey.addUser({ email, password })
+  t.equal((await logIn('ann', 'admins')).statusCode, 400)
+  t.match(latchkey.log(), /brings-privilege/)
+  t.same((await latchkey.store.users.byEmail('ann@example.com'))?.identities, [])
+  t.equal((await logIn('bob', 'editors')).statusCode, 200, 'who brings nothing of ours joins')
+  t.equal((await logIn('bob', 'admins')).statusCode, 200, 'and may be given more later')
+})
+
+t.test(
+  'what somebody holds by a backend that can not tell keeps others out, also where logins pass it over',
+  async (t) => {
+    let isDown = false
+    const service = await startFakeService(t, ({ json, request }, response) => {
+      const [subject, isCorp] = ['7', request.url?.endsWith('corp')]
+      if (json.operation === 'permissions' && isCorp)
+        return answerJson(response, isDown ? 500 : 200, { permissions: ['latchkey.change_user'] })
+      const name = isCorp ? 'ann' : 'ann-at-the-shop'
+      if (json.username !== name && json.operation === 'authenticate') return answerJson(response, 404, {})
+      answerJson(response, 200, {
+        subject,
+        username: name,
+        email: 'ann@example.com',
+        permissions: isCorp ? undefined : []
+      })
+    })
+    const backends = ['corp', 'shop']
+      .map(
+        (id) =>
+          `  - { id: ${id}, type: http, url: "${service.url}/${id}", email: { domains: [example.com] }, permissionsOnUnavailable: skip }`
+      )
+      .join('\n')
+    const latchkey = await openTestLatchkey(t, yaml.replace('backends:\n', `backends:\n${backends}\n`))
+    const email = 'clerk@example.com'
+    await latchkey.addUser({ email, password, permissions: ['latchkey.change_user'] })
+    const login = (username: string) => latchkey.token({ grant_type: 'password', username, password })
+    const { sub } = claimsOf((await login('ann')).json().access_token)
+    isDown = true
+    t.equal((await login('ann')).statusCode, 200, 'a login passes it over')
+    t.equal((await login('ann-at-the-shop')).statusCode, 503, 'a join does not')
+    const clerk = asking(latchkey, email, await latchkey.accessToken(email, password))
+    const taken = await clerk.ask('PUT', `/admin/users/${sub}/password`, { password: 'a password of the clerk' })
+    t.equal(taken.status, 503, 'nor does who would set a password')
+    isDown = false
+    t.equal((await login('ann-at-the-shop')).statusCode, 400)
+    t.match(latchkey.log(), '"reason":"privileged"')
+  }
+)
 
 t.test('an exchange widens nothing that was narrowed', async (t) => {
   const latchkey = await open(t)

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
+import { answerJson, startFakeService } from '../servers/http-service.ts'
 import { grantPermissions, setActive, setPasswordHash } from '../store/acts.ts'
 
 const secretOf = (client: string): string => `${client} `.repeat(16)
@@ -185,6 +187,46 @@ t.test('every rule holds on every way in', async (t) => {
   }
 })
 
+t.test('whoever is logged out while the backends are asked gets nothing', async (t) => {
+  let meanwhile = async (): Promise<unknown> => undefined
+  let mail = 'bob@example.com'
+  const service = await startFakeService(t, async ({ json }, response) => {
+    if (json.operation === 'permissions') await meanwhile()
+    const content =
+      json.operation === 'permissions' ? { permissions: [] } : { subject: '7', username: 'bob', email: mail }
+    answerJson(response, 200, content)
+  })
+  const backend = `{ id: service, type: http, url: "${service.url}", email: { domains: [example.com] } }`
+  const latchkey = await openTestLatchkey(t, yaml.replace('backends: [', `backends: [${backend}, `))
+  const { users, administration } = latchkey.store
+  const { exchange } = waysOf(latchkey)
+  const logIn = () => latchkey.token({ grant_type: 'password', username: 'bob', password })
+  const userId = async () => (await users.byIdentity('service', '7'))?.id ?? ''
+  const underWay = async (way: () => Promise<{ statusCode: number; json(): { error?: string } }>) => {
+    meanwhile = async () => users.logOut(await userId(), Date.now())
+    const answer = await way()
+    meanwhile = async () => undefined
+    return [answer.statusCode, answer.json().error]
+  }
+  t.same(await underWay(logIn), [400, 'invalid_grant'], 'the first login')
+  t.equal((await logIn()).statusCode, 200)
+  mail = 'robert@example.com'
+  t.same(await underWay(logIn), [400, 'invalid_grant'], 'a login that brings another e-mail')
+  t.match(await users.byIdentity('service', '7'), { email: mail })
+  const { access_token, refresh_token } = (await logIn()).json<Tokens>()
+  t.same(await underWay(() => exchange(access_token)), [400, 'invalid_request'], 'an exchange')
+  t.equal((await waysOf(latchkey, 'public').refresh(refresh_token)).json().error, 'invalid_grant')
+  t.equal((await users.byIdentity('service', '7'))?.isActive, true)
+
+  meanwhile = async () =>
+    administration.change(async ({ users }) =>
+      users.update(await userId(), { ownAttributes: { nick: 'B' } }, Date.now())
+    )
+  mail = 'third@example.com'
+  t.equal((await logIn()).statusCode, 200, 'what else was administered meanwhile refuses nobody')
+  t.match(await users.byIdentity('service', '7'), { email: mail, ownAttributes: { nick: 'B' } })
+})
+
 t.test('a session of a backend that left the configuration ends', async (t) => {
   const { latchkey } = await open(t)
   const { login } = waysOf(latchkey)
@@ -313,6 +355,61 @@ t.test('/introspect', async (t) => {
   t.equal(anonymous.statusCode, 401)
   t.equal(anonymous.json().error, 'invalid_client')
   t.equal((await latchkey.app.inject({ method: 'POST', url: '/introspect' })).statusCode, 400)
+})
+
+t.test('a refresh token is alive for whoever may use it', async (t) => {
+  const { latchkey, id } = await open(t)
+  const before = waysOf(latchkey)
+  const tokens = await before.login()
+  await before.exchange(tokens.access_token)
+  await latchkey.app.close()
+  await latchkey.close()
+  const web = /grants: .*, permissions: \[blog.index, shop.sell\]/
+  const other = '{ id: own, type: proxy, from: [203.0.113.7], headers: { username: Remote-User } }'
+  const changes: Readonly<Record<string, string>> = {
+    'its audience is no longer the client’s': yaml.replace(
+      'audiences: [blog, shop], grants',
+      'audiences: [shop], grants'
+    ),
+    'its backend is not for the client': yaml
+      .replace('backends: [', `backends: [${other}, `)
+      .replace(web, `grants: ${grants}, backends: [own]`),
+    'the client refreshes no longer': yaml.replace(web, 'grants: [password]')
+  }
+  for (const [change, changed] of Object.entries(changes)) {
+    const next = await openTestLatchkey(t, changed, {}, latchkey.folder)
+    const { introspect, refresh } = waysOf(next)
+    t.same((await introspect(tokens.refresh_token)).json(), { active: false }, change)
+    t.equal((await refresh(tokens.refresh_token)).statusCode, 400, change)
+    await next.app.close()
+    await next.close()
+  }
+  const lenient = yaml.replace('type: local', 'type: local, allowInactive: true')
+  const last = await openTestLatchkey(t, lenient, {}, latchkey.folder)
+  const { introspect, refresh } = waysOf(last)
+  t.match((await introspect(tokens.refresh_token)).json(), { active: true }, 'nothing has ended it')
+  await setActive(last.store, id, false, Date.now())
+  const inactive = await waysOf(last).login()
+  t.match((await introspect(inactive.refresh_token)).json(), { active: true }, 'a backend that lets inactive users in')
+  t.equal((await refresh(inactive.refresh_token)).statusCode, 200)
+})
+
+t.test('a client’s own token ends with the client', async (t) => {
+  const { latchkey } = await open(t)
+  await latchkey.addUser({ email: 'root@example.com', password, superuser: true })
+  const headers = { authorization: `Bearer ${await latchkey.accessToken('root@example.com', password)}` }
+  const payload = { id: 'temporary', grants: ['client_credentials'], permissions: ['blog.index'] }
+  const made = await latchkey.app.inject({ method: 'POST', url: '/admin/clients', headers, payload })
+  t.equal(made.statusCode, 201, made.body)
+  const client_secret = made.json<{ secret: string }>().secret
+  const fields = { grant_type: 'client_credentials', client_id: 'temporary', client_secret }
+  const { access_token } = (await latchkey.token(fields)).json<Tokens>()
+  const { introspect } = waysOf(latchkey)
+  t.match((await introspect(access_token)).json(), { active: true, sub: 'temporary' })
+  await latchkey.app.inject({ method: 'DELETE', url: '/admin/clients/temporary', headers })
+  // what is known of clients is two seconds old at most
+  await sleep(2100)
+  t.same((await introspect(access_token)).json(), { active: false })
 })
 
 t.test('/revoke', async (t) => {

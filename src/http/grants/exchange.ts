@@ -7,7 +7,7 @@ import { InvalidGrant, InvalidRequest, InvalidToken } from '../../errors.ts'
 import { type IssuedToken, issueAccessToken } from '../../tokens/access-token.ts'
 import { permissionsFor } from '../../tokens/audience.ts'
 import { readUnverified } from '../../unverified-jwt.ts'
-import { type Bearer, holderOfToken } from '../bearer.ts'
+import { type Bearer, holderOf, holderOfToken } from '../bearer.ts'
 import { accessTokenType, type TokenExchangeGrant } from '../schemas.ts'
 import { type GrantRequest, ttlOf } from './grant.ts'
 import { issueForLogin, type Wanted, wantedBy } from './issue.ts'
@@ -65,13 +65,19 @@ async function exchangeOurs(
 ): Promise<IssuedToken> {
   const { client, context, parts, trail } = asked
   if (body.subject_token_type === idTokenType) throw invalidSubject('no ID token is ours')
-  const { claims, user } = await traced(context, 'token.verify', () => subjectOf(body.subject_token, asked))
+  const { claims, user } = await traced(context, 'token.verify', () =>
+    orInvalidSubject(holderOfToken(asked.request, body.subject_token, parts))
+  )
   Object.assign(trail, { user: user.id, backend: claims.backend, session: claims.sid })
   const backend = parts.login.chain.find(({ id }) => id === claims.backend)
   if (!backend) throw invalidSubject()
   const deadline = performance.now() + parts.login.timeoutMs
   const permissions = await permissionsOf(parts.login.chain, user, { ...context, deadline }, parts.login.permissions)
-  const session = await traced(context, 'session.find', () => parts.sessions.store.byId(claims.sid))
+  // whoever was logged out while the backends were asked would have got a token from after that
+  const [session] = await Promise.all([
+    traced(context, 'session.find', () => parts.sessions.store.byId(claims.sid)),
+    orInvalidSubject(holderOf(claims, parts))
+  ])
   const limit = limitOf({ claims, user }, permissions.names, asked)
   const loggedIn = { user, backend, subject: '', permissions, at: (claims.auth_time ?? claims.iat) * 1000 }
   const answer = await issueAccessToken(
@@ -107,13 +113,10 @@ function refuseUnsupported(body: Static<typeof TokenExchangeGrant>): void {
 }
 
 /** RFC 8693 2.2.2: a bad subject token is a bad request. */
-async function subjectOf(token: string, { request, parts }: GrantRequest): Promise<Bearer> {
-  try {
-    return await holderOfToken(request, token, parts)
-  } catch (error) {
+const orInvalidSubject = (bearer: Promise<Bearer>): Promise<Bearer> =>
+  bearer.catch((error) => {
     throw error instanceof InvalidToken ? invalidSubject(error) : error
-  }
-}
+  })
 
 const invalidSubject = (cause?: unknown): InvalidRequest =>
   new InvalidRequest('The subject_token is not valid, or not accepted here', cause)
