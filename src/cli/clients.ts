@@ -7,7 +7,7 @@ import { asLine, write } from './administration.ts'
 import { addDefinition, type DefinitionOptions, definitionOf } from './client-options.ts'
 import { clientAsJson, clientLine, configuredAsJson, configuredLine } from './client-text.ts'
 import { withStore } from './configuration.ts'
-import { Misused, Refused } from './refused.ts'
+import { Misused, nothingNamed, Refused } from './refused.ts'
 
 interface CreateOptions extends DefinitionOptions {
   readonly json?: boolean
@@ -74,7 +74,7 @@ async function create(id: string, options: CreateOptions, command: Command): Pro
 
 async function change(id: string, options: CreateOptions, command: Command): Promise<void> {
   const definition = await definitionOf(options)
-  if (Object.keys(definition).length === 0) throw new Misused('name what is to be changed')
+  if (Object.keys(definition).length === 0) throw new Misused(nothingNamed)
   const { client } = await withClients(command, (clients) => clients.change(id, definition, operator), id)
   if (client.stored) write(options.json ? asLine(clientAsJson(client.stored)) : `changed ${clientLine(client.stored)}`)
 }

@@ -7,7 +7,7 @@ import { permissionsFor } from '../tokens/audience.ts'
 import { configOf } from './configuration.ts'
 import { objectIn } from './object-grants.ts'
 import { type PresentedOptions, presentedBy } from './presented.ts'
-import { Refused } from './refused.ts'
+import { Misused, Refused } from './refused.ts'
 import { coloured, printable, stepLines } from './steps.ts'
 
 /** What `latchkey explain` may be told. */
@@ -21,13 +21,14 @@ export interface ExplainOptions extends PresentedOptions {
 
 /** `latchkey explain`: what each backend does at somebody's login, and what the token would hold. */
 export async function explain(username: string | undefined, options: ExplainOptions, command: Command): Promise<void> {
+  const object = options.object === undefined ? undefined : objectIn(options.object)
+  if (object && options.permission === undefined) throw new Misused('--object goes with --permission')
   const config = await configOf(command)
-  const presented = await presentedBy(username, options, config, command)
+  const presented = await presentedBy(username, options, config)
   const log = await openLog('silent')
   const latchkey = await openLatchkey({ ...config, telemetry: undefined }, log)
   try {
     const { backend, ip } = options
-    const object = options.object === undefined ? undefined : objectIn(options.object)
     const request = {
       presented,
       log,

@@ -430,6 +430,11 @@ t.test('latchkey explain: the whole way, and the token as it would be', async (t
   const one = await run(['explain', 'alice', '--backend', 'corp', '--permission', 'blog.add_post'])
   t.match([one.code, one.stdout], [1, 'blog.add_post would not be held'])
   t.equal((await run(['explain', 'alice', '--backend', 'nobody'])).code, 1)
+  for (const [option, value, beside] of [
+    ['--object', 'post:1', '--permission'],
+    ['--token-type', 'id_token', '--token-stdin']
+  ] as const)
+    t.match(await run(['explain', 'alice', option, value]), { code: 2, stderr: `error: ${option} goes with ${beside}` })
 
   const check = await run(['check'])
   t.equal(check.code, 0)
