@@ -79,6 +79,8 @@ t.test('users, groups and permissions at the command line', async (t) => {
   t.match(await json(['groups', 'rename', 'editors', 'Redaktion']), { name: 'Redaktion' })
   t.same(await json(['groups', 'add', 'Redaktion', 'anna@example.com']), { added: [ann.id], removed: [] })
   t.match((await run(['groups', 'show', 'Redaktion'])).stdout, 'member      anna@example.com (local)')
+  const anna = { user: ann.id, email: 'anna@example.com', origins: ['local'] }
+  t.same((await json(['groups', 'show', 'Redaktion'])).members, [anna])
   t.match(await json(['users', 'grant', ann.id, 'shop.buy']), {
     groups: ['Redaktion'],
     permissions: ['blog.add_post', 'blog.view_post', 'shop.buy']
