@@ -192,6 +192,16 @@ const changing = ['iss', 'aud', 'sub', 'iat', 'exp', 'jti', 'sid', 'auth_time', 
 const lasting = (claims: Record<string, unknown>) =>
   Object.fromEntries(Object.entries(claims).filter(([name]) => !changing.includes(name)))
 
+/** What a command says, without what differs from one run to the next: folder, port, times, ids of users. */
+const withoutChanging = (text: string): string =>
+  text
+    .replace(/\/\S+(?=\/latchkey\.yaml)/g, 'FOLDER')
+    .replace(/127\.0\.0\.1(:| port )\d+/g, '127.0.0.1$1PORT')
+    .replace(/\d+(\.\d)? ms/g, (time) => 'MS'.padStart(time.length))
+    .replace(/ +(?=MS)/g, ' ')
+    .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]+/g, 'UUID')
+    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
+
 t.test(
   'the LDAP configuration of the README does what it says there',
   {
@@ -219,6 +229,26 @@ t.test(
     t.same(lasting(userinfo), lasting(JSON.parse(blockOf('docs/http.md', 'json', 'employee_number'))))
     const shown = await latchkey.store.users.byEmail('alice@example.com')
     t.match(page('README.md'), `corp: alice (${shown?.identities[0]?.subject})`)
+
+    const folder = await temporaryFolder(t)
+    await writeFile(join(folder, 'latchkey.yaml'), yaml)
+    const told = async (args: readonly string[], options = {}) => {
+      const { stdout, stderr } = await command(t, args, folder, { env: { LDAP_PASSWORD: 'searching' }, ...options })
+      return withoutChanging(`${stdout}${stderr}`)
+    }
+    const [check, , alice, dead, explained] = [
+      ...['ok   backend corp', 'ok   backend local', 'employeeNumber'].map((holds) => blockOf('README.md', '', holds)),
+      ...['FAIL backend corp', '(cn=Alice Example) below'].map((holds) => blockOf('docs/backends/ldap.md', '', holds))
+    ].map(withoutChanging)
+    t.equal(await told(['check']), check)
+    t.equal(await told(['ldap', 'sync', 'corp']), blockOf('docs/backends/ldap.md', '', 'found 2:'))
+    t.equal(await told(['users', 'show', 'alice@example.com']), alice?.replace(/TIME\n$/, 'never\n'), 'no login here')
+    const who = ['explain', 'Alice Example', '--password-stdin', '--permission', 'blog.change_post']
+    const explanation = await told(who, { input: 'wonderland\n' })
+    t.equal(explanation.slice(0, explained?.length), explained)
+    t.match(explanation, withoutChanging(blockOf('docs/backends/ldap.md', '', 'a token would be issued')))
+    await writeFile(join(folder, 'latchkey.yaml'), yaml.replace(directory, `ldap://127.0.0.1:${await freePort()}`))
+    t.equal(await told(['check']), dead)
 
     const javascript = here(blockOf('docs/tokens.md', 'js', 'jwtVerify'))
     const program = `${javascript}\nconsole.log(payload.email)`.replace(
