@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { type Explanation, explainLogin } from '../auth/explain.ts'
+import { needsPassword } from '../auth/explain-chain.ts'
 import { type Latchkey, openLatchkey } from '../latchkey.ts'
 import { openLog } from '../log.ts'
 import { ownClaims, personClaims } from '../tokens/access-token.ts'
@@ -42,7 +43,7 @@ export async function explain(username: string | undefined, options: ExplainOpti
     const { outcome, steps } = explanation
     const told = { outcome, steps, token: token ?? null, ...(permission && { permission }) }
     process.stdout.write(options.json ? `${JSON.stringify(told, null, 2)}\n` : describe(explanation, token, permission))
-    if (outcome !== 'accepted') throw new Refused(ending[outcome])
+    if (outcome !== 'accepted') throw new Refused(endingOf(outcome, steps))
     if (permission && !permission.granted) throw new Refused(`${permission.name} would not be held`)
   } finally {
     await latchkey.close()
@@ -53,6 +54,13 @@ const ending = {
   refused: 'nobody would be logged in: 400 invalid_grant',
   unavailable: 'nobody would be logged in, for somebody could not tell: 503 temporarily_unavailable'
 } as const
+
+/** What is known of the end where a backend was not asked, which may have accepted. */
+function endingOf(outcome: keyof typeof ending, steps: Explanation['steps']): string {
+  const unasked = steps.find(({ text }) => text === needsPassword)?.backend
+  if (outcome === 'unavailable' || !unasked) return ending[outcome]
+  return `whether anybody would be logged in can't be told: ${unasked} ${needsPassword} (--password-stdin)`
+}
 
 /** The claims that tell of the user, for the first audience. */
 function tokenOf({ login }: Explanation, { config }: Latchkey): object | undefined {

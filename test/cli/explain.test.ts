@@ -447,6 +447,20 @@ t.test('latchkey explain: the whole way, and the token as it would be', async (t
     t.match(check.stdout, words)
 })
 
+t.test('where a backend can’t be asked without a password, nobody is said to be refused', async (t) => {
+  const place = await temporaryFolder(t)
+  const backends = '[{ id: accounts, type: http, url: "http://127.0.0.1:9" }, { id: local, type: local }]'
+  await writeFile(join(place, 'latchkey.yaml'), `publicClient: true\nbackends: ${backends}\n`)
+  const { code, stderr } = await command(t, ['explain', 'alice'], place)
+  t.same(
+    [code, stderr],
+    [
+      1,
+      "whether anybody would be logged in can't be told: accounts cannot be asked without a password (--password-stdin)\n"
+    ]
+  )
+})
+
 t.test('a token of another issuer: whose it is, its key, its claims, and what would follow from it', async (t) => {
   const key = await issuerKey('one')
   const issuer = await startIssuer(t, key)
