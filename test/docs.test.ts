@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import { ownPermissions } from '../src/admin/own-permissions.ts'
+import { builtInAttributes } from '../src/auth/attribute-checks.ts'
 import type { BackendDefinition } from '../src/auth/define-backend.ts'
 import { backendDefinitions as definitions } from '../src/backends/index.ts'
 import { readConfig } from '../src/config/read-config.ts'
@@ -167,6 +168,21 @@ t.test('endpoints, errors, events, figures and reasons are listed: all of them, 
     rowsOf(name, heading)
       .map((row) => row[column] ?? '')
       .join('\n')
+
+  const rights = Object.keys(ownPermissions).sort()
+  t.same(found(cells('docs/admin.md', '## Who may', 0), /`(latchkey\.\w+)`/g), rights, 'permissions')
+
+  const record = read('src/admin/import-record.ts')
+  const namesIn = (list: string) =>
+    found(new RegExp(`const ${list} = \\[([^\\]]*)`).exec(record)?.[1] ?? '', /'(\w+)'/g)
+  const fields = [...namesIn('known'), ...Object.keys(builtInAttributes)].sort()
+  const columns = found(cells('docs/administration.md', '## Import', 0), /`(\w+)`/g)
+  t.same(
+    columns,
+    fields.filter((name) => name !== 'attributes'),
+    'columns of an import'
+  )
+  for (const name of ['attributes', ...namesIn('ignored')]) t.match(page('docs/administration.md'), `\`${name}\``, name)
 
   const paths = Object.keys(parse(read('openapi.yaml')).paths)
   t.same(found(cells('docs/http.md', '# HTTP', 0), /(?:`|GET |POST )(\/[\w./{}-]+)`/g), paths.sort(), 'endpoints')
