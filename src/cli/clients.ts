@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ClientAdministration, ClientDone, ClientRefusal } from '../clients/administration.ts'
 import { clientAdministrationOf } from '../config/clients.ts'
 import type { Config } from '../config/config.ts'
@@ -50,7 +50,7 @@ export function addClients(program: Command): void {
   clients
     .command('rotate-secret <id>')
     .description('make a new secret, and show it this once; the old one stays valid for a while')
-    .option('--keep <duration>', 'how long the old one stays valid: 24h; 0: not at all', keepMs, milliseconds('24h'))
+    .addOption(keepOption())
     .option('--json', 'print JSON')
     .action((id: string, options: RotateOptions, command: Command) => rotateSecret(id, options, command))
   clients
@@ -65,6 +65,11 @@ export function addClients(program: Command): void {
       })
     )
 }
+
+const keepOption = (): Option =>
+  new Option('--keep <duration>', 'how long the old one stays valid; 0: not at all')
+    .argParser(keepMs)
+    .default(milliseconds('24h'), '24h')
 
 async function create(id: string, options: CreateOptions, command: Command): Promise<void> {
   const definition = withoutNulls(await definitionOf(options))

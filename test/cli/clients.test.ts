@@ -63,6 +63,8 @@ t.test('clients', async (t) => {
     code: 2,
     stderr: 'expected client_secret_basic, client_secret_post, private_key_jwt or none'
   })
+  t.notMatch((await run('create', '--help')).stdout, '[]')
+  t.match((await run('rotate-secret', '--help')).stdout, /default:\s+24h\)/)
   for (const args of [[], ['create'], ['rotate-secret', 'robot', '--keep', 'long'], ['list', '--wrong'], ['wrong']])
     t.equal((await run(...args)).code, 2, `usage: ${args.join(' ')}`)
 
