@@ -18,11 +18,13 @@ RUN chmod 755 /app/dist/main.js \
  && ln -s /app/dist/main.js /usr/local/bin/latchkey \
  && install -d -o node -g node -m 0700 /data
 
-# LATCHKEY_HOST goes before the file's listen.host; set to nothing, it leaves it to the file.
+# LATCHKEY_HOST goes before the file's listen.host; set to nothing, it leaves it to the file. With MySQL the pid file, by which
+# `latchkey reload` finds the service, is a temporary one.
 ENV NODE_ENV=production \
     LATCHKEY_CONFIG=/etc/latchkey/latchkey.yaml \
     LATCHKEY_HOST=0.0.0.0 \
-    LATCHKEY_PORT=8000
+    LATCHKEY_PORT=8000 \
+    TMPDIR=/data
 EXPOSE 8000
 # The embedded database is data/latchkey.db where the process runs. Nothing else is written: the root may be read-only.
 VOLUME /data

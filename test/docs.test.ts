@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import { ownPermissions } from '../src/admin/own-permissions.ts'
+import { builtInAttributes } from '../src/auth/attribute-checks.ts'
 import type { BackendDefinition } from '../src/auth/define-backend.ts'
 import { backendDefinitions as definitions } from '../src/backends/index.ts'
 import { readConfig } from '../src/config/read-config.ts'
@@ -168,6 +169,21 @@ t.test('endpoints, errors, events, figures and reasons are listed: all of them, 
       .map((row) => row[column] ?? '')
       .join('\n')
 
+  const rights = Object.keys(ownPermissions).sort()
+  t.same(found(cells('docs/admin.md', '## Who may', 0), /`(latchkey\.\w+)`/g), rights, 'permissions')
+
+  const record = read('src/admin/import-record.ts')
+  const namesIn = (list: string) =>
+    found(new RegExp(`const ${list} = \\[([^\\]]*)`).exec(record)?.[1] ?? '', /'(\w+)'/g)
+  const fields = [...namesIn('known'), ...Object.keys(builtInAttributes)].sort()
+  const columns = found(cells('docs/administration.md', '## Import', 0), /`(\w+)`/g)
+  t.same(
+    columns,
+    fields.filter((name) => name !== 'attributes'),
+    'columns of an import'
+  )
+  for (const name of ['attributes', ...namesIn('ignored')]) t.match(page('docs/administration.md'), `\`${name}\``, name)
+
   const paths = Object.keys(parse(read('openapi.yaml')).paths)
   t.same(found(cells('docs/http.md', '# HTTP', 0), /(?:`|GET |POST )(\/[\w./{}-]+)`/g), paths.sort(), 'endpoints')
 
@@ -193,6 +209,16 @@ const readmeJson = (holds: string): Record<string, unknown> => JSON.parse(blockO
 const changing = ['iss', 'aud', 'sub', 'iat', 'exp', 'jti', 'sid', 'auth_time', 'updated_at']
 const lasting = (claims: Record<string, unknown>) =>
   Object.fromEntries(Object.entries(claims).filter(([name]) => !changing.includes(name)))
+
+/** What a command says, without what differs from one run to the next: folder, port, times, ids of users. */
+const withoutChanging = (text: string): string =>
+  text
+    .replace(/\/\S+(?=\/latchkey\.yaml)/g, 'FOLDER')
+    .replace(/127\.0\.0\.1(:| port )\d+/g, '127.0.0.1$1PORT')
+    .replace(/\d+(\.\d)? ms/g, (time) => 'MS'.padStart(time.length))
+    .replace(/ +(?=MS)/g, ' ')
+    .replace(/\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]+/g, 'UUID')
+    .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'TIME')
 
 t.test(
   'the LDAP configuration of the README does what it says there',
@@ -221,6 +247,26 @@ t.test(
     t.same(lasting(userinfo), lasting(JSON.parse(blockOf('docs/http.md', 'json', 'employee_number'))))
     const shown = await latchkey.store.users.byEmail('alice@example.com')
     t.match(page('README.md'), `corp: alice (${shown?.identities[0]?.subject})`)
+
+    const folder = await temporaryFolder(t)
+    await writeFile(join(folder, 'latchkey.yaml'), yaml)
+    const told = async (args: readonly string[], options = {}) => {
+      const { stdout, stderr } = await command(t, args, folder, { env: { LDAP_PASSWORD: 'searching' }, ...options })
+      return withoutChanging(`${stdout}${stderr}`)
+    }
+    const [check, , alice, dead, explained] = [
+      ...['ok   backend corp', 'ok   backend local', 'employeeNumber'].map((holds) => blockOf('README.md', '', holds)),
+      ...['FAIL backend corp', '(cn=Alice Example) below'].map((holds) => blockOf('docs/backends/ldap.md', '', holds))
+    ].map(withoutChanging)
+    t.equal(await told(['check']), check)
+    t.equal(await told(['ldap', 'sync', 'corp']), blockOf('docs/backends/ldap.md', '', 'found 2:'))
+    t.equal(await told(['users', 'show', 'alice@example.com']), alice?.replace(/TIME\n$/, 'never\n'), 'no login here')
+    const who = ['explain', 'Alice Example', '--password-stdin', '--permission', 'blog.change_post']
+    const explanation = await told(who, { input: 'wonderland\n' })
+    t.equal(explanation.slice(0, explained?.length), explained)
+    t.match(explanation, withoutChanging(blockOf('docs/backends/ldap.md', '', 'a token would be issued')))
+    await writeFile(join(folder, 'latchkey.yaml'), yaml.replace(directory, `ldap://127.0.0.1:${await freePort()}`))
+    t.equal(await told(['check']), dead)
 
     const javascript = here(blockOf('docs/tokens.md', 'js', 'jwtVerify'))
     const program = `${javascript}\nconsole.log(payload.email)`.replace(

@@ -128,7 +128,9 @@ async function startContainer(t: Test, yaml: (port: number) => string, env: Reco
   await symlink(join(app, 'dist/main.js'), join(folder, 'bin/latchkey'))
   const PATH = [join(folder, 'bin'), dirname(process.execPath), '/usr/bin', '/bin'].join(delimiter)
   const here = { LATCHKEY_CONFIG: join(folder, 'latchkey.yaml'), LATCHKEY_HOST: '127.0.0.1', LATCHKEY_PORT: `${port}` }
-  const options = { cwd: folder, env: { ...environment, ...here, ...env, PATH }, ...user }
+  // The root may be read-only, all of it but the volume.
+  const TMPDIR = join(folder, environment.TMPDIR ?? '/tmp')
+  const options = { cwd: folder, env: { ...environment, ...here, ...env, PATH, TMPDIR }, ...user }
 
   const [file = '', main = ''] = entrypoint ?? []
   const child = spawn('env', [...unwatched, file, main.replace(/^\/app/, app), ...(serve ?? [])], options)
@@ -312,6 +314,7 @@ t.test(
       backend: 'corp',
       permissions: ['blog.add_post', 'blog.change_post', 'blog.view_post']
     })
+    t.equal((await container.exec(['latchkey', 'reload'])).stdout, 'reloaded\n', 'it finds the service')
     const [, ...health]: string[] = compose.services.openldap.healthcheck.test
     await t.resolves(container.exec(health.map((word) => word.replace('ldap://127.0.0.1:1389', directory))))
   }

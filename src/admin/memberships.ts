@@ -2,7 +2,7 @@ import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import type { Group } from '../auth/group-store.ts'
 import { originOf } from '../auth/mirroring.ts'
 import { NotFound } from '../errors.ts'
-import { type Actor, mayEverything, refuseGrantBeyond } from './actor.ts'
+import { type Actor, demand, mayEverything, refuseGrantBeyond } from './actor.ts'
 import type { AdminTools } from './tools.ts'
 
 /**
@@ -20,6 +20,18 @@ export async function joinGroups(
     await refuseGroupBeyond(actor, group, tx)
     await tx.groups.addMembers(group.id, [userId], at)
   }
+}
+
+/** Makes the groups that are not there yet, which carry nothing. @throws {InsufficientScope} */
+export async function makeMissing(
+  actor: Actor,
+  names: readonly string[],
+  tx: AdministrationTransaction,
+  at: number
+): Promise<void> {
+  demand(actor, 'latchkey.add_group')
+  const found = await tx.groups.byNames(names)
+  for (const name of names) if (!found.some((group) => group.name === name)) await tx.groups.create(name, at)
 }
 
 /** @throws {GrantRefused} the group carries more than the actor holds, in general or on some object */

@@ -7,7 +7,7 @@ import { type Actor, demand, demandSuperuser, mayEverything, refuseGrantBeyond }
 import { fieldReadOnly } from './field-errors.ts'
 import { type AttributeChange, changedAttributes, emailOfText, emailOwner, newAttributes } from './fields.ts'
 import { loginNames, makeLoginNames } from './login-names.ts'
-import { joinGroups, leaveGroups, mirroredOrigins } from './memberships.ts'
+import { joinGroups, leaveGroups, makeMissing, mirroredOrigins } from './memberships.ts'
 import { groupNames, permissionNames } from './names.ts'
 import { hashedPassword } from './passwords.ts'
 import type { AdminTools, ChangeOptions } from './tools.ts'
@@ -23,8 +23,10 @@ export interface UserDraft {
   /** Absent: none, and nobody logs in locally. */
   readonly password?: string
   readonly permissions?: readonly string[]
-  /** Names of groups that are there. */
+  /** Names of groups that are there, unless it says `makesGroups`. */
   readonly groups?: readonly string[]
+  /** Groups that are missing are made with the user, or not at all. */
+  readonly makesGroups?: boolean
   /** What the user logs in with beside the e-mail. */
   readonly loginNames?: readonly string[]
 }
@@ -60,12 +62,14 @@ export async function createUser(actor: Actor, draft: UserDraft, tools: AdminToo
   const owner = { email, attributes, loginNames: names }
   const passwordHash = draft.password === undefined ? null : await hashedPassword(draft.password, owner, tools)
   const at = tools.now()
-  const { isActive = true, isSuperuser = false, groups = [] } = draft
+  const { isActive = true, isSuperuser = false } = draft
+  const groups = groupNames(draft.groups ?? [])
   const user = { email, emailVouched: true, attributes, ownAttributes: attributes, isActive, isSuperuser, passwordHash }
   return turn(actor, tools, async (tx) => {
     const created = await tx.users.create({ ...user, at })
     if (permissions.length > 0) await tx.users.grant(created.id, permissions, at)
-    await joinGroups(actor, created.id, groupNames(groups), tx, at)
+    if (draft.makesGroups) await makeMissing(actor, groups, tx, at)
+    await joinGroups(actor, created.id, groups, tx, at)
     if (names.length > 0) await makeLoginNames(created, names, tx, at)
     return (await tx.users.byId(created.id)) ?? created
   }).catch(emailTaken)

@@ -13,6 +13,9 @@ export interface NameAlone {
   readonly username: string
 }
 
+/** The verdict of a backend that looks nobody up by a name alone. */
+export const needsPassword = 'cannot be asked without a password'
+
 /** A login that only shows how it would end. */
 export interface Rehearsal {
   readonly tools: LoginTools
@@ -66,7 +69,7 @@ async function verdictOf(
       if (presented.kind === 'name') return backend.lookUp?.(presented.username, context)
       return backend.authenticate(presented, context)
     })
-    if (verdict === undefined) say('note', 'cannot be asked without a password')
+    if (verdict === undefined) say('note', needsPassword)
     else {
       const outcome = verdict.outcome === 'accepted' ? 'ok' : verdict.outcome === 'unknown' ? 'note' : 'failed'
       const ms = performance.now() - began

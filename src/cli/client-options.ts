@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { Misused, Refused } from './refused.ts'
 
 /** What `clients create` and `clients change` may be told of a client. */
@@ -21,11 +21,19 @@ export interface DefinitionOptions {
 
 const collect = (value: string, earlier: readonly string[]): readonly string[] => [...earlier, value]
 
+const ways = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none']
+const waysAsText = `${ways.slice(0, -1).join(', ')} or ${ways.at(-1)}`
+
+/** An empty one takes the client back to the default. @throws {InvalidArgumentError} it is none */
+function way(text: string): string {
+  if (text !== '' && !ways.includes(text)) throw new InvalidArgumentError(`expected ${waysAsText}`)
+  return text
+}
+
 /** Adds everything that a configuration can say of a client. */
 export function addDefinition(command: Command): Command {
-  const ways = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none']
   return command
-    .addOption(new Option('--authentication <way>', 'how it proves who it is').choices(['', ...ways]))
+    .option('--authentication <way>', `how it proves who it is: ${waysAsText}`, way)
     .option('--jwks <file>', 'its public keys in place of a secret: a JWK Set, or one key, in JSON (-: standard input)')
     .option('--jwks-uri <url>', 'where its public keys are, in place of --jwks')
     .option('--allow-private <cidr>', 'private addresses that --jwks-uri may have (again and again)', collect, [])

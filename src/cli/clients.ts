@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { ClientAdministration, ClientDone, ClientRefusal } from '../clients/administration.ts'
 import { clientAdministrationOf } from '../config/clients.ts'
 import type { Config } from '../config/config.ts'
@@ -7,7 +7,7 @@ import { asLine, write } from './administration.ts'
 import { addDefinition, type DefinitionOptions, definitionOf } from './client-options.ts'
 import { clientAsJson, clientLine, configuredAsJson, configuredLine } from './client-text.ts'
 import { withStore } from './configuration.ts'
-import { Misused, Refused } from './refused.ts'
+import { Misused, nothingNamed, Refused } from './refused.ts'
 
 interface CreateOptions extends DefinitionOptions {
   readonly json?: boolean
@@ -50,7 +50,7 @@ export function addClients(program: Command): void {
   clients
     .command('rotate-secret <id>')
     .description('make a new secret, and show it this once; the old one stays valid for a while')
-    .option('--keep <duration>', 'how long the old one stays valid: 24h; 0: not at all', keepMs, milliseconds('24h'))
+    .addOption(keepOption())
     .option('--json', 'print JSON')
     .action((id: string, options: RotateOptions, command: Command) => rotateSecret(id, options, command))
   clients
@@ -66,6 +66,11 @@ export function addClients(program: Command): void {
     )
 }
 
+const keepOption = (): Option =>
+  new Option('--keep <duration>', 'how long the old one stays valid; 0: not at all')
+    .argParser(keepMs)
+    .default(milliseconds('24h'), '24h')
+
 async function create(id: string, options: CreateOptions, command: Command): Promise<void> {
   const definition = withoutNulls(await definitionOf(options))
   const created = await withClients(command, (clients) => clients.create(id, definition, operator), id)
@@ -74,7 +79,7 @@ async function create(id: string, options: CreateOptions, command: Command): Pro
 
 async function change(id: string, options: CreateOptions, command: Command): Promise<void> {
   const definition = await definitionOf(options)
-  if (Object.keys(definition).length === 0) throw new Misused('name what is to be changed')
+  if (Object.keys(definition).length === 0) throw new Misused(nothingNamed)
   const { client } = await withClients(command, (clients) => clients.change(id, definition, operator), id)
   if (client.stored) write(options.json ? asLine(clientAsJson(client.stored)) : `changed ${clientLine(client.stored)}`)
 }

@@ -6,6 +6,7 @@ import { createUser } from '../admin/users.ts'
 import type { AttributeValue } from '../auth/backend.ts'
 import { Refusal } from '../errors.ts'
 import { attributesOf, withAdministration } from './administration.ts'
+import { asked, canAsk } from './asking.ts'
 import { show } from './one-user.ts'
 import { demandFor, readPassword } from './passwords.ts'
 import { Refused } from './refused.ts'
@@ -45,11 +46,9 @@ async function missing(given: Readonly<Record<string, unknown>>, { attributes }:
 
 /** Asks until the answer will do. @throws {Refused} nobody can be asked, or whoever is asked gives up */
 async function ask(message: string, check: (text: string) => unknown, option = '--email'): Promise<string> {
-  if (!process.stdin.isTTY || !process.stdout.isTTY) throw new Refused(`nobody can be asked: use ${option}`)
-  const { isCancel, text } = await import('@clack/prompts')
-  const answer = await text({ message, validate: (value) => mistakeIn(value ?? '', check) })
-  if (isCancel(answer)) throw new Refused('cancelled')
-  return answer
+  if (!canAsk()) throw new Refused(`nobody can be asked: use ${option}`)
+  const { text } = await import('@clack/prompts')
+  return asked((common) => text({ message, validate: (value) => mistakeIn(value ?? '', check), ...common }))
 }
 
 function mistakeIn(value: string, check: (text: string) => unknown): string | undefined {

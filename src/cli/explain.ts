@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { type Explanation, explainLogin } from '../auth/explain.ts'
+import { needsPassword } from '../auth/explain-chain.ts'
 import { type Latchkey, openLatchkey } from '../latchkey.ts'
 import { openLog } from '../log.ts'
 import { ownClaims, personClaims } from '../tokens/access-token.ts'
@@ -7,7 +8,7 @@ import { permissionsFor } from '../tokens/audience.ts'
 import { configOf } from './configuration.ts'
 import { objectIn } from './object-grants.ts'
 import { type PresentedOptions, presentedBy } from './presented.ts'
-import { Refused } from './refused.ts'
+import { Misused, Refused } from './refused.ts'
 import { coloured, printable, stepLines } from './steps.ts'
 
 /** What `latchkey explain` may be told. */
@@ -21,13 +22,14 @@ export interface ExplainOptions extends PresentedOptions {
 
 /** `latchkey explain`: what each backend does at somebody's login, and what the token would hold. */
 export async function explain(username: string | undefined, options: ExplainOptions, command: Command): Promise<void> {
+  const object = options.object === undefined ? undefined : objectIn(options.object)
+  if (object && options.permission === undefined) throw new Misused('--object goes with --permission')
   const config = await configOf(command)
-  const presented = await presentedBy(username, options, config, command)
+  const presented = await presentedBy(username, options, config)
   const log = await openLog('silent')
   const latchkey = await openLatchkey({ ...config, telemetry: undefined }, log)
   try {
     const { backend, ip } = options
-    const object = options.object === undefined ? undefined : objectIn(options.object)
     const request = {
       presented,
       log,
@@ -41,7 +43,7 @@ export async function explain(username: string | undefined, options: ExplainOpti
     const { outcome, steps } = explanation
     const told = { outcome, steps, token: token ?? null, ...(permission && { permission }) }
     process.stdout.write(options.json ? `${JSON.stringify(told, null, 2)}\n` : describe(explanation, token, permission))
-    if (outcome !== 'accepted') throw new Refused(ending[outcome])
+    if (outcome !== 'accepted') throw new Refused(endingOf(outcome, steps))
     if (permission && !permission.granted) throw new Refused(`${permission.name} would not be held`)
   } finally {
     await latchkey.close()
@@ -52,6 +54,13 @@ const ending = {
   refused: 'nobody would be logged in: 400 invalid_grant',
   unavailable: 'nobody would be logged in, for somebody could not tell: 503 temporarily_unavailable'
 } as const
+
+/** What is known of the end where a backend was not asked, which may have accepted. */
+function endingOf(outcome: keyof typeof ending, steps: Explanation['steps']): string {
+  const unasked = steps.find(({ text }) => text === needsPassword)?.backend
+  if (outcome === 'unavailable' || !unasked) return ending[outcome]
+  return `whether anybody would be logged in can't be told: ${unasked} ${needsPassword} (--password-stdin)`
+}
 
 /** The claims that tell of the user, for the first audience. */
 function tokenOf({ login }: Explanation, { config }: Latchkey): object | undefined {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { atConsole } from '../admin/actor.ts'
 import { changeMembers, createGroup, deleteGroup, type GroupPatch, patchGroup } from '../admin/groups.ts'
-import type { Group } from '../auth/group-store.ts'
+import type { Group, Member } from '../auth/group-store.ts'
 import type { Store } from '../store/index.ts'
 import { asLine, collect, find, findGroup, withAdministration, write } from './administration.ts'
 
@@ -56,8 +56,8 @@ export function addGroups(program: Command): void {
   rename(groups)
   carry(groups, 'grant', 'let a group carry permissions')
   carry(groups, 'revoke', 'take permissions from a group')
-  members(groups, 'add', 'put users into a group, by e-mail or id')
-  members(groups, 'remove', 'take users out of a group, by e-mail or id; what a backend mirrors stays')
+  members(groups, 'add', 'put users into a group, by e-mail, id or login name')
+  members(groups, 'remove', 'take users out of a group, by e-mail, id or login name; what a backend mirrors stays')
   groups
     .command('delete <group>')
     .description('delete a group')
@@ -130,15 +130,22 @@ async function list({ search, json: asJson }: Json & { search?: string }, comman
   })
 }
 
-async function showGroup(group: Group, options: Json, { groups }: Store): Promise<void> {
-  if (options.json) write(asLine(groupAsJson(group)))
-  else
-    write(`id          ${group.id}\nname        ${group.name}\npermissions ${group.permissions.join(', ') || 'none'}\n`)
-  if (options.json) return
+async function showGroup(group: Group, options: Json, store: Store): Promise<void> {
+  if (options.json) {
+    const members: object[] = []
+    for await (const { userId, ...rest } of membersOf(group, store)) members.push({ user: userId, ...rest })
+    return write(asLine({ ...groupAsJson(group), members }))
+  }
+  write(`id          ${group.id}\nname        ${group.name}\npermissions ${group.permissions.join(', ') || 'none'}\n`)
+  for await (const { email, origins } of membersOf(group, store))
+    write(`member      ${email} (${origins.join(', ')})\n`)
+}
+
+async function* membersOf({ id }: Group, { groups }: Store): AsyncGenerator<Member> {
   let cursor: string | null = null
   do {
-    const page = await groups.members(group.id, { limit: 500, ...(cursor === null ? {} : { cursor }) })
-    for (const { email, origins } of page.items) write(`member      ${email} (${origins.join(', ')})\n`)
+    const page = await groups.members(id, { limit: 500, ...(cursor === null ? {} : { cursor }) })
+    yield* page.items
     cursor = page.next
   } while (cursor !== null)
 }

@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from 'commander'
+import { Command, CommanderError, Help, Option } from 'commander'
 import { causeText } from '../cause-text.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { AlreadyExists, Refusal } from '../errors.ts'
@@ -36,6 +36,9 @@ export async function run(args: readonly string[], prepare: (program: Command) =
 
 const moreHelp = '(latchkey --help tells more)'
 
+/** That an option which may come again and again is there no time by default need not be said. */
+const withoutEmptyList = (option: Option): string => new Help().optionDescription(option).replace(' (default: [])', '')
+
 /** All commands, of which none has run. */
 export function createProgram(): Command {
   const program = new Command('latchkey')
@@ -43,6 +46,7 @@ export function createProgram(): Command {
     .version(version)
     .option('--config <file>', 'the configuration (default: LATCHKEY_CONFIG, else latchkey.yaml, else none)')
     .showHelpAfterError(moreHelp)
+    .configureHelp({ optionDescription: withoutEmptyList })
     .exitOverride()
   addCommands(program)
   return program
@@ -76,12 +80,12 @@ function addCommands(program: Command): void {
     .option('--backend <id>', 'ask this backend only')
     .option('--password-stdin', 'try the password on standard input; without it accounts are looked up only')
     .option('--token-stdin', 'try the token of another issuer on standard input')
-    .addOption(new Option('--token-type <type>', 'as what it is presented').choices(tokenTypes).default('jwt'))
+    .addOption(new Option('--token-type <type>', 'as what it is presented; default: jwt').choices(tokenTypes))
     .option('--header <name=value>', 'try what a proxy would send, again and again', collect, [])
     .option('--headers-stdin', 'the same, a line of "Name: value" each, on standard input')
     .option('--ip <address>', 'as if the call came from there (default: 127.0.0.1)')
     .option('--permission <name>', 'tell whether this permission would be held, and why')
-    .option('--object <type:id>', 'on this object')
+    .option('--object <type:id>', 'on this object, with --permission')
     .option('--json', 'print JSON')
     .action(async (username: string | undefined, options: ExplainOptions, command: Command) =>
       (await import('./explain.ts')).explain(username, options, command)
@@ -105,7 +109,11 @@ function addLdap(program: Command): void {
     .command('sync <backend>')
     .description('bring everybody whom a backend lets in into the database, and deactivate those who are gone')
     .option('--dry-run', 'tell what would be done, and do nothing')
-    .option('--max-change <part>', 'deactivate nobody where more of the known users would be: 10%', percentage, 0.1)
+    .addOption(
+      new Option('--max-change <part>', 'deactivate nobody where more of the known users would be')
+        .argParser(percentage)
+        .default(0.1, '10%')
+    )
     .option('--json', 'print JSON')
     .action(async (backend: string, options: SyncOptions, command: Command) =>
       (await import('./ldap.ts')).sync(backend, options, command)

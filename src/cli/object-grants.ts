@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { atConsole } from '../admin/actor.ts'
+import { permissionNames } from '../admin/names.ts'
 import { grantOnObject, revokeOnObject } from '../admin/object-grants.ts'
 import type { PermissionObject } from '../auth/backend.ts'
 import type { GrantFilter, GrantHolder, ObjectGrant } from '../auth/object-grant-store.ts'
@@ -36,6 +37,7 @@ export async function changeOnObject(
   command: Command
 ): Promise<void> {
   const object = objectIn(text)
+  permissionNames(permissions)
   await withAdministration(command, async (_tools, store) => {
     const who: GrantHolder =
       'user' in holder

@@ -4,6 +4,7 @@ import type { AdminTools } from '../admin/tools.ts'
 import type { AttributeValue } from '../auth/backend.ts'
 import { longest } from '../auth/credentials.ts'
 import { Refusal } from '../errors.ts'
+import { asked, canAsk } from './asking.ts'
 import { Refused } from './refused.ts'
 
 /** How a password is asked for. */
@@ -34,13 +35,9 @@ export function demandFor(
  */
 export async function readPassword(options: PasswordOptions): Promise<string | undefined> {
   if (options.passwordStdin) return checked((await text(process.stdin)).replace(/\r?\n$/, ''))
-  if (!process.stdin.isTTY || !process.stdout.isTTY) return undefined
-  const { isCancel, log, password: prompt } = await import('@clack/prompts')
-  const ask = async (message: string): Promise<string> => {
-    const typed: unknown = await prompt({ message })
-    if (isCancel(typed)) throw new Refused('cancelled')
-    return typeof typed === 'string' ? typed : ''
-  }
+  if (!canAsk()) return undefined
+  const { log, password: prompt } = await import('@clack/prompts')
+  const ask = (message: string): Promise<string> => asked((common) => prompt({ message, ...common }))
   for (;;) {
     const password = await ask(options.optional ? 'Password (none: just Enter)' : 'Password')
     if (password === '' && options.optional) return undefined

@@ -50,7 +50,7 @@ export function addPermissions(program: Command): void {
   permissions
     .command('grants')
     .description('list permissions on objects: of users, then of groups')
-    .option('--user <user>', 'of this user alone, by e-mail or id')
+    .option('--user <user>', 'of this user alone, by e-mail, id or login name')
     .option('--group <group>', 'of this group alone')
     .option('--permission <name>', 'of this permission alone')
     .option('--search <prefix>', 'whose permission begins so')

@@ -1,6 +1,5 @@
 import { isIP } from 'node:net'
 import { text } from 'node:stream/consumers'
-import type { Command } from 'commander'
 import type { HeaderCredentials } from '../auth/backend.ts'
 import type { ExplainRequest } from '../auth/explain.ts'
 import type { Config } from '../config/config.ts'
@@ -12,7 +11,8 @@ import { Misused, Refused } from './refused.ts'
 export interface PresentedOptions {
   readonly passwordStdin?: boolean
   readonly tokenStdin?: boolean
-  readonly tokenType: string
+  /** Absent: `jwt`. */
+  readonly tokenType?: string
   readonly header?: readonly string[]
   readonly headersStdin?: boolean
   readonly ip?: string
@@ -28,23 +28,23 @@ type Header = readonly [name: string, value: string]
 export async function presentedBy(
   username: string | undefined,
   options: PresentedOptions,
-  config: Config,
-  command: Command
+  config: Config
 ): Promise<Presented> {
-  const { tokenStdin = false, headersStdin = false, header = [], passwordStdin = false, ip } = options
+  const { tokenStdin = false, tokenType, headersStdin = false, header = [], passwordStdin = false, ip } = options
   const isHeader = headersStdin || header.length > 0
   if ([username !== undefined, tokenStdin, isHeader].filter(Boolean).length !== 1)
-    command.error('error: name a user, or give --token-stdin, or headers: one of the three')
-  if (passwordStdin && username === undefined) command.error('error: --password-stdin goes with a user name')
-  if (ip !== undefined && isIP(ip) === 0) command.error('error: --ip takes an address')
-  if (tokenStdin) return tokenFrom(await text(process.stdin), options.tokenType, config)
+    throw new Misused('name a user, or give --token-stdin, or headers: one of the three')
+  if (passwordStdin && username === undefined) throw new Misused('--password-stdin goes with a user name')
+  if (tokenType !== undefined && !tokenStdin) throw new Misused('--token-type goes with --token-stdin')
+  if (ip !== undefined && isIP(ip) === 0) throw new Misused('--ip takes an address')
+  if (tokenStdin) return tokenFrom(await text(process.stdin), tokenType, config)
   if (isHeader) return headersFrom(header, headersStdin ? await text(process.stdin) : '', options, config)
   const name = { username: username ?? '' }
   const password = passwordStdin ? await readPassword({ passwordStdin }) : undefined
   return password === undefined ? { kind: 'name', ...name } : { kind: 'password', ...name, password }
 }
 
-function tokenFrom(input: string, tokenType: string, { issuer }: Config): Presented {
+function tokenFrom(input: string, tokenType = 'jwt', { issuer }: Config): Presented {
   const token = input.trim()
   if (token === '') throw new Refused('the token is empty')
   if (readUnverified(token)?.claims.iss === issuer)

@@ -13,3 +13,6 @@ export class Misused extends Refused {
     this.name = 'Misused'
   }
 }
+
+/** Of a command that changes what its options name. */
+export const nothingNamed = 'name what is to be changed'

@@ -14,14 +14,14 @@ export function addSessions(program: Command): void {
   sessions
     .command('list')
     .description('list sessions that have not ended')
-    .option('--user <user>', 'of this user, by e-mail or id')
+    .option('--user <user>', 'of this user, by e-mail, id or login name')
     .option('--search <prefix>', 'of users whose e-mail begins so')
     .option('--json', 'print JSON lines')
     .action((options: ListOptions & { search?: string }, command: Command) => list(options, command))
   sessions
     .command('revoke [session]')
     .description('end a session by its id, or with --user all of a user, and their access tokens')
-    .option('--user <user>', 'all sessions of this user, by e-mail or id')
+    .option('--user <user>', 'all sessions of this user, by e-mail, id or login name')
     .option('--json', 'print JSON')
     .action((id: string | undefined, options: ListOptions, command: Command) => revoke(id, options, command))
 }

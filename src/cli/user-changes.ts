@@ -6,7 +6,7 @@ import { changePermissions, deleteUser, patchUser } from '../admin/users.ts'
 import { attributesOf } from './administration.ts'
 import { change, type Json, takes } from './one-user.ts'
 import { readPassword } from './passwords.ts'
-import { Misused, Refused } from './refused.ts'
+import { Misused, nothingNamed, Refused } from './refused.ts'
 
 interface OnObject extends Json {
   readonly object?: string
@@ -38,17 +38,18 @@ export function addChanges(users: Command): void {
     .option(...takes.loginName)
     .option(...takes.attribute)
     .option(...takes.json)
-    .action((name: string, { email, attribute: pairs, loginName: names, ...rest }: ChangeOptions, command: Command) =>
-      change(name, rest, command, 'changed', (user, tools) => {
-        const attributes = attributesOf(pairs)
+    .action((name: string, { email, attribute: pairs, loginName: names, ...rest }: ChangeOptions, command: Command) => {
+      const attributes = attributesOf(pairs)
+      if (email === undefined && pairs.length === 0 && names.length === 0) throw new Misused(nothingNamed)
+      return change(name, rest, command, 'changed', (user, tools) => {
         const loginNames = names.length === 0 ? {} : { loginNames: names.filter((one) => one !== '') }
         const patch = { attributes, ...loginNames, ...(email === undefined ? {} : { email }) }
         return patchUser(atConsole, user.id, patch, tools)
       })
-    )
+    })
   users
     .command('set-password <user>')
-    .description('set the password of a user, by e-mail or id')
+    .description('set the password of a user, by e-mail, id or login name')
     .option(...takes.passwordStdin)
     .option('--unset', 'take it away: nobody logs in locally any more')
     .option(...takes.json)
@@ -69,11 +70,11 @@ export function addChanges(users: Command): void {
     .action(async (name: string, options: Json, command: Command) =>
       (await import('./reset-link.ts')).printResetLink(name, options, command)
     )
-  flag(users, 'deactivate', 'let a user in no longer, by e-mail or id', 'deactivated', { isActive: false })
-  flag(users, 'activate', 'let a user in again, by e-mail or id', 'activated', { isActive: true })
+  flag(users, 'deactivate', 'let a user in no longer, by e-mail, id or login name', 'deactivated', { isActive: false })
+  flag(users, 'activate', 'let a user in again, by e-mail, id or login name', 'activated', { isActive: true })
   users
     .command('superuser <user>')
-    .description('let a user do everything, by e-mail or id')
+    .description('let a user do everything, by e-mail, id or login name')
     .option('--off', 'no longer')
     .option(...takes.json)
     .action((name: string, options: Json & { off?: boolean }, command: Command) =>
@@ -83,7 +84,7 @@ export function addChanges(users: Command): void {
     )
   users
     .command('delete <user>')
-    .description('delete a user with everything of theirs, by e-mail or id')
+    .description('delete a user with everything of theirs, by e-mail, id or login name')
     .option(...takes.json)
     .action((name: string, options: Json, command: Command) =>
       change(name, options, command, 'deleted', async (user, tools) => {

@@ -1,7 +1,5 @@
 import { type Command, Option } from 'commander'
 import { atConsole } from '../admin/actor.ts'
-import { createGroup } from '../admin/groups.ts'
-import type { AdminTools } from '../admin/tools.ts'
 import { createUser } from '../admin/users.ts'
 import { userOrders } from '../auth/user-store.ts'
 import type { Store } from '../store/index.ts'
@@ -102,23 +100,25 @@ async function create(email: string, options: CreateOptions, command: Command): 
     const attributes = attributesOf(options.attribute)
     const demand = demandFor(email, attributes, options.loginName, tools)
     const password = await readPassword({ ...options, optional: true, demand })
-    for (const name of options.group) await makeGroup(name, tools, store)
+    const missing = await missingGroups(options.group, store)
     const user = await createUser(
       atConsole,
       {
         ...{ email, attributes, permissions: options.permission, groups: options.group },
+        makesGroups: true,
         loginNames: options.loginName,
         isSuperuser: options.superuser === true,
         ...(password === undefined ? {} : { password })
       },
       tools
     )
+    for (const name of missing) process.stderr.write(`made the group ${name}\n`)
     await show(user, options, 'created', { tools, store })
   })
 }
 
-async function makeGroup(name: string, tools: AdminTools, { groups }: Store): Promise<void> {
-  if (await groups.byName(name.normalize('NFC'))) return
-  await createGroup(atConsole, { name }, tools)
-  process.stderr.write(`made the group ${name}\n`)
+async function missingGroups(names: readonly string[], { groups }: Store): Promise<readonly string[]> {
+  const each = [...new Set(names.map((name) => name.normalize('NFC')))]
+  const found = await Promise.all(each.map((name) => groups.byName(name)))
+  return each.filter((_name, at) => found[at] === undefined)
 }

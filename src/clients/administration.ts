@@ -191,7 +191,9 @@ const maxIdLength = 128
 
 function idMistakes(id: string): DefinitionMistake[] {
   if (isLikeUserId(id)) return [{ path: ['id'], message: 'is a UUIDv7, as the ids of users are' }]
-  return /^[\x21-\x7e]+$/.test(id) && id.length <= maxIdLength && id !== publicClientId
+  if (id === publicClientId)
+    return [{ path: ['id'], message: 'is what callers without client authentication are called' }]
+  return /^[\x21-\x7e]+$/.test(id) && id.length <= maxIdLength
     ? []
     : [{ path: ['id'], message: `expected printable ASCII without spaces, ${maxIdLength} at most` }]
 }

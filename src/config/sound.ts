@@ -31,7 +31,7 @@ export function soundPart(schema: TSchema, value: unknown): unknown {
 function soundVariant(schema: TSchema, value: unknown): unknown {
   const preset = complete(schema, undefined, new Set())
   if (preset !== undefined) return preset
-  if (Type.IsUnion(schema)) return soundPart(variantFor(schema, value, {}) ?? Type.Unknown(), value)
+  if (Type.IsUnion(schema)) return soundPart(variantFor(schema, value, {}) ?? schema.anyOf[0] ?? Type.Unknown(), value)
   if (Type.IsObject(schema) || Type.IsRecord(schema)) return soundPart(schema, {})
   if (Type.IsEnum(schema)) return schema.enum[0]
   if (Type.IsArray(schema)) return []

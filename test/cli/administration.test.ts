@@ -54,6 +54,12 @@ t.test('users, groups and permissions at the command line', async (t) => {
     { email: 'anna@example.com', firstName: null }
   )
 
+  await misused(['users', 'change', ann.id], 'name what is to be changed')
+  const beside = ['--group', 'left behind', '--attribute', 'department=Sales']
+  await refused(['users', 'create', 'bea@example.com', ...beside, '--permission', 'none'], 'is no permission')
+  await refused(['users', 'create', 'anna@example.com', ...beside], 'A user has this e-mail already')
+  t.equal((await run(['groups', 'list'])).stdout, '', 'no group is made for nobody')
+
   const named = ['users', 'change', ann.id, '--login-name', 'anna', '--login-name', 'a.n']
   matchLists(t, await json(named), { loginNames: ['a.n', 'anna'] })
   t.match((await run(['users', 'show', 'anna'])).stdout, 'login name      a.n\nlogin name      anna\n')
@@ -73,6 +79,8 @@ t.test('users, groups and permissions at the command line', async (t) => {
   t.match(await json(['groups', 'rename', 'editors', 'Redaktion']), { name: 'Redaktion' })
   t.same(await json(['groups', 'add', 'Redaktion', 'anna@example.com']), { added: [ann.id], removed: [] })
   t.match((await run(['groups', 'show', 'Redaktion'])).stdout, 'member      anna@example.com (local)')
+  const anna = { user: ann.id, email: 'anna@example.com', origins: ['local'] }
+  t.same((await json(['groups', 'show', 'Redaktion'])).members, [anna])
   t.match(await json(['users', 'grant', ann.id, 'shop.buy']), {
     groups: ['Redaktion'],
     permissions: ['blog.add_post', 'blog.view_post', 'shop.buy']
@@ -106,6 +114,8 @@ t.test('users, groups and permissions at the command line', async (t) => {
   t.equal(await grants('--search', 'Docs.'), '')
   await misused(['permissions', 'grants', '--user', ann.id, '--group', 'Redaktion'], '--user and --group')
   await misused(['users', 'grant', ann.id, 'docs.change', '--object', 'doc'], '--object takes TYPE:ID')
+  await refused(['users', 'grant', ann.id, 'docs.half', 'none', ...onDoc], 'is no permission')
+  t.equal(await grants('--permission', 'docs.half'), '', 'not by halves')
   await misused(['users', 'change', ann.id, '--attribute', 'level'], '--attribute "level": expected name=value')
   await misused(['users', 'set-password', ann.id, '--unset', '--password-stdin'], '--unset and --password-stdin')
   for (const act of ['retry', 'delete']) await misused(['webhooks', act], 'name deliveries by their ids')

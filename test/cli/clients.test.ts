@@ -58,6 +58,13 @@ t.test('clients', async (t) => {
     t.same([code, stdout], [1, ''], `${why}: ${stderr}`)
     t.ok(stderr.trim().length > 0 && !stderr.includes('    at '), stderr)
   }
+  t.match((await run('create', 'public')).stderr, 'id: is what callers without client authentication are called')
+  t.match(await run('create', 'x', '--authentication', 'mtls'), {
+    code: 2,
+    stderr: 'expected client_secret_basic, client_secret_post, private_key_jwt or none'
+  })
+  t.notMatch((await run('create', '--help')).stdout, '[]')
+  t.match((await run('rotate-secret', '--help')).stdout, /default:\s+24h\)/)
   for (const args of [[], ['create'], ['rotate-secret', 'robot', '--keep', 'long'], ['list', '--wrong'], ['wrong']])
     t.equal((await run(...args)).code, 2, `usage: ${args.join(' ')}`)
 

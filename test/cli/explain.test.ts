@@ -430,6 +430,11 @@ t.test('latchkey explain: the whole way, and the token as it would be', async (t
   const one = await run(['explain', 'alice', '--backend', 'corp', '--permission', 'blog.add_post'])
   t.match([one.code, one.stdout], [1, 'blog.add_post would not be held'])
   t.equal((await run(['explain', 'alice', '--backend', 'nobody'])).code, 1)
+  for (const [option, value, beside] of [
+    ['--object', 'post:1', '--permission'],
+    ['--token-type', 'id_token', '--token-stdin']
+  ] as const)
+    t.match(await run(['explain', 'alice', option, value]), { code: 2, stderr: `error: ${option} goes with ${beside}` })
 
   const check = await run(['check'])
   t.equal(check.code, 0)
@@ -440,6 +445,20 @@ t.test('latchkey explain: the whole way, and the token as it would be', async (t
     /root-dse .*LDAP/
   ])
     t.match(check.stdout, words)
+})
+
+t.test('where a backend can’t be asked without a password, nobody is said to be refused', async (t) => {
+  const place = await temporaryFolder(t)
+  const backends = '[{ id: accounts, type: http, url: "http://127.0.0.1:9" }, { id: local, type: local }]'
+  await writeFile(join(place, 'latchkey.yaml'), `publicClient: true\nbackends: ${backends}\n`)
+  const { code, stderr } = await command(t, ['explain', 'alice'], place)
+  t.same(
+    [code, stderr],
+    [
+      1,
+      "whether anybody would be logged in can't be told: accounts cannot be asked without a password (--password-stdin)\n"
+    ]
+  )
 })
 
 t.test('a token of another issuer: whose it is, its key, its claims, and what would follow from it', async (t) => {

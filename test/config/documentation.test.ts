@@ -1,10 +1,11 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: what the configuration fills in is written so
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { Check } from 'typebox/schema'
 import { parse } from 'yaml'
 import { backendDefinitions as definitions } from '../../src/backends/index.ts'
 import { Common } from '../../src/config/backend-schema.ts'
+import { ConfigError } from '../../src/config/config-error.ts'
 import { configSchema } from '../../src/config/json-schema.ts'
 import { loadAll } from '../../src/config/module-types.ts'
 import { readConfig } from '../../src/config/read-config.ts'
@@ -106,4 +107,53 @@ t.test('the example of the contract can be used as it is', async (t) => {
     tokens: { accessTtlSeconds: 600, refreshTtlSeconds: 2_592_000, refreshIdleTtlSeconds: 604_800 },
     limits: { ip: { max: 300, windowMs: 60_000 }, account: { failures: 10, windowMs: 900_000 } }
   })
+})
+
+/** Where something stands in a tree: all places. */
+function placesIn(tree: unknown): Array<ReadonlyArray<string | number>> {
+  const parts: Array<[string | number, unknown]> = Array.isArray(tree)
+    ? [...tree.entries()]
+    : Object.entries(Object(tree))
+  if (typeof tree === 'string') return []
+  return parts.flatMap(([key, part]) => [[key], ...placesIn(part).map((rest) => [key, ...rest])])
+}
+
+/** Another value, or none, at a place. */
+function changed(tree: object, place: ReadonlyArray<string | number>, value: unknown): object {
+  const copy = structuredClone(tree)
+  const last = place.at(-1) ?? ''
+  const holder = Object(place.slice(0, -1).reduce<unknown>((part, key) => Object(part)[key], copy))
+  if (value !== undefined) holder[last] = value
+  else if (Array.isArray(holder)) holder.splice(Number(last), 1)
+  else delete holder[last]
+  return copy
+}
+
+t.test('whatever of an example is left out, or of another kind, is taken by both, or told as mistakes', async (t) => {
+  const pages = ['docs/webhooks.md', 'docs/backends/proxy.md', 'docs/backends/http.md', 'docs/backends/jwt.md']
+  const all = [
+    ...examples,
+    ...pages.flatMap((name) => examplesOf(read(name))),
+    read('test/config/contract.golden.yaml')
+  ]
+  const cwd = t.testdir({ secrets: {}, a: `${'x'.repeat(40)}` })
+  const env = { A: 'x'.repeat(40) }
+  let taken = 0
+  for (const yaml of all) {
+    const tree = parse((/^backends:/m.test(yaml) ? yaml : `${yaml}${local}`).replace(/\$\{[^}]*\}/g, '${A}'))
+    for (const place of placesIn(tree)) {
+      for (const value of [undefined, null, 7, true, '', 'x', '${A}', [], {}]) {
+        const other = changed(tree, place, value)
+        writeFileSync(`${cwd}/latchkey.yaml`, JSON.stringify(other))
+        const error = await readConfig({ env, definitions, cwd }).then(
+          () => undefined,
+          (error) => error
+        )
+        const isTold = error === undefined ? validate(other) : error instanceof ConfigError && error.mistakes.length > 0
+        if (error === undefined) taken++
+        if (!isTold) t.fail(`${place.join('.')} as ${JSON.stringify(value)}`, { error: `${error?.stack}`, yaml })
+      }
+    }
+  }
+  t.ok(taken > 100, `${taken} of these are no mistakes`)
 })

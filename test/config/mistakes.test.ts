@@ -426,6 +426,11 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
       ] as [string, string]
   ),
   [
+    'webhooks: [{ id: h, url: "https://h.example" }]',
+    'webhooks[0].secret: is missing: expected whsec_ and 24 to 64 random bytes in base64, or two of these, the new one first'
+  ],
+  ['webhooks: [h]', 'webhooks[0]: expected a mapping of keys to values'],
+  [
     `webhooks: [{ id: h, url: "https://h.example", secret: ${whsec}, events: [user.created, user.renamed] }]`,
     `webhooks[0].events[1]: matches no event: expected one of ${eventTypes.join(', ')}`
   ],

@@ -21,8 +21,9 @@ export interface Terminal {
   ended(): Promise<number | null>
 }
 
-/** The key that gives up. */
+/** The keys that give up. */
 export const ctrlC = '\u0003'
+export const ctrlD = '\u0004'
 
 /** Starts `latchkey ARGS` on a pseudo-terminal. */
 export function startOnTerminal(t: Test, args: readonly string[], cwd: string): Terminal {
