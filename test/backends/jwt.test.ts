@@ -576,3 +576,17 @@ t.test('what is kept: fresh, cooling down, stale, too old', async (t) => {
   await t.rejects(never.current())
   t.equal(tries, 2)
 })
+
+t.test('what is kept: a clock that is set back keeps nothing for longer', async (t) => {
+  let at = 1_000_000
+  let fetches = 0
+  const kept = keep({
+    fetch: async () => ++fetches,
+    ...{ failed() {}, now: () => at, times: { freshMs: 1000, coolDownMs: 300, staleMs: 10_000, patienceMs: 50 } }
+  })
+  t.equal(await kept.current(), 1)
+  at = 0
+  t.equal((await kept.renewed()).value, 2, 'fetched for who misses something')
+  at = -500_000
+  t.equal(await kept.current(), 3, 'and for all others')
+})
