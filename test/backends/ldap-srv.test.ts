@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { TraceStep } from '../../src/auth/backend.ts'
-import { inSrvOrder, parseSrvUrl } from '../../src/backends/ldap/connections/srv.ts'
+import { within } from '../../src/backends/ldap/connections/deadline.ts'
+import { createServerList } from '../../src/backends/ldap/connections/server-list.ts'
+import { inSrvOrder, parseSrvUrl, type SrvRecord } from '../../src/backends/ldap/connections/srv.ts'
 import { createCertificates } from '../servers/certificates.ts'
 import { startDns } from '../servers/dns.ts'
 import { freePort } from '../servers/free-port.ts'
@@ -146,6 +148,25 @@ t.test('DNS is asked again after a minute; what it said before holds while it is
   dns.set({})
   await aMinuteLater()
   t.match(await logIn(backend, 'alice'), { outcome: 'accepted' })
+})
+
+t.test('a backend that is closed while DNS is asked opens no server any more', async (t) => {
+  const answer = Promise.withResolvers<SrvRecord[]>()
+  const opened: string[] = []
+  const list = createServerList({
+    places: [{ url: 'ldap+srv://example.test', scheme: 'ldap', domain: 'example.test' }],
+    anyHost: true,
+    resolve: () => answer.promise,
+    open({ url }) {
+      opened.push(url)
+      throw new Error('nobody closes this one')
+    }
+  })
+  const asked = list.current(within(5000))
+  list.close()
+  answer.resolve([record(first.port)])
+  await t.rejects(asked, { name: 'LdapFailure', reason: 'closed' })
+  t.same(opened, [])
 })
 
 t.test('URLs of a domain', async (t) => {

@@ -1,6 +1,6 @@
 import type { BreakerStatus } from '../../../auth/breaker.ts'
 import { type Deadline, within } from './deadline.ts'
-import { LdapFailure } from './failure.ts'
+import { LdapFailure, wasClosed } from './failure.ts'
 
 /** Remembers that a server can't answer, and finds out by itself when it can again: no login is spent on a try. */
 export interface ServerBreaker {
@@ -77,7 +77,7 @@ export const createServerBreaker = ({ probe, onChange }: ServerBreakerOptions): 
     close() {
       isClosed = true
       clearTimeout(timer)
-      down = new LdapFailure('closed', 'the backend was closed')
+      down = wasClosed()
     }
   }
 }

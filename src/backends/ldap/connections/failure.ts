@@ -28,6 +28,9 @@ export class LdapFailure extends Error {
   }
 }
 
+/** Whoever asks a backend that is gone, or waits for it meanwhile. */
+export const wasClosed = (): LdapFailure => new LdapFailure('closed', 'the backend was closed')
+
 /** Failures after which another server may know better: nothing was answered, or the server itself says that it can't. */
 const elsewhere: ReadonlySet<FailureReason> = new Set([
   'connect',

@@ -1,5 +1,6 @@
 import { adviceOnSrv } from './advice.ts'
 import { type Deadline, within } from './deadline.ts'
+import { wasClosed } from './failure.ts'
 import type { Server } from './server.ts'
 import type { ServerAddress } from './server-url.ts'
 import { lookUpServers, type SrvAddress, type SrvResolver } from './srv.ts'
@@ -38,6 +39,7 @@ export const createServerList = ({ places, open, ...options }: ServerListOptions
   const fixed = places.some(isDomain) ? undefined : places.map((place) => serverAt(place as ServerAddress))
   let found: { readonly list: readonly Server[]; readonly since: number } | undefined
   let asking: Promise<readonly Server[]> | undefined
+  let isClosed = false
 
   const addressesOf = async (
     place: ServerAddress | SrvAddress,
@@ -52,6 +54,8 @@ export const createServerList = ({ places, open, ...options }: ServerListOptions
 
   const ask = async (deadline: Deadline): Promise<readonly Server[]> => {
     const answers = await Promise.allSettled(places.map((place) => addressesOf(place, deadline)))
+    // nobody would close a server that is opened now
+    if (isClosed) throw wasClosed()
     const failed = answers.find((answer) => answer.status === 'rejected')
     const addresses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
     if (failed && (found || addresses.length === 0)) {
@@ -84,6 +88,7 @@ export const createServerList = ({ places, open, ...options }: ServerListOptions
     },
     known: () => fixed ?? found?.list ?? [],
     close() {
+      isClosed = true
       for (const server of servers.values()) server.close()
     }
   }
