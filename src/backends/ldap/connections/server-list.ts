@@ -82,7 +82,8 @@ export const createServerList = ({ places, open, ...options }: ServerListOptions
   return {
     async current(deadline) {
       if (fixed) return fixed
-      if (found === undefined) return askOnce(deadline)
+      // somebody else's question may fail for having had less time: that is no answer to ours
+      if (found === undefined) return asking?.catch(() => askOnce(deadline)) ?? askOnce(deadline)
       if (performance.now() - found.since > freshMs) askOnce(within(5000)).catch(() => undefined)
       return found.list
     },
