@@ -10,6 +10,7 @@ import { jwtBackend } from '../../src/backends/jwt/index.ts'
 import type { JwtOptions } from '../../src/backends/jwt/options.ts'
 import { BackendUnavailable, SlowDown } from '../../src/errors.ts'
 import { type KeepingTimes, keep } from '../../src/remote/kept.ts'
+import { fakeBackendTools } from '../auth/fakes.ts'
 import { temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
 import { createCertificates } from '../servers/certificates.ts'
@@ -20,23 +21,7 @@ const types = 'urn:ietf:params:oauth:token-type:'
 const [key, other, rsa] = await Promise.all([issuerKey('one'), issuerKey('one'), issuerKey('rsa', 'RS256')])
 
 function open(t: Test, options: Partial<JwtOptions> & { issuer: string }, tools: Partial<BackendTools> = {}): Backend {
-  const backend = jwtBackend.open(
-    'other',
-    { audiences: [clientAtIssuer], ...options },
-    {
-      log: { debug() {}, info() {}, warn() {}, error() {} },
-      accounts: {
-        byEmail: async () => undefined,
-        byId: async () => undefined,
-        byLoginName: async () => undefined,
-        replaceHash: async () => {}
-      },
-      hashPassword: async () => '',
-      needsRehash: () => false,
-      baseFolder: '/',
-      ...tools
-    }
-  )
+  const backend = jwtBackend.open('other', { audiences: [clientAtIssuer], ...options }, fakeBackendTools(tools))
   t.teardown(() => backend.close?.())
   return backend
 }
