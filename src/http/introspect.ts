@@ -4,6 +4,7 @@ import type { Static } from 'typebox'
 import { isLoggedOut } from '../auth/user-store.ts'
 import { InvalidToken } from '../errors.ts'
 import type { Audience } from '../tokens/audience.ts'
+import type { Session } from '../tokens/session-store.ts'
 import { checkClientClaims } from '../tokens/verify.ts'
 import { audited } from './audited.ts'
 import { claimsOfToken, holderOf } from './bearer.ts'
@@ -67,7 +68,7 @@ async function introspectionOf(
   parts: AppParts
 ): Promise<Static<typeof Introspection>> {
   const session = await parts.sessions.owned(token, client.id)
-  if (session) return refreshTokenAnswer(token, client, request, parts)
+  if (session) return refreshTokenAnswer(token, session, request, parts)
   try {
     const claims = await claimsOfToken(request, token, parts)
     const own = await clientAnswer(claims, parts)
@@ -98,12 +99,11 @@ async function clientAnswer(
 /** Alive only as the newest of its session, of a user who may still refresh it; the look does not end anything. */
 async function refreshTokenAnswer(
   token: string,
-  client: Client,
+  session: Session,
   { log }: FastifyRequest,
   { sessions, login, tokens }: AppParts
 ): Promise<Static<typeof Introspection>> {
-  const session = await sessions.owned(token, client.id)
-  if (!session || sessions.tokenOf(session) !== token || session.idleExpiresAt <= tokens.now()) return inactive
+  if (sessions.tokenOf(session) !== token || session.idleExpiresAt <= tokens.now()) return inactive
   if (!login.chain.some(({ id }) => id === session.backend)) return inactive
   const user = await login.store.byId(session.userId)
   log.debug({ session: session.id }, 'refresh token introspected')
@@ -111,7 +111,7 @@ async function refreshTokenAnswer(
   return {
     active: true,
     token_type: 'refresh_token',
-    client_id: client.id,
+    client_id: session.clientId,
     username: user.email,
     ...(session.scope === null ? {} : { scope: session.scope }),
     iss: tokens.issuer,
