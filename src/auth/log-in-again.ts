@@ -50,7 +50,7 @@ export async function logInAgain(
   if (!chain.includes(backend))
     throw new InvalidGrant(`backend ${backend.id} is not for this client`, { reason: 'not-for-client' })
   const identity = await identityOf(backend, login.subject, request)
-  const user = await upToDate(await userOf(login, backend, tools), { identity, backend, login }, request, tools)
+  const user = await upToDate(await userOf(login, backend, tools), { identity, backend }, request, tools)
   const options = identity ? { identity: { backend: backend.id, identity } } : {}
   const permissions = await permissionsOf(tools.chain, user, request, tools.permissions, options)
   return { user, backend, subject: login.subject, permissions, at: login.authenticatedAt }
@@ -88,7 +88,7 @@ async function identityOf(link: Link, subject: string, request: RequestContext):
 
 async function upToDate(
   user: User,
-  seen: { identity: Identity | undefined; backend: Link; login: RememberedLogin },
+  seen: { identity: Identity | undefined; backend: Link },
   request: RequestContext,
   tools: LoginTools
 ): Promise<User> {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
+import { collect } from './administration.ts'
 import { Misused, Refused } from './refused.ts'
 
 /** What `clients create` and `clients change` may be told of a client. */
@@ -18,8 +19,6 @@ export interface DefinitionOptions {
   readonly limit?: string
   readonly forwardedFor: readonly string[]
 }
-
-const collect = (value: string, earlier: readonly string[]): readonly string[] => [...earlier, value]
 
 /** Adds everything that a configuration can say of a client. */
 export function addDefinition(command: Command): Command {
