@@ -14,6 +14,7 @@ import { createMetrics } from '../src/metrics.ts'
 import { openPasswords } from '../src/passwords/argon2.ts'
 import { openStore } from '../src/store/index.ts'
 import { permissionsDigest } from '../src/tokens/access-token.ts'
+import { fakeBackendTools } from './auth/fakes.ts'
 import { conformanceOf } from './backends/conformance.ts'
 import { claimsOf, openTestLatchkey, type TestLatchkey, temporaryFolder } from './latchkey.ts'
 import { matchLists } from './match.ts'
@@ -339,22 +340,7 @@ t.test('the backend of docs/architecture.md passes the conformance suite', async
   const password = 'canary-correct-horse'
   await writeFile(join(folder, 'people'), `alice\talice@example.com\t${await passwords.hash(password)}\n`)
   await conformanceOf(t, async () => ({
-    backend: fileBackend.open(
-      'file',
-      { path: 'people' },
-      {
-        log: { debug() {}, info() {}, warn() {}, error() {} },
-        accounts: {
-          byEmail: async () => undefined,
-          byId: async () => undefined,
-          byLoginName: async () => undefined,
-          replaceHash: async () => {}
-        },
-        hashPassword: passwords.hash,
-        needsRehash: passwords.needsRehash,
-        baseFolder: folder
-      }
-    ),
+    backend: fileBackend.open('file', { path: 'people' }, fakeBackendTools({ baseFolder: folder })),
     passwords,
     username: 'alice',
     password,

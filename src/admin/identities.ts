@@ -4,6 +4,7 @@ import type { User } from '../auth/user-store.ts'
 import { AlreadyExists, GrantRefused, NotFound } from '../errors.ts'
 import { type Actor, demand, mayEverything } from './actor.ts'
 import { invalidField } from './field-errors.ts'
+import { isPlainText } from './names.ts'
 import type { AdminTools, ChangeOptions } from './tools.ts'
 import { changeUser } from './turn.ts'
 
@@ -30,9 +31,9 @@ export async function linkIdentity(
   if (!mayEverything(actor)) throw new GrantRefused('Only a superuser says whose account it is')
   const type = tools.chain.find(({ id }) => id === backend)?.type
   if (type === undefined) throw invalidField('backend', 'there is none of that id')
-  if (!isUsable(subject, 255)) throw invalidField('subject', 'expected text of 255 bytes at most')
+  if (!isPlainText(subject, 255)) throw invalidField('subject', 'expected text of 255 bytes at most')
   if (type === localType && subject !== userId) throw invalidField('subject', 'a local account is that of its own user')
-  if (!isUsable(username, 1024)) throw invalidField('username', 'expected text of 1024 bytes at most')
+  if (!isPlainText(username, 1024)) throw invalidField('username', 'expected text of 1024 bytes at most')
   return changeUser(actor, userId, tools, options, async (tx) => {
     const at = tools.now()
     await tx.users.link(userId, { backend, subject, username, attributes: {}, isSuperuser: false, lastSeenAt: at }, at)
@@ -60,6 +61,3 @@ export async function unlinkIdentity(
     await tx.users.update(userId, { attributes: mergeAttributes(tools.chain, left, user.ownAttributes) }, at)
   })
 }
-
-const isUsable = (text: string, maxBytes: number): boolean =>
-  text !== '' && Buffer.byteLength(text) <= maxBytes && !/[\p{Cc}\p{Cs}\ufffd]/u.test(text)

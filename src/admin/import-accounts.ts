@@ -1,10 +1,10 @@
 import type { AdministrationTransaction, ImportedUser } from '../auth/administration-store.ts'
-import { AlreadyExists } from '../errors.ts'
 import { findAmbiguities } from './ambiguities.ts'
 import { besideReading } from './beside-reading.ts'
 import type { ForeignSource, ImportProblem } from './foreign-source.ts'
 import { type AccountRules, problemAt, type Translated, translated } from './import-account.ts'
 import { importAuthority } from './import-authority.ts'
+import { changeAgain } from './import-batches.ts'
 import { takenNames } from './login-names.ts'
 import type { AdminTools } from './tools.ts'
 
@@ -27,8 +27,6 @@ export interface AccountsOptions
   onProblem(problem: ImportProblem): void
   onProgress(read: number): void
 }
-
-const attempts = 5
 
 /**
  * Brings permissions, groups and accounts along, page by page; each page is whole or not there. Whoever came along before is
@@ -62,20 +60,12 @@ async function* translatedPages(
   for await (const page of source.accounts()) yield page.map((account) => translated(account, rules, tools))
 }
 
-async function written(batch: readonly Translated[], rules: AccountRules, tools: AdminTools, options: AccountsOptions) {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await tools.administration.change(async (tx) => {
-        const { wanted, present, problems } = await sorted(batch, rules, tx)
-        if (!options.dryRun && wanted.length > 0) await tx.imports.create(wanted, tools.now())
-        return { created: wanted.length, present, problems }
-      })
-    } catch (error) {
-      // somebody logged in for the first time meanwhile: the next look finds them
-      if (!(error instanceof AlreadyExists) || attempt === attempts) throw error
-    }
-  }
-}
+const written = (batch: readonly Translated[], rules: AccountRules, tools: AdminTools, options: AccountsOptions) =>
+  changeAgain(tools, async (tx) => {
+    const { wanted, present, problems } = await sorted(batch, rules, tx)
+    if (!options.dryRun && wanted.length > 0) await tx.imports.create(wanted, tools.now())
+    return { created: wanted.length, present, problems }
+  })
 
 /** Who is new, and what there is to be said of those who did not come along before. */
 async function sorted(batch: readonly Translated[], { origin }: AccountRules, { imports }: AdministrationTransaction) {

@@ -2,6 +2,7 @@ import type { AdministrationTransaction } from '../auth/administration-store.ts'
 import { groupName, isPermissionName } from '../auth/names.ts'
 import { isOwnPermission } from '../auth/permissions.ts'
 import type { ForeignGroup, ForeignPermission, ForeignSource, ImportProblem } from './foreign-source.ts'
+import { changeAgain } from './import-batches.ts'
 import type { AdminTools } from './tools.ts'
 
 /** What accounts of another program may hold here, by the names that they have there. */
@@ -38,7 +39,7 @@ export async function importAuthority(source: ForeignSource, tools: AdminTools, 
   let made = 0
   for (let at = 0; at < wanted.length; at += groupsAtOnce) {
     const portion = wanted.slice(at, at + groupsAtOnce)
-    const { created, differing } = await tools.administration.change((tx) => write(portion, tx, tools, options))
+    const { created, differing } = await changeAgain(tools, (tx) => write(portion, tx, tools, options))
     made += created
     for (const { there, extra } of differing) {
       if (extra !== undefined) groups.delete(there)

@@ -1,11 +1,13 @@
 import type { ImportedUser } from '../auth/administration-store.ts'
 import { builtInAttributes } from '../auth/attribute-checks.ts'
 import { mergeAttributes } from '../auth/attributes.ts'
+import { momentOf } from '../auth/moment.ts'
+import { maxRememberedBytes } from '../auth/names.ts'
 import type { UserIdentity } from '../auth/user-store.ts'
 import { Refusal } from '../errors.ts'
 import { checkedValue, emailOfText, newAttributes } from './fields.ts'
 import { loginNames } from './login-names.ts'
-import { groupNames, permissionNames } from './names.ts'
+import { groupNames, isPlainText, permissionNames } from './names.ts'
 import { grantsOnObjects } from './object-grants.ts'
 import type { AdminTools } from './tools.ts'
 
@@ -128,8 +130,8 @@ function flag(name: string, value: unknown, otherwise: boolean): boolean {
 /** @param now nobody was created after it */
 function timeIn(name: string, value: unknown, now: number): number {
   if (value === undefined) return now
-  const at = Date.parse(text(name, value))
-  if (at >= 0) return Math.min(at, now)
+  const at = momentOf(text(name, value))
+  if (at !== undefined && at >= 0) return Math.min(at, now)
   throw new Mistake(`${name}: expected a time such as 2026-11-22T08:00:00Z`)
 }
 
@@ -169,22 +171,25 @@ function identityIn(item: Readonly<Record<string, unknown>>, { chain, attributes
   // as in the fields of the user, what an export or a page has and an import makes anew is passed over
   const unknown = Object.keys(more).find((name) => name !== 'lastSeenAt')
   if (unknown !== undefined) throw new Mistake(`identities: ${unknown}: there is no such field`)
-  const isWhole = isText(subject, 255) && chain.some(({ id }) => id === backend)
+  const isWhole = isPlainText(subject, 255) && chain.some(({ id }) => id === backend)
   if (!isWhole || typeof backend !== 'string')
     throw new Mistake('identities: expected the id of a backend and a subject')
-  if (!isText(username, 1024)) throw new Mistake('identities: username: expected text of 1024 bytes at most')
+  if (!isPlainText(username, 1024)) throw new Mistake('identities: username: expected text of 1024 bytes at most')
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new Mistake('identities: attributes: expected fields by name')
   const values = Object.entries(given).map(([name, one]) => [name, checkedValue(name, plain(name, one), attributes)])
   return {
     ...{ backend, subject, username, attributes: Object.fromEntries(values) },
     isSuperuser: flag('identities: isSuperuser', isSuperuser, false),
-    ...(remembered !== undefined && { remembered: text('identities: remembered', remembered) })
+    ...(remembered !== undefined && { remembered: rememberedIn(remembered) })
   }
 }
 
-const isText = (value: unknown, bytes: number): value is string =>
-  typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= bytes
+function rememberedIn(value: unknown): string {
+  const remembered = text('identities: remembered', value)
+  if (Buffer.byteLength(remembered) <= maxRememberedBytes) return remembered
+  throw new Mistake('identities: remembered: expected text of 32 KiB at most')
+}
 
 function parsed(name: string, value: string): unknown {
   try {

@@ -1,6 +1,13 @@
 import { groupName, isPermissionName } from '../auth/names.ts'
 import { InvalidRequest } from '../errors.ts'
 
+/** Whether it is text that a column of so many bytes holds, and without characters that nobody can see or compare. */
+export const isPlainText = (value: unknown, maxBytes: number): value is string =>
+  typeof value === 'string' &&
+  value !== '' &&
+  Buffer.byteLength(value) <= maxBytes &&
+  !/[\p{Cc}\p{Cs}\ufffd]/u.test(value)
+
 /** Names of permissions, each once. @throws {InvalidRequest} one is none */
 export function permissionNames(names: readonly string[]): readonly string[] {
   const wrong = names.find((name) => !isPermissionName(name))

@@ -2,7 +2,7 @@ import { objectOf } from '../auth/evaluation.ts'
 import type { GrantOnObject, ObjectGrant, ObjectGrantStore } from '../auth/object-grant-store.ts'
 import { InvalidRequest, NotFound } from '../errors.ts'
 import { type Actor, demand, refuseGrantBeyond } from './actor.ts'
-import { permissionNames } from './names.ts'
+import { isPlainText, permissionNames } from './names.ts'
 
 /**
  * Grants a permission on one object to a user or a group.
@@ -52,9 +52,7 @@ function checkObject(object: ObjectGrant['object']): void {
     throw new InvalidRequest(`objectType: ${detail}`, undefined, [{ pointer: '/objectType', detail }])
   }
   for (const part of ['type', 'id'] as const) {
-    const text = object[part]
-    const isPlain = text !== '' && Buffer.byteLength(text) <= limits[part] && !/[\p{Cc}\p{Cs}\ufffd]/u.test(text)
-    if (isPlain) continue
+    if (isPlainText(object[part], limits[part])) continue
     const name = part === 'type' ? 'objectType' : 'objectId'
     const detail = `expected text of ${limits[part]} bytes at most`
     throw new InvalidRequest(`${name}: ${detail}`, undefined, [{ pointer: `/${name}`, detail }])

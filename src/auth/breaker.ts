@@ -19,11 +19,21 @@ export interface Breaker {
   status(): BreakerStatus
 }
 
-/** @param options.failures in a row that open it; @param options.cooldownMs after which one question tries again */
-export function createBreaker(options: { failures?: number; cooldownMs?: number; now?: () => number } = {}): Breaker {
-  const { failures: limit = 3, cooldownMs = 2000, now = Date.now } = options
+/**
+ * @param options.failures in a row that open it; @param options.cooldownMs after which one question tries again
+ * @param options.now epoch milliseconds, for people; @param options.elapsedMs milliseconds that never go back, for the cool-down
+ */
+export function createBreaker(
+  options: {
+    readonly failures?: number
+    readonly cooldownMs?: number
+    readonly now?: () => number
+    readonly elapsedMs?: () => number
+  } = {}
+): Breaker {
+  const { failures: limit = 3, cooldownMs = 2000, now = Date.now, elapsedMs = () => performance.now() } = options
   let failures = 0
-  let openUntil = 0
+  let openUntil = Number.NEGATIVE_INFINITY
   let trying = false
   let lastError: string | null = null
   let since: number | null = null
@@ -31,7 +41,7 @@ export function createBreaker(options: { failures?: number; cooldownMs?: number;
   return {
     admit() {
       if (failures < limit) return true
-      if (trying || now() < openUntil) return false
+      if (trying || elapsedMs() < openUntil) return false
       trying = true
       return true
     },
@@ -45,13 +55,13 @@ export function createBreaker(options: { failures?: number; cooldownMs?: number;
       failures++
       lastError = reason
       trying = false
-      if (failures >= limit) openUntil = now() + cooldownMs
+      if (failures >= limit) openUntil = elapsedMs() + cooldownMs
     },
     abandoned() {
       trying = false
     },
     status() {
-      const state = failures < limit ? 'closed' : trying || now() >= openUntil ? 'half-open' : 'open'
+      const state = failures < limit ? 'closed' : trying || elapsedMs() >= openUntil ? 'half-open' : 'open'
       return { state, lastError, since }
     }
   }

@@ -158,14 +158,40 @@ async function verdictOf(
   login: LoginState
 ): Promise<Verdict | BackendUnavailable> {
   const began = performance.now()
+  const { extend, found, isWaiting } = askingOf(link, request, tools, login)
+  let outcome = 'error'
+  try {
+    const question = (context: AuthenticateContext) => link.backend.authenticate(credentials, context)
+    const verdict = await ask(link, request, extend, question, 'backend.authenticate', isWaiting)
+    outcome = verdict.outcome
+    if (outcome === 'rejected') for (const account of found) login.guessed.add(account)
+    return verdict
+  } catch (error) {
+    if (!(error instanceof BackendUnavailable)) throw error
+    outcome = 'unavailable'
+    return error
+  } finally {
+    tools.metrics.backendAnswered(link.id, outcome, (performance.now() - began) / 1000)
+  }
+}
+
+/** What goes along with the question to a backend, and what it does meanwhile. */
+interface Asking {
+  extend(context: BackendContext, span: Span | undefined): AuthenticateContext
+  /** The accounts that it found. */
+  readonly found: readonly string[]
+  /** Whether it waits for something of ours: a turn at an account, a hash. */
+  isWaiting(): boolean
+}
+
+function askingOf(link: Link, request: RequestContext, tools: ChainTools, login: LoginState): Asking {
   const found: string[] = []
-  /** For how much of ours the backend waits at the moment: turns at an account, hashes. */
   let waiting = 0
   const ours = <Answer>(work: Promise<Answer>): Promise<Answer> => {
     waiting++
     return work.finally(() => waiting--)
   }
-  const extend = (context: BackendContext, span: Span | undefined): AuthenticateContext => ({
+  const extend: Asking['extend'] = (context, span) => ({
     ...context,
     async found(subject) {
       const account = `${link.id}:${subject}`
@@ -185,20 +211,7 @@ async function verdictOf(
       return ours(tools.passwords.verify(hash, password, { isGone, weak, onUnusable, span }))
     }
   })
-  let outcome = 'error'
-  try {
-    const question = (context: AuthenticateContext) => link.backend.authenticate(credentials, context)
-    const verdict = await ask(link, request, extend, question, 'backend.authenticate', () => waiting > 0)
-    outcome = verdict.outcome
-    if (outcome === 'rejected') for (const account of found) login.guessed.add(account)
-    return verdict
-  } catch (error) {
-    if (!(error instanceof BackendUnavailable)) throw error
-    outcome = 'unavailable'
-    return error
-  } finally {
-    tools.metrics.backendAnswered(link.id, outcome, (performance.now() - began) / 1000)
-  }
+  return { extend, found, isWaiting: () => waiting > 0 }
 }
 
 function settle({ attempt, guessed }: LoginState, error: unknown): void {

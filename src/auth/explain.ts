@@ -1,16 +1,16 @@
 import { Refusal } from '../errors.ts'
-import { mergeAttributes } from './attributes.ts'
 import type { Credentials, PermissionObject, TraceStep } from './backend.ts'
 import type { VouchedEmail } from './email.ts'
 import { explainAttributes, explainEmail } from './explain-account.ts'
 import { askChain, causes, type Found, type NameAlone, type Rehearsal } from './explain-chain.ts'
-import { joinRefusal } from './joining.ts'
 import type { Link } from './link.ts'
-import type { LoginTools } from './login.ts'
+import { type LoginTools, userToolsOf } from './login.ts'
+import { type Login, recordOf, recordWithoutEmail, userAfter } from './login-record.ts'
 import { afterwards } from './mirroring.ts'
-import { isOwnPermission, type Permissions, permissionsOf } from './permissions.ts'
+import { type Permissions, permissionsOf } from './permissions.ts'
 import type { RequestContext } from './question.ts'
-import type { User, UserIdentity } from './user-store.ts'
+import type { User } from './user-store.ts'
+import { joinRefusalOf } from './users.ts'
 
 /** A step on the way to an answer; the backend is null where it is our own. */
 export interface ExplainedStep extends TraceStep {
@@ -84,18 +84,19 @@ function rehearsalOf({ log, ip = '127.0.0.1' }: ExplainRequest, tools: LoginTool
 }
 
 async function explainUser(found: Found, email: VouchedEmail, rehearsal: Rehearsal): Promise<User | undefined> {
+  const { tools, asking, tell } = rehearsal
   const { link, identity } = found
-  const { store } = rehearsal.tools
   const refuse = (text: string, remedy: string): undefined =>
-    void rehearsal.tell(null, { step: 'user', outcome: 'failed', text, remedy })
+    void tell(null, { step: 'user', outcome: 'failed', text, remedy })
+  const login: Login = { email, backend: link, identity: tools.checked(identity, link), at: tools.now() }
   const known =
-    (await store.byIdentity(link.id, identity.subject)) ??
-    (identity.userId === undefined ? undefined : await store.byId(identity.userId))
-  const holder = known ?? (await store.byEmail(email.value))
+    (await tools.store.byIdentity(link.id, identity.subject)) ??
+    (identity.userId === undefined ? undefined : await tools.store.byId(identity.userId))
+  const holder = known ?? (await tools.store.byEmail(email.value))
   if (holder && !holder.isActive && !link.backend.allowsInactive)
     return refuse(`${holder.email} is inactive`, `latchkey users activate ${holder.email}`)
   if (!holder && !link.create) return refuse('there is no such user, and `create: false` makes none', 'create the user')
-  const refusal = holder && !known ? await joinRefusalOf(found, email, holder, rehearsal) : undefined
+  const refusal = holder && !known ? await joinRefusalOf(login, holder, userToolsOf(asking(), tools)) : undefined
   if (holder && refusal !== undefined)
     return refuse(
       `${holder.email} is another user, whom this account may not join: ${refusal}`,
@@ -104,47 +105,15 @@ async function explainUser(found: Found, email: VouchedEmail, rehearsal: Rehears
   const [words, user] = holder
     ? [known ? `is the user ${holder.email}` : `joins the user ${holder.email}`, holder]
     : [`becomes a new user ${email.value}`, newUser(email)]
-  rehearsal.tell(null, { step: 'user', outcome: 'ok', text: words })
-  return afterLogin(user, found, rehearsal)
+  tell(null, { step: 'user', outcome: 'ok', text: words })
+  return afterLogin(user, login, tools)
 }
 
-/** The user with the fields that the login would bring along. */
-function afterLogin(user: User, found: Found, rehearsal: Rehearsal): User {
-  const before = user.identities.find((seen) => isOf(found, seen))
-  const now = seenNow(found, rehearsal)
-  const seen = found.link.updateAttributes === 'create' && before ? { ...now, attributes: before.attributes } : now
-  const identities = [...user.identities.filter((other) => other !== before), seen]
-  return { ...user, identities, attributes: mergeAttributes(rehearsal.tools.chain, identities, user.ownAttributes) }
-}
-
-/** Why the account may not join whoever has its address; undefined where it may, or did before. */
-async function joinRefusalOf(found: Found, email: VouchedEmail, holder: User, rehearsal: Rehearsal) {
-  if (holder.identities.some((seen) => isOf(found, seen))) return undefined
-  const { chain, permissions } = rehearsal.tools
-  const isPrivileged = async (user: User, arriving?: Found): Promise<boolean> => {
-    const [tools, options] = arriving ? afterwards(arriving, rehearsal.tools) : [permissions]
-    const whole = { ...options, isComplete: true }
-    const held = await permissionsOf(chain, { ...user, isActive: true }, rehearsal.asking(), tools, whole)
-    return user.isSuperuser || held.names.some(isOwnPermission)
-  }
-  const joined = {
-    ...holder,
-    isSuperuser: found.identity.isSuperuser === true,
-    identities: [...holder.identities, seenNow(found, rehearsal)]
-  }
-  return joinRefusal({
-    ...{ email, backend: found.link.id, user: holder },
-    privileged: await isPrivileged(holder),
-    bringsPrivilege: holder.hasPassword && (await isPrivileged(joined, found))
-  })
-}
-
-const isOf = ({ link, identity }: Found, { backend, subject }: UserIdentity): boolean =>
-  backend === link.id && subject === identity.subject
-
-function seenNow({ link, identity }: Found, { tools }: Rehearsal): UserIdentity {
-  const { subject, username, attributes, isSuperuser = false } = tools.checked(identity, link)
-  return { backend: link.id, subject, username, attributes, isSuperuser, lastSeenAt: tools.now() }
+/** The user with what the login would bring along. */
+async function afterLogin(user: User, login: Login, { chain, store }: LoginTools): Promise<User> {
+  const record = recordOf(user, login, chain)
+  const holder = record.email && (await store.byEmail(record.email.value))
+  return userAfter(user, holder && holder.id !== user.id ? recordWithoutEmail(record, user) : record)
 }
 
 const newUser = ({ value, vouched }: VouchedEmail): User => ({

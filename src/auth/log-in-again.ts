@@ -47,7 +47,7 @@ export async function logInAgain(
 ): Promise<LoggedIn> {
   const backend = backendOf(login, chain, tools)
   const identity = await identityOf(backend, login.subject, request)
-  const user = await upToDate(await userOf(login, backend, tools), { identity, backend, login }, request, tools)
+  const user = await upToDate(await userOf(login, backend, tools), { identity, backend }, request, tools)
   const options = identity ? { identity: { backend: backend.id, identity } } : {}
   const permissions = await permissionsOf(tools.chain, user, request, tools.permissions, options)
   return { user, backend, subject: login.subject, permissions, at: login.authenticatedAt }
@@ -102,7 +102,7 @@ async function identityOf(link: Link, subject: string, request: RequestContext):
 
 async function upToDate(
   user: User,
-  seen: { identity: Identity | undefined; backend: Link; login: RememberedLogin },
+  seen: { identity: Identity | undefined; backend: Link },
   request: RequestContext,
   tools: LoginTools
 ): Promise<User> {

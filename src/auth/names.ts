@@ -6,6 +6,9 @@ const permission = new RegExp(permissionPattern)
 /** Whether something may be called so as a permission. */
 export const isPermissionName = (name: string): boolean => name.length <= 255 && permission.test(name)
 
+/** How long a backend's own words beside an identity may be. */
+export const maxRememberedBytes = 32 * 1024
+
 /**
  * A login name as it is compared, byte by byte: NFKC, as Django's. `undefined` for what is none: longer than 255 characters,
  * with space at an end, or with characters that can't be seen.

@@ -1,6 +1,7 @@
 import { InvalidGrant } from '../errors.ts'
 import type { BackendContext, Identity } from './backend.ts'
 import { emailOf } from './email.ts'
+import { everyPage } from './every-page.ts'
 import type { Link } from './link.ts'
 import { isSuperuser } from './permissions.ts'
 import type { User, UserStore } from './user-store.ts'
@@ -105,26 +106,17 @@ async function lastSuperusers(leaving: readonly User[], { chain, store }: SyncTo
   const last = leaving.filter((user) => isSuperuser(chain, user)).at(-1)
   if (last === undefined) return []
   const ids = new Set(leaving.map(({ id }) => id))
-  let cursor: string | null = null
-  do {
-    const more = cursor === null ? {} : { cursor }
-    const page = await store.list({ isSuperuser: true, isActive: true, limit: 1000, ...more })
-    if (page.items.some((user) => !ids.has(user.id) && isSuperuser(chain, user))) return []
-    cursor = page.next
-  } while (cursor !== null)
+  const superusers = everyPage((from) => store.list({ isSuperuser: true, isActive: true, limit: 1000, ...from }))
+  for await (const page of superusers) if (page.some((user) => !ids.has(user.id) && isSuperuser(chain, user))) return []
   return [last]
 }
 
 /** Everybody with an identity at this backend, by its subject. */
 async function usersOf(backend: string, store: UserStore): Promise<Map<string, User>> {
   const found = new Map<string, User>()
-  let cursor: string | null = null
-  do {
-    const page = await store.list({ limit: 1000, ...(cursor === null ? {} : { cursor }) })
-    for (const user of page.items)
+  for await (const users of everyPage((from) => store.list({ limit: 1000, ...from })))
+    for (const user of users)
       for (const identity of user.identities) if (identity.backend === backend) found.set(identity.subject, user)
-    cursor = page.next
-  } while (cursor !== null)
   return found
 }
 

@@ -2,7 +2,7 @@ import { InvalidGrant } from '../errors.ts'
 import { mergeAttributes } from './attributes.ts'
 import type { Along } from './audit.ts'
 import type { Identity } from './backend.ts'
-import { joinRefusal } from './joining.ts'
+import { type JoinRefusal, joinRefusal } from './joining.ts'
 import type { Chain, Link } from './link.ts'
 import {
   identityAt,
@@ -78,16 +78,25 @@ async function userOf(login: Login, tools: UserTools): Promise<User | 'raced'> {
   const holder = await tools.store.byEmail(email.value)
   if (!holder) return create(login, tools)
   if (holder.identities.some((seen) => isSame(seen, login))) return update(holder, login, tools)
-  const refusal = joinRefusal({
-    email,
-    backend: backend.id,
-    user: holder,
-    privileged: await tools.privileged(holder),
-    bringsPrivilege:
-      holder.hasPassword && (await tools.privileged(withIdentity(holder, login), { link: backend, identity }))
-  })
+  const refusal = await joinRefusalOf(login, holder, tools)
   if (refusal === undefined) return join(holder, login, tools)
   throw conflict(login, holder, refusal, tools)
+}
+
+/** Why the account may not join whoever has its address; undefined where it may. */
+export async function joinRefusalOf(
+  login: Login,
+  holder: User,
+  { privileged }: Pick<UserTools, 'privileged'>
+): Promise<JoinRefusal | undefined> {
+  const arriving = { link: login.backend, identity: login.identity }
+  return joinRefusal({
+    email: login.email,
+    backend: login.backend.id,
+    user: holder,
+    privileged: await privileged(holder),
+    bringsPrivilege: holder.hasPassword && (await privileged(withIdentity(holder, login), arriving))
+  })
 }
 
 /** The user as the account would make it. */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type Command, InvalidArgumentError } from 'commander'
+import { collect } from './administration.ts'
 import { Misused, Refused } from './refused.ts'
 
 /** What `clients create` and `clients change` may be told of a client. */
@@ -18,8 +19,6 @@ export interface DefinitionOptions {
   readonly limit?: string
   readonly forwardedFor: readonly string[]
 }
-
-const collect = (value: string, earlier: readonly string[]): readonly string[] => [...earlier, value]
 
 const ways = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none']
 const waysAsText = `${ways.slice(0, -1).join(', ')} or ${ways.at(-1)}`

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
 import { builtInAttributes } from '../auth/attribute-checks.ts'
+import { everyPage } from '../auth/every-page.ts'
 import type { GrantOnObject } from '../auth/object-grant-store.ts'
 import type { User, UserIdentity } from '../auth/user-store.ts'
 import { keepMemorySteady } from '../steady-memory.ts'
@@ -29,12 +30,8 @@ export async function exportUsers({ format = 'jsonl', passwordHashes }: Options,
     const columns = ['email', 'emailVouched', 'loginNames', ...own, ...flags, ...hash, ...lists]
     const text = format === 'csv' ? await csvWriter(columns) : jsonLines
     if (format === 'csv') await print(`${columns.join(',')}\n`)
-    let cursor: string | null = null
-    do {
-      const page = await store.users.list({ limit: 500, ...(cursor === null ? {} : { cursor }) })
-      for (const row of await rowsOf(page.items, store, passwordHashes === true)) await print(...text(row))
-      cursor = page.next
-    } while (cursor !== null)
+    for await (const page of everyPage((from) => store.users.list({ limit: 500, ...from })))
+      for (const row of await rowsOf(page, store, passwordHashes === true)) await print(...text(row))
   })
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { atConsole } from '../admin/actor.ts'
 import { changeMembers, createGroup, deleteGroup, type GroupPatch, patchGroup } from '../admin/groups.ts'
+import { everyPage } from '../auth/every-page.ts'
 import type { Group, Member } from '../auth/group-store.ts'
 import type { Store } from '../store/index.ts'
 import { asLine, collect, find, findGroup, withAdministration, write } from './administration.ts'
@@ -120,13 +121,9 @@ function members(groups: Command, kind: 'add' | 'remove', text: string): void {
 
 async function list({ search, json: asJson }: Json & { search?: string }, command: Command): Promise<void> {
   await withAdministration(command, async (_tools, { groups }) => {
-    let cursor: string | null = null
-    do {
-      const where = { ...(search === undefined ? {} : { search }), ...(cursor === null ? {} : { cursor }) }
-      const page = await groups.list({ ...where, limit: 500 })
-      for (const group of page.items) write(asJson ? asLine(groupAsJson(group)) : line(group))
-      cursor = page.next
-    } while (cursor !== null)
+    const where = { ...(search === undefined ? {} : { search }), limit: 500 }
+    for await (const page of everyPage((from) => groups.list({ ...where, ...from })))
+      for (const group of page) write(asJson ? asLine(groupAsJson(group)) : line(group))
   })
 }
 
@@ -142,12 +139,7 @@ async function showGroup(group: Group, options: Json, store: Store): Promise<voi
 }
 
 async function* membersOf({ id }: Group, { groups }: Store): AsyncGenerator<Member> {
-  let cursor: string | null = null
-  do {
-    const page = await groups.members(id, { limit: 500, ...(cursor === null ? {} : { cursor }) })
-    yield* page.items
-    cursor = page.next
-  } while (cursor !== null)
+  for await (const page of everyPage((from) => groups.members(id, { limit: 500, ...from }))) yield* page
 }
 
 const print = (group: Group, options: Json, done: string): void =>

@@ -3,7 +3,8 @@ import { atConsole } from '../admin/actor.ts'
 import { permissionNames } from '../admin/names.ts'
 import { grantOnObject, revokeOnObject } from '../admin/object-grants.ts'
 import type { PermissionObject } from '../auth/backend.ts'
-import type { GrantFilter, GrantHolder, ObjectGrant } from '../auth/object-grant-store.ts'
+import { everyPage, type From } from '../auth/every-page.ts'
+import type { GrantFilter, GrantHolder, ObjectGrant, Page } from '../auth/object-grant-store.ts'
 import { asLine, find, findGroup, withAdministration, write } from './administration.ts'
 import { Misused } from './refused.ts'
 
@@ -65,14 +66,16 @@ export async function listGrants({ json, ...options }: GrantsOptions, command: C
           : { group: (await findGroup(group, store)).name }
     const named = { ...(permission !== undefined && { permission }), ...(search !== undefined && { search }) }
     const filter = { ...(holder && { holder }), ...named, ...on(object) }
-    let after: string | null = null
-    do {
-      const page = await store.objectGrants.list(filter, { limit: 500, ...(after === null ? {} : { after }) })
-      for (const grant of page.items) write(json ? asLine(asJson(grant)) : line(grant))
-      after = page.next
-    } while (after !== null)
+    for await (const page of everyPage((from) => store.objectGrants.list(filter, pageOf(500, from))))
+      for (const grant of page) write(json ? asLine(asJson(grant)) : line(grant))
   })
 }
+
+/** A page of grants on objects. */
+export const pageOf = (limit: number, { cursor }: From): Page => ({
+  limit,
+  ...(cursor === undefined ? {} : { after: cursor })
+})
 
 function on(text: string | undefined): Pick<GrantFilter, 'objectType' | 'objectId'> {
   if (text === undefined) return {}

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { atConsole } from '../admin/actor.ts'
 import { declarePermission, deletePermission, describePermission } from '../admin/permissions.ts'
+import { everyPage } from '../auth/every-page.ts'
 import type { RegisteredPermission } from '../auth/group-store.ts'
 import { asLine, withAdministration, write } from './administration.ts'
 
@@ -63,13 +64,9 @@ export function addPermissions(program: Command): void {
 
 async function list({ search, json: asJson }: Json & { search?: string }, command: Command): Promise<void> {
   await withAdministration(command, async (_tools, { permissions }) => {
-    let cursor: string | null = null
-    do {
-      const where = { ...(search === undefined ? {} : { search }), ...(cursor === null ? {} : { cursor }) }
-      const page = await permissions.list({ ...where, limit: 500 })
-      for (const one of page.items) print(one, { ...(asJson ? { json: true } : {}) }, '')
-      cursor = page.next
-    } while (cursor !== null)
+    const where = { ...(search === undefined ? {} : { search }), limit: 500 }
+    for await (const page of everyPage((from) => permissions.list({ ...where, ...from })))
+      for (const one of page) print(one, { ...(asJson ? { json: true } : {}) }, '')
   })
 }
 

@@ -1,12 +1,9 @@
 import type { Command } from 'commander'
 import { emailPrefix } from '../auth/email.ts'
-import { type Session, sessionAsJson } from '../tokens/session-store.ts'
+import { longestAccessTokenMs, type Session, sessionAsJson } from '../tokens/session-store.ts'
 import { asLine, find, write } from './administration.ts'
 import { withStore } from './configuration.ts'
 import { Misused, Refused } from './refused.ts'
-
-/** No access token lives longer. */
-const dayMs = 24 * 3_600_000
 
 /** `latchkey sessions …`: who is logged in and can refresh. */
 export function addSessions(program: Command): void {
@@ -63,7 +60,7 @@ async function revoke(id: string | undefined, { user, json }: ListOptions, comma
     }
     const session = await sessions.byId(String(id).toLowerCase())
     if (!session) throw new Refused(`there is no session ${JSON.stringify(id)}`)
-    await sessions.end([session.id], Date.now() + dayMs)
+    await sessions.end([session.id], Date.now() + longestAccessTokenMs)
     write(json ? asLine({ session: session.id, ended: 1 }) : `ended ${session.id}\n`)
   })
 }

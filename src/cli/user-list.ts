@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { emailPrefix } from '../auth/email.ts'
+import { everyPage } from '../auth/every-page.ts'
 import type { UserQuery } from '../auth/user-store.ts'
 import { asLine, withAdministration, write } from './administration.ts'
 import { asSeen, userAsJson, userLine } from './user-text.ts'
@@ -23,14 +24,9 @@ export async function list(options: ListOptions, command: Command): Promise<void
   const query = queryOf(options)
   await withAdministration(command, async (tools, { users }) => {
     const superuserBackends = tools.chain.map(({ id }) => id)
-    let cursor: string | null = null
-    do {
-      const asked = { ...query, superuserBackends, limit: 500 }
-      const page = await users.list({ ...asked, ...(cursor === null ? {} : { cursor }) })
-      for (const user of page.items.map((one) => asSeen(one, tools)))
+    for await (const page of everyPage((from) => users.list({ ...query, superuserBackends, limit: 500, ...from })))
+      for (const user of page.map((one) => asSeen(one, tools)))
         write(options.json ? asLine(userAsJson(user)) : `${userLine(user)}\n`)
-      cursor = page.next
-    } while (cursor !== null)
   })
 }
 

@@ -1,4 +1,4 @@
-import { exchangeGrant, isLikeUserId, publicClientId } from './client.ts'
+import { exchangeGrant, hasSecret, isLikeUserId, publicClientId } from './client.ts'
 import type { ClientStore, StoredClient } from './client-store.ts'
 import { createSecret, rotated, storedSecret } from './secret.ts'
 
@@ -170,10 +170,6 @@ const isAfter = (a: string, b: string): boolean => Buffer.compare(Buffer.from(a)
 
 const patched = (before: ClientView['definition'], change: ClientView['definition']): Record<string, unknown> =>
   Object.fromEntries(Object.entries({ ...before, ...change }).filter(([, value]) => value !== null))
-
-/** Whether a client proves itself by a secret: not by keys, and not at all. */
-const hasSecret = ({ authentication, jwks, jwksUri }: ClientView['definition']): boolean =>
-  (jwks ?? jwksUri) === undefined && authentication !== 'none' && authentication !== 'private_key_jwt'
 
 function refusalOf(
   id: string,

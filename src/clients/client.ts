@@ -51,6 +51,10 @@ export interface RegisteredClient extends ClientDefinition {
 /** What callers without client authentication are called. */
 export const publicClientId = 'public'
 
+/** Whether a client proves itself by a secret, as its definition is written: not by keys, and not at all. */
+export const hasSecret = ({ authentication, jwks, jwksUri }: Readonly<Record<string, unknown>>): boolean =>
+  (jwks ?? jwksUri) === undefined && authentication !== 'none' && authentication !== 'private_key_jwt'
+
 /**
  * Whether an id is of the kind that users have (UUIDv7, RFC 9562 5.7): a client's own token has it as its subject, and must
  * not be mistaken for a user's (RFC 9700 4.15).

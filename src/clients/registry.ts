@@ -43,10 +43,7 @@ export function createClientRegistry(options: RegistryOptions): ClientRegistry {
       }
     ])
   )
-  const remembered = new Map<
-    string,
-    { readonly until: number; readonly client: Promise<RegisteredClient | undefined> }
-  >()
+  const remembered = new Map<string, { readonly at: number; readonly client: Promise<RegisteredClient | undefined> }>()
 
   const isFixedForwarder = createMatcher(configured.flatMap(({ forwardedFor }) => forwardedFor))
   /** Of clients of the database, which nobody has listed before their first request. */
@@ -69,10 +66,12 @@ export function createClientRegistry(options: RegistryOptions): ClientRegistry {
 
   const remember = (id: string): Promise<RegisteredClient | undefined> => {
     const known = remembered.get(id)
-    if (known !== undefined && now() < known.until) return known.client
+    const at = now()
+    // a clock that was set back keeps nobody known for longer
+    if (known !== undefined && at >= known.at && at < known.at + freshMs) return known.client
     const client = read(id)
     remembered.delete(id)
-    remembered.set(id, { until: now() + freshMs, client })
+    remembered.set(id, { at, client })
     for (const oldest of remembered.keys()) {
       if (remembered.size <= maxRemembered) break
       remembered.delete(oldest)

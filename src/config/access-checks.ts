@@ -1,12 +1,11 @@
 import { isOwnPermission } from '../auth/permissions.ts'
 import { commonOptions } from './backend-schema.ts'
-import { type Check, when } from './checks.ts'
+import { type Check, ttlFindings, when } from './checks.ts'
 import { clientChecks } from './client-checks.ts'
 import type { Finding, Path } from './config-error.ts'
 import { nearestName } from './explain.ts'
 import { builtInFields, mappedFields, reservedClaims } from './reserved.ts'
 import type { ConfigFile } from './schema.ts'
-import { milliseconds } from './units.ts'
 
 /** What is wrong among users' fields, audiences, clients and permissions. */
 export const accessChecks: readonly Check[] = [
@@ -26,7 +25,7 @@ export const accessChecks: readonly Check[] = [
 
   ({ audiences, users }) =>
     audiences.flatMap(({ accessTtl, claims }, index) => [
-      ...lifetimeFindings(accessTtl, ['audiences', index, 'accessTtl']),
+      ...ttlFindings({ ...(accessTtl === undefined ? {} : { accessTtl }) }, ['audiences', index]),
       ...claimFindings(claims, users.attributes, ['audiences', index, 'claims'])
     ]),
 
@@ -53,15 +52,6 @@ export const accessChecks: readonly Check[] = [
     )
   ]
 ]
-
-function lifetimeFindings(accessTtl: string | undefined, path: Path): Finding[] {
-  if (accessTtl === undefined) return []
-  const ms = milliseconds(accessTtl)
-  return [
-    ...when(ms % 1000 !== 0, path, 'expected whole seconds'),
-    ...when(ms > milliseconds('24h'), path, 'expected 24h at most: a client that needs longer refreshes')
-  ]
-}
 
 function claimFindings(
   claims: Readonly<Record<string, string>>,

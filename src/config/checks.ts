@@ -1,4 +1,6 @@
-import { isCidr } from './cidr.ts'
+import { isIP } from 'node:net'
+import { isPublic } from '../remote/addresses.ts'
+import { createCidrMatcher, isCidr } from './cidr.ts'
 import type { Finding, Path } from './config-error.ts'
 import type { ConfigFile } from './schema.ts'
 import { milliseconds } from './units.ts'
@@ -33,6 +35,14 @@ export function ttlFindings(
       'expected 24h at most: a client that needs longer refreshes'
     )
   ]
+}
+
+/** Whether an URL names an address by number that may not be called: neither public nor in `allowPrivate`. */
+export function privateAddressFindings({ hostname }: URL, allowPrivate: readonly string[], path: Path): Finding[] {
+  const host = hostname.replace(/^\[(.*)\]$/, '$1')
+  const isAllowed = allowPrivate.every(isCidr) ? createCidrMatcher(allowPrivate) : () => true
+  const isPrivate = isIP(host) !== 0 && !isPublic(host) && !isAllowed(host)
+  return when(isPrivate, path, 'is a private address: list it in allowPrivate')
 }
 
 /** What is wrong with ranges of addresses. */

@@ -1,8 +1,6 @@
 import { createPublicKey } from 'node:crypto'
-import { isIP } from 'node:net'
-import { isPublic } from '../remote/addresses.ts'
-import { when } from './checks.ts'
-import { createCidrMatcher, isCidr, isLoopback } from './cidr.ts'
+import { privateAddressFindings, when } from './checks.ts'
+import { isLoopback } from './cidr.ts'
 import type { Finding, Path } from './config-error.ts'
 
 type Key = Readonly<Record<string, unknown>>
@@ -54,9 +52,6 @@ function isPublicKey(key: Key): boolean {
 export function uriFindings(uri: string, allowPrivate: readonly string[], path: Path): Finding[] {
   const url = URL.canParse(uri) ? new URL(uri) : undefined
   const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname))
-  const host = url?.hostname.replace(/^\[(.*)\]$/, '$1') ?? ''
-  const isAllowed = allowPrivate.every(isCidr) ? createCidrMatcher(allowPrivate) : () => true
-  const isPrivate = isIP(host) !== 0 && !isPublic(host) && !isAllowed(host)
   return [
     ...when(!isSafe, path, 'expected an https URL (http on loopback only)'),
     ...when(
@@ -64,6 +59,6 @@ export function uriFindings(uri: string, allowPrivate: readonly string[], path: 
       path,
       'expected no user name and no password'
     ),
-    ...when(isSafe && isPrivate, path, 'is a private address: list it in allowPrivate')
+    ...(url && isSafe ? privateAddressFindings(url, allowPrivate, path) : [])
   ]
 }

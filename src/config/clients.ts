@@ -3,7 +3,7 @@ import {
   createClientAdministration,
   type DefinitionMistake
 } from '../clients/administration.ts'
-import type { ClientAuthentication, ClientDefinition } from '../clients/client.ts'
+import { type ClientAuthentication, type ClientDefinition, hasSecret } from '../clients/client.ts'
 import type { ClientStore } from '../clients/client-store.ts'
 import { check } from '../schema/check.ts'
 import { fullCidr } from './cidr.ts'
@@ -74,9 +74,7 @@ const mistakesIn = (written: unknown): readonly string[] =>
 
 function findingsIn(written: unknown): readonly Finding[] {
   if (!isDefinition(written)) return explain(Schema, written)
-  const { authentication, jwks, jwksUri } = written
-  const hasSecret = (jwks ?? jwksUri) === undefined && authentication !== 'none' && authentication !== 'private_key_jwt'
-  return [...proofFindings(written, hasSecret, []), ...definitionFindings(written, [])]
+  return [...proofFindings(written, hasSecret(written), []), ...definitionFindings(written, [])]
 }
 
 /** Audiences and backends that the configuration does not have, or no longer. */

@@ -1,11 +1,9 @@
-import { isIP } from 'node:net'
 import { eventTypes } from '../auth/events.ts'
 import { matchesAny, matchesPattern } from '../auth/pattern.ts'
-import { isPublic } from '../remote/addresses.ts'
 import { keyOf } from '../remote/standard-webhooks.ts'
 import type { Endpoint } from '../webhooks/endpoint.ts'
-import { type Check, cidrFindings, when } from './checks.ts'
-import { createCidrMatcher, fullCidr, isCidr, isLoopback } from './cidr.ts'
+import { type Check, cidrFindings, privateAddressFindings, when } from './checks.ts'
+import { fullCidr, isLoopback } from './cidr.ts'
 import type { Finding, Path } from './config-error.ts'
 import type { ConfigFile } from './schema.ts'
 import { milliseconds } from './units.ts'
@@ -51,17 +49,11 @@ function urlFindings({ url: written, allowPrivate }: Written, path: Path): Findi
     return when(true, path, 'expected an https URL such as https://hooks.example.com/latchkey')
   const url = new URL(written)
   if (url.protocol !== 'https:' && url.protocol !== 'http:') return when(true, path, 'expected an https URL')
-  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
-  const isAllowed = allowPrivate.every(isCidr) ? createCidrMatcher(allowPrivate) : () => true
   return [
-    ...when(url.protocol === 'http:' && !isLoopback(host), path, 'expected https: http is for loopback only'),
+    ...when(url.protocol === 'http:' && !isLoopback(url.hostname), path, 'expected https: http is for loopback only'),
     ...when(url.username !== '' || url.password !== '', path, 'expected no user name and no password'),
     ...when(url.hash !== '', path, 'expected no fragment'),
-    ...when(
-      isIP(host) !== 0 && !isPublic(host) && !isAllowed(host),
-      path,
-      'is a private address: list it in allowPrivate'
-    )
+    ...privateAddressFindings(url, allowPrivate, path)
   ]
 }
 

@@ -1,6 +1,6 @@
+import { momentOf } from '../auth/moment.ts'
 import { flagOf, textOf } from '../backends/sql/account.ts'
 import { type Row, SqlFailure } from '../backends/sql/database.ts'
-import { momentOf } from '../moment.ts'
 import type { Layout } from './layout.ts'
 
 /** A row of the table of users; absent is what the table has not, or has no value for. */

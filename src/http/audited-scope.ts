@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Along, AuditKind, AuditOutcome, EndedAct, Trail } from '../auth/audit.ts'
+import { addressOf } from './address.ts'
 import type { AppParts } from './parts.ts'
 import type { App } from './server.ts'
 
@@ -58,7 +59,7 @@ function actOf(request: FastifyRequest, reply: FastifyReply, { user, client }: A
   const isOwn = config.access === 'self'
   const kind: AuditKind = !isOwn ? 'administration' : /password/i.test(operationId) ? 'password_change' : 'account'
   return {
-    ...{ kind, outcome: outcomeOf(reply), action: operationId, client, request: request.id, ip: request.ip },
+    ...{ kind, outcome: outcomeOf(reply), action: operationId, client, request: request.id, ip: addressOf(request) },
     ...(reply.statusCode < 400 ? detailsOf(request) : { reason: String(reply.statusCode) }),
     ...objectOf(operationId, request, reply),
     ...(isOwn ? { user } : { actor: user })

@@ -23,17 +23,21 @@ export const notFound = (methods: readonly string[]): Refusal =>
 
 /** Answers an error in the words of RFC 6749 5.2; none is a fault of ours. */
 export function answerError(refusal: Refusal | undefined, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
-  if (refusal === undefined) {
-    return reply.code(500).send({ error: 'server_error', error_description: 'The service failed' })
-  }
-  if (refusal instanceof TemporarilyUnavailable) request.log.warn({ err: refusal }, 'temporarily unavailable')
-  if (refusal.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds)
-  if (refusal.challenge !== undefined) reply.header('www-authenticate', refusal.challenge)
-  if (refusal instanceof MethodNotAllowed) reply.header('allow', refusal.allow)
+  writeHead(refusal, request, reply)
+  if (refusal === undefined) return reply.send({ error: 'server_error', error_description: 'The service failed' })
   const { code, description, errorCode } = refusal
   const body = { error: code, error_description: description, ...(errorCode && { error_code: errorCode }) }
-  return reply.code(refusal.statusCode).send(body)
+  return reply.send(body)
+}
+
+/** The status and the headers of an error's answer, whatever its body looks like; an outage is told in the log. */
+export function writeHead(refusal: Refusal | undefined, request: FastifyRequest, reply: FastifyReply): void {
+  reply.code(refusal?.statusCode ?? 500)
+  reply.header('cache-control', 'no-store').header('pragma', 'no-cache')
+  if (refusal instanceof TemporarilyUnavailable) request.log.warn({ err: refusal }, 'temporarily unavailable')
+  if (refusal?.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds)
+  if (refusal?.challenge !== undefined) reply.header('www-authenticate', refusal.challenge)
+  if (refusal instanceof MethodNotAllowed) reply.header('allow', refusal.allow)
 }
 
 /** What a caller may see of an error: an entry of the catalogue, or nothing of what is in the log now. */

@@ -116,7 +116,7 @@ async function refreshTokenAnswer(
   return {
     active: true,
     token_type: 'refresh_token',
-    client_id: client.id,
+    client_id: session.clientId,
     username: user.email,
     ...(session.scope === null ? {} : { scope: session.scope }),
     iss: tokens.issuer,

@@ -1,6 +1,6 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { type FieldError, MethodNotAllowed, PasswordRefused, Refusal, TemporarilyUnavailable } from '../errors.ts'
-import { notFound, refusalOf } from './errors.ts'
+import { type FieldError, PasswordRefused, Refusal } from '../errors.ts'
+import { notFound, refusalOf, writeHead } from './errors.ts'
 import { watchMethods } from './methods.ts'
 import type { App } from './server.ts'
 
@@ -46,14 +46,10 @@ export function answerProblem(
   reply: FastifyReply,
   fields: readonly FieldError[] = []
 ): FastifyReply {
-  reply.header('cache-control', 'no-store').header('pragma', 'no-cache').type('application/problem+json')
-  if (refusal instanceof TemporarilyUnavailable) request.log.warn({ err: refusal }, 'temporarily unavailable')
-  if (refusal?.retryAfterSeconds !== undefined) reply.header('retry-after', refusal.retryAfterSeconds)
-  if (refusal?.challenge !== undefined) reply.header('www-authenticate', refusal.challenge)
-  if (refusal instanceof MethodNotAllowed) reply.header('allow', refusal.allow)
+  writeHead(refusal, request, reply)
   const { code = 'server_error', statusCode: status = 500, description } = refusal ?? {}
   const errors = [...(refusal?.fields ?? []), ...fields]
-  return reply.code(status).send({
+  return reply.type('application/problem+json').send({
     type: `urn:latchkey:problem:${code.replaceAll('_', '-')}`,
     title: titles[code] ?? 'The request was refused',
     status,

@@ -1,4 +1,4 @@
-import { isPermissionName } from '../auth/names.ts'
+import { isPermissionName, maxRememberedBytes } from '../auth/names.ts'
 import { kindOf } from './shape.ts'
 
 /** What is wrong with a value at a place of an answer; `undefined`: nothing. */
@@ -15,7 +15,6 @@ const test =
 const maxSubjectBytes = 255
 /** As the table of login names has it. */
 const maxNameBytes = 1020
-const maxRememberedBytes = 32 * 1024
 /** A control character ends a text or a line in other programs, and a lone surrogate has no bytes to compare. */
 const unusable = /[\p{Cc}\p{Cs}]/u
 

@@ -63,6 +63,9 @@ export function keep<Value>({ fetch, failed, times, now, before }: KeptOptions<V
   let isFailing = false
   let since: number | null = null
 
+  /** Whether so long has passed since then. Where the clock was set back nobody can tell, and it counts as passed. */
+  const hasPassed = (ms: number, from: number): boolean => now() < from || now() - from >= ms
+
   const ended = (failing: boolean): void => {
     if (since === null || isFailing !== failing) since = now()
     isFailing = failing
@@ -83,7 +86,7 @@ export function keep<Value>({ fetch, failed, times, now, before }: KeptOptions<V
   }
   const begin = (): void => {
     const waitMs = good === undefined ? firstRetryMs : times.coolDownMs
-    if (fetching === undefined && now() - triedAt >= waitMs) fetching = fetchOnce()
+    if (fetching === undefined && hasPassed(waitMs, triedAt)) fetching = fetchOnce()
   }
   const usable = (): Value => {
     if (good !== undefined && now() - good.at < times.staleMs) return good.value
@@ -92,7 +95,7 @@ export function keep<Value>({ fetch, failed, times, now, before }: KeptOptions<V
 
   return {
     async current(signal) {
-      if (good !== undefined && good !== before && now() - good.at < times.freshMs) return good.value
+      if (good !== undefined && good !== before && !hasPassed(times.freshMs, good.at)) return good.value
       begin()
       const hasOld = good !== undefined && good !== before && now() - good.at < times.staleMs
       if (fetching) await (hasOld ? patiently(fetching, times.patienceMs) : unless(fetching, signal))

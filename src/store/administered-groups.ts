@@ -3,6 +3,7 @@ import type { AdministeredGroups } from '../auth/administration-store.ts'
 import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
+import { registerGranted } from './granted-names.ts'
 import { withPermissions } from './groups.ts'
 import { insertMany } from './insert-many.ts'
 import type { Queries } from './kit.ts'
@@ -66,9 +67,7 @@ export const administeredGroups = (db: Database, queries: Queries, told: Told): 
       return rows.map(({ permission, objectType: type, objectId: id }) => ({ permission, object: { type, id } }))
     },
     async grantOnObjects(groupId, grants) {
-      const names = [...new Set(grants.map(({ permission }) => permission))]
-      const unknown = names.map((name) => ({ name, description: '', declared: false, origin: 'grant' as const }))
-      await db.insertMissing(queries, permissions, unknown)
+      await registerGranted(db, queries, [...new Set(grants.map(({ permission }) => permission))])
       const rows = grants.map(({ permission, object }) => ({
         ...{ groupId, permission, objectType: object.type, objectId: object.id }
       }))
@@ -94,8 +93,7 @@ export const administeredGroups = (db: Database, queries: Queries, told: Told): 
       await changed(groupId, {}, at)
       await queries.delete(groupPermissions).where(eq(groupPermissions.groupId, groupId))
       if (names.length === 0) return
-      const unknown = names.map((name) => ({ name, description: '', declared: false, origin: 'grant' as const }))
-      await db.insertMissing(queries, permissions, unknown)
+      await registerGranted(db, queries, names)
       const carried = [...new Set(names)].map((permission) => ({ groupId, permission }))
       await queries.insert(groupPermissions).values(carried)
     },

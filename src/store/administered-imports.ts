@@ -3,11 +3,13 @@ import { AlreadyExists } from '../errors.ts'
 import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
 import { findMany } from './find-many.ts'
+import { undeclared } from './granted-names.ts'
 import { insertMany } from './insert-many.ts'
 import type { Queries } from './kit.ts'
 import type { Told } from './outbox.ts'
 import { portionsOf } from './portions.ts'
 import type { Tables } from './tables.ts'
+import { newUserRow } from './user-rows.ts'
 
 /** Many users at once within a transaction: a statement a table, or few. */
 export const administeredImports = (db: Database, queries: Queries, told: Told): AdministeredImports => {
@@ -44,7 +46,7 @@ export const administeredImports = (db: Database, queries: Queries, told: Told):
     onObjects: ReadonlyArray<Tables['userObjectGrants']['$inferInsert']>
   ): Promise<void> => {
     const names = new Set([...general, ...onObjects].map(({ permission }) => permission))
-    await register(Array.from(names, (name) => ({ name, description: '', declared: false, origin: 'grant' })))
+    await register(Array.from(names, undeclared))
     await insertMany(queries, userPermissions, general)
     await insertMany(queries, userObjectGrants, onObjects)
   }
@@ -96,15 +98,4 @@ const rowOf = (
   id: string,
   { permissions, groups, identities, loginNames, objectGrants, ...user }: ImportedUser,
   at: number
-) => ({
-  ...user,
-  id,
-  attributes: { ...user.attributes },
-  ownAttributes: { ...user.ownAttributes },
-  tokensValidFrom: 0,
-  sparedSession: null,
-  version: 0,
-  lastLoginAt: user.lastLoginAt ?? null,
-  createdAt: user.createdAt ?? at,
-  updatedAt: at
-})
+) => newUserRow({ ...user, id, lastLoginAt: user.lastLoginAt ?? null, createdAt: user.createdAt ?? at }, at)

@@ -2,31 +2,33 @@ import type { AdministeredUsers, UserChange } from '../auth/administration-store
 import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
+import { registerGranted } from './granted-names.ts'
 import type { Queries } from './kit.ts'
 import { oneByOne } from './look-ups.ts'
 import type { Told } from './outbox.ts'
 import { findStoredPermissions } from './stored-permissions.ts'
 import type { Tables } from './tables.ts'
-import { toUser, toUsers } from './user-rows.ts'
+import { newUserRow, toUser, toUsers } from './user-rows.ts'
+import { secondAfter } from './whole-seconds.ts'
 
 const { and, eq, inArray, ne, sql } = orm
 
 /**
  * The users within a transaction.
- * @param ended called with when tokens of somebody live from; whole seconds, since `iat` counts these
+ * @param ended called with when tokens of somebody live from, a whole second
  */
 export const administeredUsers = (
   db: Database,
   queries: Queries,
   { ended, told }: { readonly ended: (from: number) => void; readonly told: Told }
 ): AdministeredUsers => {
-  const { users, loginNames, identities, permissions, userPermissions, sessions } = db.tables
+  const { users, loginNames, identities, userPermissions, sessions } = db.tables
   const changed = async (userId: string, change: Partial<typeof users.$inferInsert>, at: number): Promise<void> => {
     const counted = { ...change, updatedAt: at, version: sql`${users.version} + 1` }
     await queries.update(users).set(counted).where(eq(users.id, userId))
   }
   const endSessions = async (userId: string, at: number) => {
-    const tokensValidFrom = Math.ceil((at + 1) / 1000) * 1000
+    const tokensValidFrom = secondAfter(at)
     ended(tokensValidFrom)
     await queries.delete(sessions).where(eq(sessions.userId, userId))
     told.sessionsEnded(userId)
@@ -88,18 +90,7 @@ export const administeredUsers = (
     },
 
     async create({ at, ...user }) {
-      const row = {
-        ...user,
-        id: newId(),
-        attributes: { ...user.attributes },
-        ownAttributes: { ...user.ownAttributes },
-        tokensValidFrom: 0,
-        sparedSession: null,
-        version: 0,
-        lastLoginAt: null,
-        createdAt: at,
-        updatedAt: at
-      }
+      const row = newUserRow({ ...user, id: newId(), lastLoginAt: null, createdAt: at }, at)
       await queries.insert(users).values(row)
       told.created(row, null)
       return toUser(row, [])
@@ -141,8 +132,7 @@ export const administeredUsers = (
       await changed(userId, {}, at)
       if (names.length === 0) return
       told.changed(userId, ['permissions'])
-      const unknown = names.map((name) => ({ name, description: '', declared: false, origin: 'grant' as const }))
-      await db.insertMissing(queries, permissions, unknown)
+      await registerGranted(db, queries, names)
       const granted = names.map((permission) => ({ userId, permission }))
       await db.insertMissing(queries, userPermissions, granted)
     },

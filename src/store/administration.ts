@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Administration } from '../auth/administration-store.ts'
 import { AlreadyExists, Refusal } from '../errors.ts'
 import { administeredGroups } from './administered-groups.ts'
@@ -8,6 +7,7 @@ import { administeredUsers } from './administered-users.ts'
 import type { Database } from './database.ts'
 import { causeOf, DuplicateKey } from './failures.ts'
 import { gather, type StoreOutbox } from './outbox.ts'
+import { untilSecond } from './whole-seconds.ts'
 
 /** The administration in the database, by either dialect. */
 export const createAdministration = (db: Database, outbox: StoreOutbox): Administration => ({
@@ -39,8 +39,7 @@ export const createAdministration = (db: Database, outbox: StoreOutbox): Adminis
         const cause = causeOf(error)
         throw refusal ?? (cause instanceof DuplicateKey ? new AlreadyExists(undefined, cause) : cause)
       })
-    const untilThen = tokensValidFrom - Date.now()
-    if (untilThen > 0) await sleep(Math.min(untilThen, 1000))
+    await untilSecond(tokensValidFrom)
     return result
   }
 })

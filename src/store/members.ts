@@ -1,8 +1,8 @@
 import type { GroupStore, Member, Page } from '../auth/group-store.ts'
+import { hasMore } from './count.ts'
 import { readCursor, writeCursor } from './cursor.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
-import { hasMore } from './has-more.ts'
 import { prefixed } from './prefix.ts'
 import { emailBegins, unindexed } from './user-filters.ts'
 
@@ -76,7 +76,7 @@ export const createMemberList = (db: Database): GroupStore['members'] => {
       return pageOf(groupId, ids, last === undefined ? null : writeCursor({ order: 'member', value: null, id: last }))
     }
     const after = cursor === undefined ? '' : String(readCursor(cursor, 'member-email').value)
-    const isLarge = await hasMore(queries, userGroups, eq(userGroups.groupId, groupId), few)
+    const isLarge = await hasMore(queries, { table: userGroups, where: eq(userGroups.groupId, groupId) }, few)
     const found = await (isLarge ? amongEmails : amongMembers)(groupId, search, after, limit + 1)
     const shown = found.slice(0, limit)
     const last = found.length > limit ? shown.at(-1) : undefined

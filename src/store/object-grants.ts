@@ -4,6 +4,7 @@ import { InvalidRequest } from '../errors.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
 import { MissingReference, orTaken } from './failures.ts'
+import { registerGranted } from './granted-names.ts'
 import { behind } from './keyset.ts'
 import { prefixed } from './prefix.ts'
 
@@ -23,7 +24,7 @@ const orderOf = ({ holder, permission, search = '', objectType }: GrantFilter): 
 
 /** Permissions on objects, in a table for users and one for groups: the key of each says whose they are. */
 export const createObjectGrantStore = (db: Database): ObjectGrantStore => {
-  const { groups, permissions, userObjectGrants: own, groupObjectGrants: shared } = db.tables
+  const { groups, userObjectGrants: own, groupObjectGrants: shared } = db.tables
   const { queries } = db
 
   const groupId = async (name: string): Promise<string | undefined> => {
@@ -38,7 +39,7 @@ export const createObjectGrantStore = (db: Database): ObjectGrantStore => {
     orTaken(() =>
       db.transaction(async (tx) => {
         const values = { permission, objectType: object.type, objectId: object.id }
-        await db.insertMissing(tx, permissions, [unnamed(permission)])
+        await registerGranted(db, tx, [permission])
         if ('user' in holder) await tx.insert(own).values({ userId: holder.user, ...values })
         else await tx.insert(shared).values({ groupId: holder.groupId, ...values })
         return 'granted' as const
@@ -157,9 +158,6 @@ export const createObjectGrantStore = (db: Database): ObjectGrantStore => {
     }
   }
 }
-
-/** A permission that nobody declared, until somebody does. */
-const unnamed = (name: string) => ({ name, description: '', declared: false, origin: 'grant' as const })
 
 /** The first column of an order tells it from the others. */
 const cursorOf = (order: Column, kind: string, key: readonly string[]): string =>

@@ -1,7 +1,7 @@
 import type { SessionQuery, SessionStore } from '../tokens/session-store.ts'
+import { hasMore } from './count.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
-import { hasMore } from './has-more.ts'
 import { prefixed } from './prefix.ts'
 import { emailBegins, unindexed } from './user-filters.ts'
 
@@ -58,7 +58,8 @@ export const createSessionList = (db: Database): SessionStore['list'] => {
   return async (query) => {
     const { search = '', userId } = query
     const isOrdered = search === '' || userId !== undefined
-    if (isOrdered || (await hasMore(queries, users, and(...prefixed(users.email, search)), few))) return inOrder(query)
+    if (isOrdered || (await hasMore(queries, { table: users, where: and(...prefixed(users.email, search)) }, few)))
+      return inOrder(query)
     return ofThose(query)
   }
 }

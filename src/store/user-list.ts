@@ -1,5 +1,6 @@
 import type { SQL } from 'drizzle-orm'
 import type { User, UserQuery, UserStore } from '../auth/user-store.ts'
+import { countUpTo } from './count.ts'
 import { type Cursor, readCursor, writeCursor } from './cursor.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
@@ -47,17 +48,8 @@ export const createUserList = (db: Database): UserStore['list'] => {
 
   /** How many fit, as far as it matters. */
   const numberOf = async (branches: readonly Branch[]): Promise<number> => {
-    const counts = branches.map(async ({ table, userId, where }) => {
-      const some = queries
-        .select({ id: userId })
-        .from(table)
-        .where(where)
-        .limit(few + 1)
-        .as('some')
-      const [row] = await queries.select({ n: orm.count() }).from(some)
-      return Number(row?.n)
-    })
-    return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0)
+    const counts = await Promise.all(branches.map((branch) => countUpTo(queries, branch, few + 1)))
+    return counts.reduce((sum, count) => sum + count, 0)
   }
 
   const planOf = async ({ search }: UserQuery, order: Order, filters: readonly Filter[]): Promise<Plan> => {

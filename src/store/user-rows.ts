@@ -1,4 +1,4 @@
-import type { User, UserIdentity } from '../auth/user-store.ts'
+import type { NewUser, User, UserIdentity } from '../auth/user-store.ts'
 import type { Tables } from './tables.ts'
 
 /** A user as the table has it. */
@@ -28,6 +28,17 @@ const toIdentity = ({
   isSuperuser,
   ...(typeof remembered === 'string' && { remembered }),
   lastSeenAt
+})
+
+/** The columns of a user whom nobody has been before: no token of theirs was ever ended. */
+export const newUserRow = <Given extends Pick<NewUser, 'attributes' | 'ownAttributes'>>(given: Given, at: number) => ({
+  ...given,
+  attributes: { ...given.attributes },
+  ownAttributes: { ...given.ownAttributes },
+  tokensValidFrom: 0,
+  sparedSession: null,
+  version: 0,
+  updatedAt: at
 })
 
 /** The user of a row and of that user's identities. */

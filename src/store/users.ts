@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { LoginRecord, UserIdentity, UserStore } from '../auth/user-store.ts'
 import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
@@ -14,7 +13,8 @@ import { insertInto, type Statement } from './statement.ts'
 import { createUserGroups } from './user-groups.ts'
 import { createUserList } from './user-list.ts'
 import { createUserQueries } from './user-queries.ts'
-import { toUser } from './user-rows.ts'
+import { newUserRow, toUser } from './user-rows.ts'
+import { secondAfter, untilSecond } from './whole-seconds.ts'
 
 const { and, eq, isNull, ne } = orm
 
@@ -32,17 +32,14 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
     attributes: { ...attributes }
   })
 
-  /**
-   * Sessions go, and so do the access tokens that were issued before: `iat` counts whole seconds, so that the answer waits
-   * for the next one, and whoever logs in afterwards gets a token that lives.
-   */
+  /** Sessions go, and so do the access tokens that were issued before. */
   const changeAndLogOut = async (
     userId: string,
     values: Change,
     at: number,
     { spare = null, from }: { readonly spare?: string | null | undefined; readonly from?: string | null } = {}
   ): Promise<boolean> => {
-    const tokensValidFrom = Math.ceil((at + 1) / 1000) * 1000
+    const tokensValidFrom = secondAfter(at)
     const asRead = from === null ? isNull(users.passwordHash) : eq(users.passwordHash, from ?? '')
     const found = await db.transaction(async (tx) => {
       const told = gather(outbox, db.tables)
@@ -58,8 +55,7 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
       await told.flush(tx)
       return true
     })
-    const untilThen = tokensValidFrom - Date.now()
-    if (found && untilThen > 0) await sleep(Math.min(untilThen, 1000))
+    if (found) await untilSecond(tokensValidFrom)
     return found
   }
 
@@ -82,18 +78,7 @@ export const createUserStore = (db: Database, outbox: StoreOutbox): UserStore =>
     list: createUserList(db),
 
     async create({ at, ...user }, identity) {
-      const row = {
-        ...user,
-        id: newId(),
-        attributes: { ...user.attributes },
-        ownAttributes: { ...user.ownAttributes },
-        isActive: true,
-        tokensValidFrom: 0,
-        sparedSession: null,
-        version: 0,
-        createdAt: at,
-        updatedAt: at
-      }
+      const row = newUserRow({ ...user, id: newId(), isActive: true, createdAt: at }, at)
       const rows = identity === undefined ? [] : [identityRow(row.id, identity)]
       const { id, email } = row
       const data = { user: { id, email }, backend: identity?.backend ?? null }

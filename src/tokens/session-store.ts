@@ -50,6 +50,9 @@ export const sessionAsJson = ({ id, userId, backend, subject, clientId, audience
 
 const iso = (at: number): string => new Date(at).toISOString()
 
+/** No access token lives longer (the limit of `tokens.accessTtl`, and clocks that differ). */
+export const longestAccessTokenMs = 24 * 3_600_000 + 60_000
+
 /** The sessions in the database, and the tokens that are dead before their time. Throws `TemporarilyUnavailable`. */
 export interface SessionStore {
   /** Begins a session; refused where the user is gone. */

@@ -5,7 +5,7 @@ import { InvalidGrant } from '../errors.ts'
 import { newId } from '../new-id.ts'
 import { createOutage } from './outage.ts'
 import type { RefreshTokens } from './refresh-token.ts'
-import type { Session, SessionStore } from './session-store.ts'
+import { longestAccessTokenMs, type Session, type SessionStore } from './session-store.ts'
 
 /** What a new session is bound to for good. */
 export interface NewSession {
@@ -48,9 +48,6 @@ export interface Sessions {
 
 /** A reply may be lost, and two may refresh at once: so long the token before the last still answers. */
 const graceMs = 30_000
-/** No access token lives longer (the limit of `tokens.accessTtl`, and clocks that differ). */
-const longestAccessTokenMs = 24 * 3_600_000 + 60_000
-
 /** Lifetimes in milliseconds; `now` in epoch milliseconds. */
 export interface SessionOptions {
   readonly store: SessionStore

@@ -25,18 +25,19 @@ export const AccessClaims = Type.Object({
   permissions: Type.Optional(Type.Array(Type.String())),
   act: Type.Optional(Type.Object({ sub: Text }, { additionalProperties: true }))
 })
+/** See the shape of the same name. */
 export type AccessClaims = Static<typeof AccessClaims>
 
 const isAccessClaims = createShape(AccessClaims)
 
 /** The claims of a token that a client got for itself: no user's, and never taken for one (RFC 9700 4.15). */
-export const ClientClaims = Type.Object({
+const ClientClaims = Type.Object({
   ...{ iss: Text, sub: Text, aud: Text, iat: Seconds, exp: Seconds, jti: Text, client_id: Text },
   gty: Type.Literal('client_credentials'),
   scope: Type.Optional(Type.String()),
   permissions: Type.Optional(Type.Array(Type.String()))
 })
-export type ClientClaims = Static<typeof ClientClaims>
+type ClientClaims = Static<typeof ClientClaims>
 
 const isClientClaims = createShape(ClientClaims)
 

@@ -3,8 +3,10 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { atConsole } from '../../src/admin/actor.ts'
+import type { ForeignSource } from '../../src/admin/foreign-source.ts'
 import { changeMembers, createGroup, deleteGroup, patchGroup } from '../../src/admin/groups.ts'
 import { linkIdentity, unlinkIdentity } from '../../src/admin/identities.ts'
+import { importAccounts } from '../../src/admin/import-accounts.ts'
 import { importGroups } from '../../src/admin/import-groups.ts'
 import type { ImportRecord } from '../../src/admin/import-record.ts'
 import { importUsers } from '../../src/admin/import-users.ts'
@@ -392,5 +394,31 @@ for (const [name, { skip, url }] of Object.entries(dialects)) {
     t.match(await importUsers(records(), { ...tools, administration }, options), { created: 1 })
     const members = name === 'mariadb' ? ['ann', 'eve'] : ['eve']
     t.same((await emails(store, { group: 'fresh' })).sort(), members)
+  })
+
+  test('and so is one that it makes while another program’s groups are brought along', async (t, store) => {
+    const tools = toolsOver(store)
+    const ann = await createUser(atConsole, { email: 'ann@example.com' }, tools)
+    let calls = 0
+    const administration: Administration = {
+      change: (work) =>
+        store.administration.change((tx) => {
+          const create: typeof tx.groups.create = async (...args) => {
+            if (++calls === 1 && name === 'mariadb') await store.users.mirrorGroups(ann.id, 'corp', ['fresh'], at)
+            return tx.groups.create(...args)
+          }
+          return work({ ...tx, groups: { ...tx.groups, create } })
+        })
+    }
+    const source: ForeignSource = {
+      permissions: [],
+      groups: [{ name: 'fresh', permissions: [] }],
+      async *accounts() {},
+      async *named() {}
+    }
+    const rules = { origin: 'old', emailsVerified: true, judgeHash: () => 'none' as const }
+    const options = { ...rules, dryRun: false, onProblem() {}, onProgress() {} }
+    const { groups } = await importAccounts(source, { ...tools, administration }, options)
+    t.equal(groups, name === 'mariadb' ? 0 : 1)
   })
 }

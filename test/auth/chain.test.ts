@@ -138,7 +138,7 @@ t.test('time', async (t) => {
 
 t.test('a dead backend is remembered', async (t) => {
   let at = 0
-  const breaker = createBreaker({ failures: 2, cooldownMs: 1000, now: () => at })
+  const breaker = createBreaker({ failures: 2, cooldownMs: 1000, now: () => at, elapsedMs: () => at })
   let answer: Verdict | Error = down('ldap')
   const backend = fakeBackend(async () => {
     if (answer instanceof Error) throw answer
@@ -163,6 +163,18 @@ t.test('a dead backend is remembered', async (t) => {
   for (let round = 0; round < 5; round++)
     await t.rejects(ask(), invalid, 'a wrong password is no failure of the backend')
   t.equal(breaker.status().state, 'closed')
+})
+
+t.test('a clock that is set back leaves a backend out no longer', async (t) => {
+  let elapsed = 0
+  let at = 3_600_000
+  const breaker = createBreaker({ failures: 1, cooldownMs: 1000, now: () => at, elapsedMs: () => elapsed })
+  breaker.failed('connect')
+  at = 0
+  t.notOk(breaker.admit())
+  elapsed = 1000
+  t.equal(breaker.status().state, 'half-open')
+  t.ok(breaker.admit(), 'it is asked when its time has come, whatever the clock says')
 })
 
 t.test('a backend that waits for our own hash queue is not taken for dead', async (t) => {

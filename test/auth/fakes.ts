@@ -1,6 +1,7 @@
 import type { Backend, Credentials, Identity, PermissionAnswer, Verdict } from '../../src/auth/backend.ts'
 import { createBreaker } from '../../src/auth/breaker.ts'
 import type { ChainTools } from '../../src/auth/chain.ts'
+import type { BackendTools } from '../../src/auth/define-backend.ts'
 import type { Link } from '../../src/auth/link.ts'
 import type { Log } from '../../src/auth/ports.ts'
 import type { RequestContext } from '../../src/auth/question.ts'
@@ -41,6 +42,21 @@ export function fakeBackend(answer: Answer, more: Partial<Backend> = {}): Backen
     ...more
   }
 }
+
+/** What a backend is opened with that keeps to itself: a silent log, and nobody with an account of ours. */
+export const fakeBackendTools = (more: Partial<BackendTools> = {}): BackendTools => ({
+  log: { debug() {}, info() {}, warn() {}, error() {} },
+  accounts: {
+    byEmail: async () => undefined,
+    byId: async () => undefined,
+    byLoginName: async () => undefined,
+    replaceHash: async () => {}
+  },
+  hashPassword: async () => '',
+  needsRehash: () => false,
+  baseFolder: '/',
+  ...more
+})
 
 /** A link with the defaults of the configuration. */
 export const fakeLink = (id: string, more: Partial<Link> = {}): Link => ({

@@ -11,6 +11,7 @@ import { staticBackend } from '../../src/backends/static.ts'
 import { openPasswords } from '../../src/passwords/argon2.ts'
 import Type from '../../src/schema/type.ts'
 import { openStore } from '../../src/store/index.ts'
+import { fakeBackendTools } from '../auth/fakes.ts'
 import { temporaryFolder } from '../latchkey.ts'
 import { startSampleService } from '../servers/http-service.ts'
 import { clientAtIssuer, issuerKey, signed, startIssuer } from '../servers/issuer.ts'
@@ -25,19 +26,8 @@ const passwords = await openPasswords({ queueTimeoutMs: 60_000 })
 const log = { debug() {}, info() {}, warn() {}, error() {} }
 
 function open(t: Test, definition: BackendDefinition, options: unknown, tools: Partial<BackendTools> = {}): Backend {
-  const backend = definition.open('tested', options, {
-    log,
-    accounts: {
-      byEmail: async () => undefined,
-      byId: async () => undefined,
-      byLoginName: async () => undefined,
-      replaceHash: async () => {}
-    },
-    hashPassword: passwords.hash,
-    needsRehash: passwords.needsRehash,
-    baseFolder: '/',
-    ...tools
-  })
+  const { hash: hashPassword, needsRehash } = passwords
+  const backend = definition.open('tested', options, fakeBackendTools({ hashPassword, needsRehash, ...tools }))
   t.teardown(() => backend.close?.())
   return backend
 }

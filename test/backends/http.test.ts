@@ -13,6 +13,7 @@ import { httpBackend } from '../../src/backends/http/index.ts'
 import { httpMistakes } from '../../src/backends/http/options.ts'
 import { signatureOf } from '../../src/backends/http/signature.ts'
 import { BackendUnavailable, SlowDown } from '../../src/errors.ts'
+import { fakeBackendTools } from '../auth/fakes.ts'
 import { claimsOf, openTestLatchkey, temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
 import { createCertificates } from '../servers/certificates.ts'
@@ -29,19 +30,7 @@ type Options = Parameters<typeof httpBackend.open>[1]
 type Opened = Backend & Required<Pick<Backend, 'identity' | 'permissions' | 'probe'>>
 
 function open(t: Test, options: Options, tools: Partial<BackendTools> = {}): Opened {
-  const backend = httpBackend.open('accounts', options, {
-    log,
-    accounts: {
-      byEmail: async () => undefined,
-      byId: async () => undefined,
-      byLoginName: async () => undefined,
-      replaceHash: async () => {}
-    },
-    hashPassword: async () => '',
-    needsRehash: () => false,
-    baseFolder: '/',
-    ...tools
-  })
+  const backend = httpBackend.open('accounts', options, fakeBackendTools(tools))
   t.teardown(() => backend.close?.())
   const { identity, permissions, probe } = backend
   if (!identity || !permissions || !probe) throw new Error('the backend http answers all questions')

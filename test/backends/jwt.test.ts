@@ -10,6 +10,7 @@ import { jwtBackend } from '../../src/backends/jwt/index.ts'
 import type { JwtOptions } from '../../src/backends/jwt/options.ts'
 import { BackendUnavailable, SlowDown } from '../../src/errors.ts'
 import { type KeepingTimes, keep } from '../../src/remote/kept.ts'
+import { fakeBackendTools } from '../auth/fakes.ts'
 import { temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
 import { createCertificates } from '../servers/certificates.ts'
@@ -20,23 +21,7 @@ const types = 'urn:ietf:params:oauth:token-type:'
 const [key, other, rsa] = await Promise.all([issuerKey('one'), issuerKey('one'), issuerKey('rsa', 'RS256')])
 
 function open(t: Test, options: Partial<JwtOptions> & { issuer: string }, tools: Partial<BackendTools> = {}): Backend {
-  const backend = jwtBackend.open(
-    'other',
-    { audiences: [clientAtIssuer], ...options },
-    {
-      log: { debug() {}, info() {}, warn() {}, error() {} },
-      accounts: {
-        byEmail: async () => undefined,
-        byId: async () => undefined,
-        byLoginName: async () => undefined,
-        replaceHash: async () => {}
-      },
-      hashPassword: async () => '',
-      needsRehash: () => false,
-      baseFolder: '/',
-      ...tools
-    }
-  )
+  const backend = jwtBackend.open('other', { audiences: [clientAtIssuer], ...options }, fakeBackendTools(tools))
   t.teardown(() => backend.close?.())
   return backend
 }
@@ -575,4 +560,18 @@ t.test('what is kept: fresh, cooling down, stale, too old', async (t) => {
   at += 1
   await t.rejects(never.current())
   t.equal(tries, 2)
+})
+
+t.test('what is kept: a clock that is set back keeps nothing for longer', async (t) => {
+  let at = 1_000_000
+  let fetches = 0
+  const kept = keep({
+    fetch: async () => ++fetches,
+    ...{ failed() {}, now: () => at, times: { freshMs: 1000, coolDownMs: 300, staleMs: 10_000, patienceMs: 50 } }
+  })
+  t.equal(await kept.current(), 1)
+  at = 0
+  t.equal((await kept.renewed()).value, 2, 'fetched for who misses something')
+  at = -500_000
+  t.equal(await kept.current(), 3, 'and for all others')
 })

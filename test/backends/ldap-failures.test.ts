@@ -450,6 +450,25 @@ t.test('closing ends all connections; a closed backend is unavailable', async (t
   t.equal(await reasonOf(logIn(backend, 'alice')), 'closed')
 })
 
+t.test('a backend that is closed while it tries a dead server leaves it alone', async (t) => {
+  let connections = 0
+  const mute = createServer((socket) => {
+    connections++
+    socket.on('error', () => undefined)
+  }).listen(0, '127.0.0.1')
+  await once(mute, 'listening')
+  t.teardown(() => mute.close())
+  const { port } = Object(mute.address())
+  const backend = openLdapBackend(t, { servers: [`ldap://127.0.0.1:${port}`], insecure: true, bind })
+  t.equal(await reasonOf(logIn(backend, 'alice', userPassword, questionContext(300))), 'timeout')
+  while (connections < 2) await sleep(10)
+  await backend.close?.()
+  // a try in the background takes a second
+  await sleep(1500)
+  t.equal(connections, 2)
+  t.match(backend.availability?.(), { state: 'open' })
+})
+
 t.test('a port where nobody listens, and a name that does not exist', async (t) => {
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise((resolve) => server.once('listening', resolve))

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { TraceStep } from '../../src/auth/backend.ts'
-import { inSrvOrder, parseSrvUrl } from '../../src/backends/ldap/connections/srv.ts'
+import { within } from '../../src/backends/ldap/connections/deadline.ts'
+import type { Server } from '../../src/backends/ldap/connections/server.ts'
+import { createServerList } from '../../src/backends/ldap/connections/server-list.ts'
+import { inSrvOrder, parseSrvUrl, type SrvRecord } from '../../src/backends/ldap/connections/srv.ts'
 import { createCertificates } from '../servers/certificates.ts'
 import { startDns } from '../servers/dns.ts'
 import { freePort } from '../servers/free-port.ts'
@@ -146,6 +149,40 @@ t.test('DNS is asked again after a minute; what it said before holds while it is
   dns.set({})
   await aMinuteLater()
   t.match(await logIn(backend, 'alice'), { outcome: 'accepted' })
+})
+
+t.test('a backend that is closed while DNS is asked opens no server any more', async (t) => {
+  const answer = Promise.withResolvers<SrvRecord[]>()
+  const opened: string[] = []
+  const list = createServerList({
+    places: [{ url: 'ldap+srv://example.test', scheme: 'ldap', domain: 'example.test' }],
+    anyHost: true,
+    resolve: () => answer.promise,
+    open({ url }) {
+      opened.push(url)
+      throw new Error('nobody closes this one')
+    }
+  })
+  const asked = list.current(within(5000))
+  list.close()
+  answer.resolve([record(first.port)])
+  await t.rejects(asked, { name: 'LdapFailure', reason: 'closed' })
+  t.same(opened, [])
+})
+
+t.test('whoever has time left asks DNS again where somebody else had too little', async (t) => {
+  let asked = 0
+  const server = { url: `ldap://localhost:${first.port}` }
+  const list = createServerList({
+    places: [{ url: 'ldap+srv://example.test', scheme: 'ldap', domain: 'example.test' }],
+    anyHost: true,
+    resolve: () => (++asked === 1 ? new Promise(() => {}) : Promise.resolve([record(first.port)])),
+    open: () => server as Server
+  })
+  const hasty = list.current(within(20))
+  const patient = list.current(within(5000))
+  await t.rejects(hasty, { name: 'LdapFailure', reason: 'timeout' })
+  t.same(await patient, [server])
 })
 
 t.test('URLs of a domain', async (t) => {

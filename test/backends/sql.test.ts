@@ -14,7 +14,7 @@ import type { SqlOptions } from '../../src/backends/sql/options.ts'
 import { bound, type Flavour, parseStatement } from '../../src/backends/sql/statement.ts'
 import { BackendUnavailable } from '../../src/errors.ts'
 import { openPasswords } from '../../src/passwords/argon2.ts'
-import { fakeLog } from '../auth/fakes.ts'
+import { fakeBackendTools, fakeLog } from '../auth/fakes.ts'
 import { temporaryFolder } from '../latchkey.ts'
 import { startMariadb } from '../servers/mariadb.ts'
 import { needs } from '../servers/needs.ts'
@@ -39,15 +39,9 @@ const context = (more: Partial<AuthenticateContext> = {}, ms = 10_000): Authenti
 }
 
 function open(t: Test, options: SqlOptions, tools: Partial<BackendTools> = {}): Backend {
-  const accounts = {
-    byEmail: async () => undefined,
-    byId: async () => undefined,
-    byLoginName: async () => undefined,
-    replaceHash: async () => {}
-  }
   const { hash: hashPassword, needsRehash } = passwords
-  const own = { log, accounts, hashPassword, needsRehash, baseFolder: '/', userFields: ['badgeNumber'] }
-  const backend = sqlBackend.open('old', options, { ...own, ...tools })
+  const own = { hashPassword, needsRehash, userFields: ['badgeNumber'] }
+  const backend = sqlBackend.open('old', options, fakeBackendTools({ ...own, ...tools }))
   t.teardown(() => backend.close?.())
   return backend
 }

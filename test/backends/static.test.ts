@@ -8,6 +8,7 @@ import type { Log } from '../../src/auth/ports.ts'
 import { staticBackend } from '../../src/backends/static.ts'
 import { SlowDown, TemporarilyUnavailable } from '../../src/errors.ts'
 import { openPasswords } from '../../src/passwords/argon2.ts'
+import { fakeBackendTools } from '../auth/fakes.ts'
 import { needs } from '../servers/needs.ts'
 
 const log: Log = { debug() {}, info() {}, warn() {}, error() {} }
@@ -23,18 +24,8 @@ function open(
   users: Users,
   tools: Partial<BackendTools> = {}
 ): Backend & Required<Pick<Backend, 'identity' | 'permissions'>> {
-  const accounts = {
-    byEmail: async () => undefined,
-    byId: async () => undefined,
-    byLoginName: async () => undefined,
-    replaceHash: async () => {}
-  }
   const { hash: hashPassword, needsRehash } = passwords
-  const backend = staticBackend.open(
-    's',
-    { users },
-    { log, accounts, hashPassword, needsRehash, baseFolder: '/', ...tools }
-  )
+  const backend = staticBackend.open('s', { users }, fakeBackendTools({ hashPassword, needsRehash, ...tools }))
   const { identity, permissions } = backend
   if (!identity || !permissions) throw new Error('the backend static answers all questions')
   return { ...backend, identity, permissions }

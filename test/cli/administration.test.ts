@@ -177,11 +177,16 @@ t.test('each line that is refused is told, and the others are imported', async (
     '{"email":"three@example.com","attributes":{"department":"x"},"groups":["g"]}',
     '{"email":"four@example.com","department":"x","\\u0065mail":"five@example.com"}',
     '{"email":"four@example.com","attributes":{"department":"x","department":"y"}}',
-    '{"email":"four@example.com","department":"x","firstName":"\\"email\\": 1","objectGrants":[{"permission":"docs.x","objectType":""}]}'
+    '{"email":"four@example.com","department":"x","firstName":"\\"email\\": 1","objectGrants":[{"permission":"docs.x","objectType":""}]}',
+    '{"email":"four@example.com","department":"x","createdAt":"2026-02-31"}',
+    '{"email":"four@example.com","department":"x","createdAt":"7"}',
+    '{"email":"four@example.com","department":"x","identities":[{"backend":"local","subject":"a\\u0000"}]}',
+    '{"email":"four@example.com","department":"x","identities":[{"backend":"local","subject":"a","username":"a\\nb"}]}',
+    `{"email":"four@example.com","department":"x","identities":[{"backend":"local","subject":"a","remembered":"${'x'.repeat(32_769)}"}]}`
   ]
   await writeFile(join(folder, 'some.jsonl'), lines.join('\r\n'))
   const { code, stdout, stderr } = await command(t, ['users', 'import', 'some.jsonl'], folder)
-  t.same([code, stdout], [1, '21 read: 3 created, 1 there already, 17 refused\n'])
+  t.same([code, stdout], [1, '26 read: 3 created, 1 there already, 22 refused\n'])
   t.same(
     [...stderr.matchAll(/^line (\d+): (\w+)/gm)].map(([, line, word]) => `${line} ${word}`),
     [
@@ -201,7 +206,8 @@ t.test('each line that is refused is told, and the others are imported', async (
       '17 level',
       '20 email',
       '21 department',
-      '22 objectGrants'
+      '22 objectGrants',
+      ...['23 createdAt', '24 createdAt', '25 identities', '26 identities', '27 identities']
     ].filter((text) => !text.startsWith('11'))
   )
   const { stdout: exported } = await command(t, ['users', 'export', '--password-hashes'], folder)

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t, { type Test } from 'tap'
 import { claimsOf, temporaryFolder } from '../latchkey.ts'
 import { command, type Running, start } from '../process.ts'
@@ -96,6 +97,13 @@ t.test('sessions list and revoke, beside two running services', async (t) => {
 
   const sid = JSON.parse(Buffer.from(first.access_token.split('.')[1] ?? '', 'base64url').toString()).sid as string
   t.equal((await command(t, ['sessions', 'revoke', sid], folder)).code, 0)
+  const database = new DatabaseSync(join(folder, 'data/latchkey.db'))
+  const ended = database.prepare('select expires_at as until from latchkey_revoked_tokens where id = ?').get(sid)
+  database.close()
+  t.ok(
+    Number(ended?.until) > Date.now() + 24 * 3_600_000,
+    'its access tokens are dead for as long as any of them lives'
+  )
   for (const replica of [one, two]) {
     t.equal(await replica.userinfo(first.access_token), 401)
     t.equal((await refresh(replica, first.refresh_token)).status, 400)

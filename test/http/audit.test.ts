@@ -296,6 +296,22 @@ t.test('administration: every act by a token is an event, and events are listed 
   t.equal((await listed('kind=nonsense')).status, 400)
 })
 
+t.test('an IPv6 address is its /64 in every event, whatever was done', async (t) => {
+  const { app, store, addUser, accessToken } = await openTestLatchkey(t, `publicClient: true\n${yaml}`)
+  const id = await addUser({ email, password, superuser: true })
+  const authorization = `Bearer ${await accessToken(email, password)}`
+  const post = (url: string, payload: object, headers = {}) =>
+    app.inject({ method: 'POST', url, payload, headers, remoteAddress: '2001:db8:1:2:3:4:5:6' })
+  t.equal((await post('/admin/groups', { name: 'editors' }, { authorization })).statusCode, 201)
+  t.equal((await post('/token', { username: email, password: 'wrong' })).statusCode, 400)
+  const { items } = await store.audit.find({ limit: 10 })
+  const seen = items.filter(({ actor, outcome }) => actor === id || outcome === 'refused')
+  matchLists(t, seen, [
+    { kind: 'login', ip: '2001:db8:1:2::' },
+    { action: 'createGroup', ip: '2001:db8:1:2::' }
+  ])
+})
+
 t.test('revocations, and clients that are refused at /introspect', async (t) => {
   const latchkey = await open(t)
   const { access_token, refresh_token } = await login(latchkey)

@@ -2,6 +2,7 @@ import type { AuthenticateContext, Backend, Verdict } from '../../src/auth/backe
 import type { Log } from '../../src/auth/ports.ts'
 import { ldapBackend } from '../../src/backends/ldap/index.ts'
 import type { LdapOptions } from '../../src/backends/ldap/options.ts'
+import { fakeBackendTools } from '../auth/fakes.ts'
 import { peopleBase, userPassword } from './ldap-fixtures.ts'
 
 const log: Log = { debug() {}, info() {}, warn() {}, error() {} }
@@ -34,19 +35,7 @@ export const openLdapBackend = (
   t: { teardown(end: () => unknown): unknown },
   options: Partial<LdapOptions> & Pick<LdapOptions, 'servers'>
 ): Required<Pick<Backend, 'identity' | 'permissions' | 'probe'>> & Backend => {
-  const tools = {
-    log,
-    baseFolder: '/',
-    accounts: {
-      byEmail: async () => undefined,
-      byId: async () => undefined,
-      byLoginName: async () => undefined,
-      replaceHash: async () => {}
-    },
-    hashPassword: async () => '',
-    needsRehash: () => false
-  }
-  const backend = ldapBackend.open('corp', { users: twoNames, ...options }, tools)
+  const backend = ldapBackend.open('corp', { users: twoNames, ...options }, fakeBackendTools())
   const { identity, permissions, probe, close } = backend
   if (!identity || !permissions || !probe) throw new Error('the backend ldap answers all questions')
   t.teardown(() => close?.())

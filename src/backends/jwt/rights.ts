@@ -1,5 +1,5 @@
 import type { PermissionAnswer } from '../../auth/backend.ts'
-import { isPermissionName } from '../../auth/names.ts'
+import { isPermissionName, maxRememberedBytes } from '../../auth/names.ts'
 import { isOwnPermission } from '../../auth/permissions.ts'
 import { check } from '../../schema/check.ts'
 import Type from '../../schema/type.ts'
@@ -17,7 +17,6 @@ export interface Rights {
 }
 
 const group = /^[^\p{Cc}\p{Cs}\ufffd]{1,255}$/u
-const maxBytes = 32 * 1024
 
 /**
  * The permissions and groups of a token as the options map them. What is no permission's name is left out, and so are the
@@ -36,7 +35,7 @@ export function rightsOf(claims: JsonObject, { claims: names = {} }: JwtOptions,
 /** As they are kept with the identity; `undefined` where they would be too long. */
 export function remember(rights: Rights): string | undefined {
   const remembered = JSON.stringify(rights)
-  return Buffer.byteLength(remembered) <= maxBytes ? remembered : undefined
+  return Buffer.byteLength(remembered) <= maxRememberedBytes ? remembered : undefined
 }
 
 /** What was remembered, for as long as the token that said so would be young enough. What is none of ours says nothing. */

@@ -1,6 +1,6 @@
 import type { DeniedReason } from '../../auth/backend.ts'
 import type { Result } from './connections/messages.ts'
-import { codes } from './connections/session.ts'
+import { codes } from './connections/result-codes.ts'
 import { type Entry, textsOf } from './entry.ts'
 import { type PasswordPolicy, passwordPolicyOf } from './password-policy.ts'
 
@@ -42,12 +42,13 @@ export const stateOfBind = (
   { isActiveDirectory }: { readonly isActiveDirectory: boolean }
 ): DeniedReason | undefined => {
   if (isActiveDirectory && result.code === codes.invalidCredentials) return activeDirectoryState(result.diagnostic)
-  const unwilling = result.code === 53 && unwillingReasons.find(([words]) => words.test(result.diagnostic))
+  const unwilling =
+    result.code === codes.unwillingToPerform && unwillingReasons.find(([words]) => words.test(result.diagnostic))
   if (unwilling) return unwilling[1]
   const { error } = passwordPolicyOf(result)
   const state = error && policyReasons[error]
   if (state !== undefined) return state
-  return result.code === 19 && /retry limit/i.test(result.diagnostic) ? 'locked' : undefined
+  return result.code === codes.constraintViolation && /retry limit/i.test(result.diagnostic) ? 'locked' : undefined
 }
 
 /** What an entry tells of its account's state; asked for where no bind tells it. */

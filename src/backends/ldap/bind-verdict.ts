@@ -2,7 +2,7 @@ import type { BackendContext, DeniedReason, PasswordWarnings, Verdict } from '..
 import { stateOfBind } from './account-state.ts'
 import { failedResult } from './connections/failure.ts'
 import type { Result } from './connections/messages.ts'
-import { codes } from './connections/session.ts'
+import { codes } from './connections/result-codes.ts'
 import { passwordPolicyOf } from './password-policy.ts'
 
 /** Why nobody is let in by a bind. */
@@ -30,7 +30,7 @@ const traceAnswer = ({ trace }: Pick<BackendContext, 'trace'>, { code, diagnosti
   else trace?.({ step: 'password', outcome: 'failed', text: `the directory answers with LDAP result ${code}${said}` })
 }
 
-/** The codes of invalidCredentials, of an account without a password, and of names that can be nobody's. */
+/** Another password, and none at all. */
 const wrong: ReadonlySet<number> = new Set([codes.invalidCredentials, codes.inappropriateAuthentication])
 
 /**

@@ -5,7 +5,7 @@ import { refusalOf } from './bind-verdict.ts'
 import type { Directory, Use } from './connections/directory.ts'
 import { failedResult, LdapFailure } from './connections/failure.ts'
 import { operations, type Result } from './connections/messages.ts'
-import { codes } from './connections/session.ts'
+import { codes } from './connections/result-codes.ts'
 import { type PasswordPolicy, passwordPolicyOf } from './password-policy.ts'
 
 /** A password and the one that takes its place. */
@@ -14,10 +14,6 @@ export interface NewPassword {
   readonly oldPassword: string
   readonly newPassword: string
 }
-
-const constraintViolation = 19
-const insufficientAccess = 50
-const unwillingToPerform = 53
 
 const policyReasons: Partial<Record<NonNullable<PasswordPolicy['error']>, PasswordRefusedReason>> = {
   'insufficient-quality': 'too-simple',
@@ -48,8 +44,8 @@ const answerToPasswordModify = (result: Result): PasswordChange => {
   const reason = error && policyReasons[error]
   if (reason) return refused(reason)
   if (result.code === codes.invalidCredentials) return { outcome: 'rejected', reason: 'wrong-password' }
-  if (result.code === insufficientAccess) return refused('not-allowed')
-  if (result.code === constraintViolation || result.code === unwillingToPerform) return refused('policy')
+  if (result.code === codes.insufficientAccessRights) return refused('not-allowed')
+  if (result.code === codes.constraintViolation || result.code === codes.unwillingToPerform) return refused('policy')
   throw failedResult('password change', result)
 }
 
@@ -71,15 +67,17 @@ const changeUnicodePwd = (messageId: number, { dn, oldPassword, newPassword }: N
 const answerToUnicodePwd = (result: Result): PasswordChange => {
   const { code, diagnostic } = result
   if (code === codes.success) return { outcome: 'changed' }
-  if (code === insufficientAccess) return refused('not-allowed')
-  if (code !== constraintViolation && code !== unwillingToPerform) throw failedResult('password change', result)
+  if (code === codes.insufficientAccessRights) return refused('not-allowed')
+  if (code !== codes.constraintViolation && code !== codes.unwillingToPerform)
+    throw failedResult('password change', result)
   // ERROR_INVALID_PASSWORD and ERROR_WRONG_PASSWORD: the value to be deleted is not there.
   if (/\b000005[6B]\b|\b0000006A\b/i.test(diagnostic)) return { outcome: 'rejected', reason: 'wrong-password' }
   if (/too short/i.test(diagnostic)) return refused('too-short')
   if (/history/i.test(diagnostic)) return refused('in-history')
   if (/complexity/i.test(diagnostic)) return refused('too-simple')
   if (/too young|too soon/i.test(diagnostic)) return refused('too-young')
-  if (code === unwillingToPerform && !/\b0000052D\b/i.test(diagnostic)) throw failedResult('password change', result)
+  if (code === codes.unwillingToPerform && !/\b0000052D\b/i.test(diagnostic))
+    throw failedResult('password change', result)
   return refused('policy')
 }
 

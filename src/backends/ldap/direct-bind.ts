@@ -4,6 +4,7 @@ import { type Refused, refusalOf, warningsOf } from './bind-verdict.ts'
 import type { Directory } from './connections/directory.ts'
 import { LdapFailure } from './connections/failure.ts'
 import type { Result } from './connections/messages.ts'
+import { codes } from './connections/result-codes.ts'
 import type { RootDse } from './connections/root-dse.ts'
 import { dnKey } from './dn.ts'
 import type { Entry } from './entry.ts'
@@ -146,6 +147,8 @@ export const createDirectBind = (
   }
 }
 
-/** Active Directory's `data 525`, and names that no entry can have (noSuchObject, invalidDNSyntax). */
+/** Active Directory's `data 525`, and names that no entry can have. */
 const isNobody = ({ code, diagnostic }: { code: number; diagnostic: string }): boolean =>
-  code === 32 || code === 34 || (code === 49 && /\bdata 525\b/.test(diagnostic))
+  code === codes.noSuchObject ||
+  code === codes.invalidDnSyntax ||
+  (code === codes.invalidCredentials && /\bdata 525\b/.test(diagnostic))

@@ -2,7 +2,7 @@ import { AndFilter, EqualityFilter, type Filter, OrFilter, PresenceFilter } from
 import type { Deadline } from './connections/deadline.ts'
 import type { Directory } from './connections/directory.ts'
 import { failedResult, LdapFailure } from './connections/failure.ts'
-import { codes } from './connections/session.ts'
+import { codes } from './connections/result-codes.ts'
 import { dnKey, firstValueOf, isWithin } from './dn.ts'
 import { type Entry, reducedTo, textsOf } from './entry.ts'
 import { parseFilter } from './filter.ts'

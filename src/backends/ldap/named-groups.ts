@@ -2,7 +2,7 @@ import { PresenceFilter } from 'ldapts'
 import { type Deadline, untraced } from './connections/deadline.ts'
 import type { Directory } from './connections/directory.ts'
 import { failedResult } from './connections/failure.ts'
-import { codes } from './connections/session.ts'
+import { codes } from './connections/result-codes.ts'
 import type { Entry } from './entry.ts'
 import { parseGroupSelector } from './group-selector.ts'
 

@@ -23,6 +23,7 @@ export interface PasswordPolicy {
   readonly graceLogins?: number
 }
 
+/** The control, of the request and of the response (draft-behera-ldap-password-policy-10 6). */
 export const passwordPolicyOid = '1.3.6.1.4.1.42.2.27.8.5.1'
 
 const tags = { sequence: 0x30, warning: 0xa0, expires: 0x80, grace: 0x81, error: 0x81 } as const

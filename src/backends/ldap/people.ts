@@ -3,8 +3,8 @@ import { canonicalEmail } from '../../auth/email.ts'
 import type { Deadline } from './connections/deadline.ts'
 import type { Directory } from './connections/directory.ts'
 import { failedResult } from './connections/failure.ts'
+import { codes } from './connections/result-codes.ts'
 import type { RootDse } from './connections/root-dse.ts'
-import { codes } from './connections/session.ts'
 import { type Entry, firstTextsOf } from './entry.ts'
 import { placesOf, type UserSearch } from './users.ts'
 
@@ -28,6 +28,7 @@ const pageSize = 500
 /** Several spellings of one address may be several entries: enough to see that they are. */
 const maxHolders = 20
 
+/** Of those whom the configured searches can find. */
 export const createPeople = (
   directory: Directory,
   options: {

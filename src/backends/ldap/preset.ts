@@ -1,6 +1,7 @@
 /** The directories whose habits are known: what the root DSE tells, or the option `preset`. */
 export type Preset = 'active-directory' | 'openldap' | '389ds' | 'freeipa'
 
+/** What the option `preset` may say. */
 export const presets: readonly Preset[] = ['active-directory', 'openldap', '389ds', 'freeipa']
 
 interface Habits {

@@ -22,6 +22,7 @@ export interface Standing {
   groupsOf(account: LdapAccount, context: BackendContext): Promise<readonly Group[] | undefined>
 }
 
+/** By the options `require`, `deny`, `flags`, `permissions` and `groups`. */
 export const createStanding = (directory: Directory, options: LdapOptions): Standing => {
   const { mirror } = options.groups ?? {}
   const condition = (expression: LdapOptions['require']) => expression && parseExpression(expression)

@@ -3,8 +3,9 @@ import { stateAttributes } from './account-state.ts'
 import type { Deadline } from './connections/deadline.ts'
 import type { Directory } from './connections/directory.ts'
 import { failedResult } from './connections/failure.ts'
+import { codes } from './connections/result-codes.ts'
 import type { RootDse } from './connections/root-dse.ts'
-import { codes, type SearchQuery } from './connections/session.ts'
+import type { SearchQuery } from './connections/session.ts'
 import type { Entry } from './entry.ts'
 import { type FilterTemplate, parseFilterTemplate } from './filter.ts'
 import type { LdapOptions } from './options.ts'
@@ -69,6 +70,7 @@ export const placesOf = (searches: readonly UserSearch[]) => {
   })
 }
 
+/** Finds accounts by the configured searches. */
 export const createUsers = (
   directory: Pick<Directory, 'search' | 'rootDse'>,
   { searches, subject, attributes }: Options

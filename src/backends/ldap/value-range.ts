@@ -2,7 +2,7 @@ import { PresenceFilter } from 'ldapts'
 import type { Deadline } from './connections/deadline.ts'
 import type { Directory } from './connections/directory.ts'
 import { failedResult, LdapFailure } from './connections/failure.ts'
-import { codes } from './connections/session.ts'
+import { codes } from './connections/result-codes.ts'
 import { type Entry, textsOf } from './entry.ts'
 
 const rangeIn = (entry: Entry, attribute: string): { name: string; end: number | undefined } | undefined => {

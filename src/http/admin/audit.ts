@@ -1,7 +1,7 @@
 import { written } from '../../audit/audit.ts'
 import { type AuditEvent, type AuditFilter, auditKinds } from '../../auth/audit.ts'
+import { momentOf } from '../../auth/moment.ts'
 import { InvalidRequest } from '../../errors.ts'
-import { momentOf } from '../../moment.ts'
 import Type from '../../schema/type.ts'
 import type { AppParts } from '../parts.ts'
 import { AuditRecord } from '../schemas/admin/audit.ts'

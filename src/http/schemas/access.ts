@@ -13,7 +13,7 @@ const example = {
 }
 
 /** AuthZEN 5.1. */
-export const AccessSubject = Type.Object(
+const AccessSubject = Type.Object(
   {
     type: word('`user`, or `anonymous`'),
     id: word('A UUID or an e-mail address, or `anonymous`'),
@@ -22,12 +22,12 @@ export const AccessSubject = Type.Object(
   { $id: 'AccessSubject', ...open }
 )
 /** AuthZEN 5.3. */
-export const AccessAction = Type.Object(
+const AccessAction = Type.Object(
   { name: word('The name of a permission'), properties: Properties },
   { $id: 'AccessAction', ...open }
 )
 /** AuthZEN 5.2. */
-export const AccessResource = Type.Object(
+const AccessResource = Type.Object(
   { type: word('The type of an object; `any` with the id `*`: no object'), id: word('Its id'), properties: Properties },
   { $id: 'AccessResource', ...open }
 )
@@ -36,6 +36,7 @@ const fields = { subject: AccessSubject, action: AccessAction, resource: AccessR
 
 /** AuthZEN 6.1. */
 export const EvaluationRequest = Type.Object(fields, { $id: 'EvaluationRequest', ...open, examples: [example] })
+/** What fits the schema of the same name. */
 export type EvaluationRequest = Static<typeof EvaluationRequest>
 
 const part = <Schema extends TSchema>(entity: Schema) => Type.Optional(entity)
@@ -48,7 +49,7 @@ const partial = {
 }
 
 /** As many questions as one batch may hold. */
-export const mostEvaluations = 200
+const mostEvaluations = 200
 
 /** AuthZEN 7.1: what an evaluation leaves out comes from the top level. */
 export const EvaluationsRequest = Type.Object(
@@ -81,6 +82,7 @@ export const EvaluationsRequest = Type.Object(
     ]
   }
 )
+/** What fits the schema of the same name. */
 export type EvaluationsRequest = Static<typeof EvaluationsRequest>
 
 /** AuthZEN 5.5. */
@@ -104,6 +106,7 @@ export const AccessDecision = Type.Object(
     examples: [{ decision: true, context: { reason: 'corp: group cn=editors,ou=groups,dc=example,dc=com' } }]
   }
 )
+/** What fits the schema of the same name. */
 export type AccessDecision = Static<typeof AccessDecision>
 
 /** AuthZEN 7.2; a single decision where no evaluations were asked for. */

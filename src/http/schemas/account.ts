@@ -2,7 +2,7 @@ import Type from '../../schema/type.ts'
 import { closed, typed } from './words.ts'
 
 /** A password as it is typed; what else it must be is the policy's. */
-export const TypedPassword = Type.String({ minLength: 1, maxLength: 1024, pattern: typed, format: 'password' })
+const TypedPassword = Type.String({ minLength: 1, maxLength: 1024, pattern: typed, format: 'password' })
 
 /** The body of `POST /account/password`. */
 export const OwnPassword = Type.Object(

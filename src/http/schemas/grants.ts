@@ -43,7 +43,7 @@ export const RefreshGrant = Type.Object(
 )
 
 /** RFC 6749 4.4.2. */
-export const ClientCredentialsGrant = Type.Object(
+const ClientCredentialsGrant = Type.Object(
   { grant_type: Type.Literal('client_credentials'), scope, ...target, ...clientFields },
   { $id: 'ClientCredentialsGrant', ...closed, examples: [{ grant_type: 'client_credentials' }] }
 )

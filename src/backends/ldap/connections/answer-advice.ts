@@ -1,5 +1,6 @@
 import { LdapFailure } from './failure.ts'
-import { codes, type SearchQuery } from './session.ts'
+import { codes } from './result-codes.ts'
+import type { SearchQuery } from './session.ts'
 import type { Advice } from './trace.ts'
 
 /** RFC 4511 appendix A, as far as a configuration can bring them about. */
@@ -18,17 +19,20 @@ const bindAdvice = new Map<number, (dn: string) => Advice>([
       remedy: 'name another account as bind.dn, or give it a password'
     })
   ],
-  [8, () => ({ text: 'the directory wants a stronger authentication', remedy: 'use ldaps:// or startTls: true' })],
   [
-    13,
+    codes.strongerAuthRequired,
+    () => ({ text: 'the directory wants a stronger authentication', remedy: 'use ldaps:// or startTls: true' })
+  ],
+  [
+    codes.confidentialityRequired,
     () => ({
       text: 'the directory refuses passwords over a connection without TLS',
       remedy: 'use ldaps:// or startTls: true'
     })
   ],
-  [34, (dn) => ({ text: `the directory does not take ${dn} for a DN`, remedy: 'correct bind.dn' })],
+  [codes.invalidDnSyntax, (dn) => ({ text: `the directory does not take ${dn} for a DN`, remedy: 'correct bind.dn' })],
   [
-    53,
+    codes.unwillingToPerform,
     () => ({
       text: 'the directory is unwilling to bind this account',
       remedy: 'see its log: the account may be disabled'
@@ -83,42 +87,42 @@ export const adviceOnSearch = (
 ): Advice => {
   const said = diagnostic === '' ? '' : `: ${diagnostic.slice(0, 200)}`
   switch (code) {
-    case 32:
+    case codes.noSuchObject:
       return {
         text: `there is no entry ${base}, or it may not be seen${matchedDn === undefined ? '' : `; the nearest that exists is ${matchedDn}`}`,
         remedy:
           'correct the base of this search, or let the service account see it; without `bind` the search is anonymous'
       }
-    case 34:
+    case codes.invalidDnSyntax:
       return { text: `the directory does not take ${base} for a DN`, remedy: 'correct the base of this search' }
-    case 1:
-    case 50:
+    case codes.operationsError:
+    case codes.insufficientAccessRights:
     case codes.inappropriateAuthentication:
       return {
         text: `the service account may not search there${said}`,
         remedy: 'give it the right to read, or set `bind` where none is configured: the search is anonymous then'
       }
-    case 13:
+    case codes.confidentialityRequired:
       return {
         text: 'the directory refuses searches over a connection without TLS',
         remedy: 'use ldaps:// or startTls: true'
       }
-    case 3:
+    case codes.timeLimitExceeded:
     case codes.sizeLimitExceeded:
-    case 11:
+    case codes.adminLimitExceeded:
       return {
         text: `the directory cut its answer at one of its limits${said}`,
         remedy:
           'raise the limits of the service account there (OpenLDAP: `limits dn.exact="DN" size.prtotal=unlimited`), ' +
           'or narrow base and filter'
       }
-    case 10:
+    case codes.referral:
       return {
         text: `the directory refers to another server for ${base}${said}; referrals are not followed`,
         remedy: 'name a server that holds this base itself (for a whole AD forest the global catalogue, port 3269)'
       }
-    case 51:
-    case 52:
+    case codes.busy:
+    case codes.unavailable:
       return { text: `the directory says that it is busy or unavailable${said}`, remedy: 'see its log' }
     default:
       return { text: `the directory answered with LDAP result ${code}${said}`, remedy: 'see the log of the directory' }

@@ -11,8 +11,10 @@ export interface BerCursor {
   readonly end: number
 }
 
+/** What to throw at bytes that are no LDAP. */
 export const malformed = (what: string): LdapFailure => new LdapFailure('protocol', `malformed answer: ${what}`)
 
+/** A place in bytes to read elements from, one after the other. */
 export const berCursor = (bytes: Buffer, at = 0, end = bytes.length): BerCursor => ({ bytes, at, end })
 
 /**

@@ -1,6 +1,6 @@
 import type { BreakerStatus } from '../../../auth/breaker.ts'
 import { type Deadline, within } from './deadline.ts'
-import { LdapFailure } from './failure.ts'
+import { LdapFailure, wasClosed } from './failure.ts'
 
 /** Remembers that a server can't answer, and finds out by itself when it can again: no login is spent on a try. */
 export interface ServerBreaker {
@@ -30,6 +30,8 @@ export const createServerBreaker = ({ probe, onChange }: ServerBreakerOptions): 
   let lastError: string | null = null
   let since: number | null = null
   let isProbing = false
+  /** A probe that is under way then changes nothing. */
+  let isClosed = false
   let timer: NodeJS.Timeout | undefined
 
   const schedule = (ms: number): void => {
@@ -41,7 +43,7 @@ export const createServerBreaker = ({ probe, onChange }: ServerBreakerOptions): 
       await probe(within(probeMs))
       answered()
     } catch (error) {
-      if (down === undefined) return
+      if (down === undefined || isClosed) return
       down = error instanceof LdapFailure ? error : new LdapFailure('protocol', 'the probe failed', { cause: error })
       lastError = down.reason
       schedule(Math.min(waitedMs * 2, longestMs(down)))
@@ -51,7 +53,7 @@ export const createServerBreaker = ({ probe, onChange }: ServerBreakerOptions): 
   }
   const answered = (): void => {
     since ??= Date.now()
-    if (down === undefined) return
+    if (down === undefined || isClosed) return
     down = undefined
     since = Date.now()
     clearTimeout(timer)
@@ -73,8 +75,9 @@ export const createServerBreaker = ({ probe, onChange }: ServerBreakerOptions): 
     answered,
     status: () => ({ state: down === undefined ? 'closed' : isProbing ? 'half-open' : 'open', lastError, since }),
     close() {
+      isClosed = true
       clearTimeout(timer)
-      down = new LdapFailure('closed', 'the backend was closed')
+      down = wasClosed()
     }
   }
 }

@@ -2,11 +2,12 @@ import type { BreakerStatus } from '../../../auth/breaker.ts'
 import { atMost, type Deadline } from './deadline.ts'
 import { failedResult, isWorthAnotherServer, LdapFailure } from './failure.ts'
 import type { Result } from './messages.ts'
+import { codes } from './result-codes.ts'
 import type { RootDse } from './root-dse.ts'
 import { tracedSearch } from './search-trace.ts'
 import type { Kind, Server } from './server.ts'
 import type { ServerList } from './server-list.ts'
-import { codes, type SearchAnswer, type SearchQuery, type Session } from './session.ts'
+import type { SearchAnswer, SearchQuery, Session } from './session.ts'
 
 /** A connection that is lent for more than one operation, and how long it may be used. */
 export interface Use {

@@ -1,3 +1,5 @@
+import { codes } from './result-codes.ts'
+
 /** Why the directory gave no usable answer; becomes `BackendUnavailable`'s reason, so these words are stable. */
 export type FailureReason =
   | 'connect'
@@ -27,6 +29,9 @@ export class LdapFailure extends Error {
     this.code = options.code
   }
 }
+
+/** Whoever asks a backend that is gone, or waits for it meanwhile. */
+export const wasClosed = (): LdapFailure => new LdapFailure('closed', 'the backend was closed')
 
 /** Failures after which another server may know better: nothing was answered, or the server itself says that it can't. */
 const elsewhere: ReadonlySet<FailureReason> = new Set([
@@ -60,13 +65,13 @@ const ofTheServer: ReadonlySet<FailureReason> = new Set([
 export const isServerDown = (failure: LdapFailure): boolean => ofTheServer.has(failure.reason)
 
 const reasonByCode = new Map<number, FailureReason>([
-  [3, 'time-limit'],
-  [4, 'size-limit'],
-  [10, 'referral'],
-  [11, 'size-limit'],
-  [32, 'no-such-object'],
-  [51, 'server-unavailable'],
-  [52, 'server-unavailable']
+  [codes.timeLimitExceeded, 'time-limit'],
+  [codes.sizeLimitExceeded, 'size-limit'],
+  [codes.referral, 'referral'],
+  [codes.adminLimitExceeded, 'size-limit'],
+  [codes.noSuchObject, 'no-such-object'],
+  [codes.busy, 'server-unavailable'],
+  [codes.unavailable, 'server-unavailable']
 ])
 
 /** A result code (RFC 4511 4.1.9) that is no answer to what was asked. */

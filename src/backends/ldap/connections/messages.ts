@@ -33,6 +33,7 @@ export type Answer =
   | { readonly id: number; readonly kind: 'reference' }
   | { readonly id: number; readonly kind: 'result'; readonly operation: number; readonly result: Result }
 
+/** The tags of answers that end an operation (RFC 4511 4.2 to 4.12). */
 export const operations = {
   bindResponse: 0x61,
   searchDone: 0x65,

@@ -1,6 +1,6 @@
 import { type Line, leave } from '../../../line.ts'
 import { atMost, type Deadline, watch, within } from './deadline.ts'
-import { LdapFailure } from './failure.ts'
+import { LdapFailure, wasClosed } from './failure.ts'
 import type { Session } from './session.ts'
 
 /** Limits of a pool of sessions to one server. */
@@ -47,8 +47,6 @@ interface Waiter {
   give(lease: Lease | undefined): void
   refuse(failure: LdapFailure): void
 }
-
-const wasClosed = () => new LdapFailure('closed', 'the backend was closed')
 
 /** A session that is alive answers within this; for one that does not, time must be left to make another. */
 const checkMs = 300

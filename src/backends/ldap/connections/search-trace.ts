@@ -1,7 +1,8 @@
 import { AndFilter, EqualityFilter, type Filter, NotFilter, OrFilter, PresenceFilter, SubstringFilter } from 'ldapts'
 import { adviceOnExcess, adviceOnSearch, adviceOnSilence } from './answer-advice.ts'
 import type { Deadline } from './deadline.ts'
-import { codes, type SearchAnswer, type SearchQuery, type Session } from './session.ts'
+import { codes } from './result-codes.ts'
+import type { SearchAnswer, SearchQuery, Session } from './session.ts'
 
 const depth = { base: 'at', one: 'right below', sub: 'below' } as const
 

@@ -1,5 +1,6 @@
 import { adviceOnSrv } from './advice.ts'
 import { type Deadline, within } from './deadline.ts'
+import { wasClosed } from './failure.ts'
 import type { Server } from './server.ts'
 import type { ServerAddress } from './server-url.ts'
 import { lookUpServers, type SrvAddress, type SrvResolver } from './srv.ts'
@@ -38,6 +39,7 @@ export const createServerList = ({ places, open, ...options }: ServerListOptions
   const fixed = places.some(isDomain) ? undefined : places.map((place) => serverAt(place as ServerAddress))
   let found: { readonly list: readonly Server[]; readonly since: number } | undefined
   let asking: Promise<readonly Server[]> | undefined
+  let isClosed = false
 
   const addressesOf = async (
     place: ServerAddress | SrvAddress,
@@ -52,6 +54,8 @@ export const createServerList = ({ places, open, ...options }: ServerListOptions
 
   const ask = async (deadline: Deadline): Promise<readonly Server[]> => {
     const answers = await Promise.allSettled(places.map((place) => addressesOf(place, deadline)))
+    // nobody would close a server that is opened now
+    if (isClosed) throw wasClosed()
     const failed = answers.find((answer) => answer.status === 'rejected')
     const addresses = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
     if (failed && (found || addresses.length === 0)) {
@@ -78,12 +82,14 @@ export const createServerList = ({ places, open, ...options }: ServerListOptions
   return {
     async current(deadline) {
       if (fixed) return fixed
-      if (found === undefined) return askOnce(deadline)
+      // somebody else's question may fail for having had less time: that is no answer to ours
+      if (found === undefined) return asking?.catch(() => askOnce(deadline)) ?? askOnce(deadline)
       if (performance.now() - found.since > freshMs) askOnce(within(5000)).catch(() => undefined)
       return found.list
     },
     known: () => fixed ?? found?.list ?? [],
     close() {
+      isClosed = true
       for (const server of servers.values()) server.close()
     }
   }

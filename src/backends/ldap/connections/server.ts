@@ -4,8 +4,9 @@ import type { Deadline } from './deadline.ts'
 import { type DialOptions, dial } from './dial.ts'
 import { failedResult, isServerDown, LdapFailure } from './failure.ts'
 import { createPool, type Pool, type PoolLimits, type PoolSource } from './pool.ts'
+import { codes } from './result-codes.ts'
 import { checkAlive, inWords, type RootDse, readRootDse } from './root-dse.ts'
-import { codes, type Session } from './session.ts'
+import type { Session } from './session.ts'
 import { traced } from './trace.ts'
 
 /** The account that searches; `undefined`: nobody, searches are anonymous. */

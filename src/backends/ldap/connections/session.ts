@@ -14,6 +14,7 @@ import { type Line, leave } from '../../../line.ts'
 import { type Deadline, watch } from './deadline.ts'
 import { LdapFailure } from './failure.ts'
 import { createFraming, decode, type Entry, operations, pageCookie, type Result } from './messages.ts'
+import { codes } from './result-codes.ts'
 
 /** A question to the directory. */
 export interface SearchQuery {
@@ -61,15 +62,6 @@ interface Pending {
   resolve(answer: SearchAnswer): void
   reject(failure: LdapFailure): void
 }
-
-/** Result codes (RFC 4511 appendix A) that mean something here. */
-export const codes = {
-  success: 0,
-  sizeLimitExceeded: 4,
-  noSuchObject: 32,
-  inappropriateAuthentication: 48,
-  invalidCredentials: 49
-} as const
 
 const startTlsOid = '1.3.6.1.4.1.1466.20037'
 const neverSent: Result = { code: codes.invalidCredentials, diagnostic: 'not sent', controls: new Map() }

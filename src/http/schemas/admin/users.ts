@@ -161,4 +161,5 @@ export const UserPermissions = Type.Object(
   { $id: 'UserPermissions', examples: [{ user: {}, group: held, all: held, vetoed: {} }] }
 )
 
+/** A user as the API answers one. */
 export type UserJson = Static<typeof User>

@@ -44,7 +44,7 @@ export const IfMatch = Type.Object({
 })
 
 /** The header of an answer that can be changed conditionally. */
-export const etagHeader = {
+const etagHeader = {
   ETag: { type: 'string', description: 'For If-Match' }
 }
 
