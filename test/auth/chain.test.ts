@@ -23,11 +23,11 @@ const down = (id: string) => new BackendUnavailable(id, { reason: 'connect' })
 t.test('two backends, every pair of verdicts', async (t) => {
   const first: Record<string, [verdict: Verdict | Error, more: Partial<Link>]> = {
     accepted: [accepted, {}],
-    rejected: [rejected, {}],
+    rejected: [rejected, { onUnavailable: 'stop' }],
     'rejected, stop': [rejected, { onRejected: 'stop' }],
-    unknown: [unknown, {}],
+    unknown: [unknown, { onRejected: 'stop', onUnavailable: 'stop' }],
     denied: [denied, {}],
-    unavailable: [down('first'), {}],
+    unavailable: [down('first'), { onRejected: 'stop' }],
     'unavailable, stop': [down('first'), { onUnavailable: 'stop' }]
   }
   const second: Record<string, Verdict | Error> = { accepted, rejected, unknown, denied, unavailable: down('second') }
@@ -68,6 +68,79 @@ t.test('who is asked', async (t) => {
     chosenFrom(chain, 'local').map(({ id }) => id),
     ['local']
   )
+})
+
+t.test('what the log, the audit and the figures have of a refusal', async (t) => {
+  const finds = (subject: string, verdict: Verdict) =>
+    fakeBackend(verdict, {
+      async authenticate(_credentials: Credentials, { found }: AuthenticateContext) {
+        await found(subject)
+        return verdict
+      }
+    })
+  const refuse = async (chain: readonly Link[]) => {
+    const answered: Array<readonly [backend: string, outcome: string]> = []
+    const metrics = {
+      ...fakeTools().metrics,
+      backendAnswered: (id: string, outcome: string) => void answered.push([id, outcome])
+    }
+    const trail = {}
+    const refused = await authenticate(chain, credentials, { ...fakeRequest(), trail }, { ...fakeTools(), metrics }).catch(
+      (error) => error
+    )
+    return { cause: refused.cause, reason: refused.reason, trail, answered }
+  }
+  const one = fakeLink('one', { backend: finds('1', rejected) })
+  const dead = fakeLink('dead', { backend: fakeBackend(down('dead')) })
+  const last = fakeLink('last', { backend: fakeBackend({ ...denied, subject: '9' }) })
+  t.same(await refuse([fakeLink('none')]), {
+    cause: { outcomes: { none: 'unknown' }, found: [] },
+    reason: 'unknown-account',
+    trail: {},
+    answered: [['none', 'unknown']]
+  })
+  t.same(await refuse([last]), {
+    cause: { outcomes: { last: 'denied: disabled' }, found: [] },
+    reason: 'disabled',
+    trail: { backend: 'last', subject: '9' },
+    answered: [['last', 'denied']]
+  })
+  const two = fakeLink('two', { backend: finds('2', rejected) })
+  t.same(
+    await refuse([one, two, fakeLink('none'), last]),
+    {
+      cause: {
+        outcomes: {
+          one: 'rejected: wrong-password',
+          two: 'rejected: wrong-password',
+          none: 'unknown',
+          last: 'denied: disabled'
+        },
+        found: ['one:1', 'two:2']
+      },
+      reason: 'disabled',
+      trail: { backend: 'one', subject: '1' },
+      answered: [
+        ['one', 'rejected'],
+        ['two', 'rejected'],
+        ['none', 'unknown'],
+        ['last', 'denied']
+      ]
+    },
+    'the last word is the reason, and the account that was tried first is the one that it is about'
+  )
+  t.same(await refuse([dead, one]), {
+    cause: { outcomes: { dead: 'unavailable: connect', one: 'rejected: wrong-password' }, found: ['one:1'] },
+    reason: undefined,
+    trail: { backend: 'one', subject: '1' },
+    answered: [
+      ['dead', 'unavailable'],
+      ['one', 'rejected']
+    ]
+  })
+  t.match(await refuse([fakeLink('broken', { backend: fakeBackend(new TypeError('oops')) })]), {
+    answered: [['broken', 'error']]
+  })
 })
 
 t.test('a programming error is neither a wrong password nor an outage', async (t) => {
@@ -188,6 +261,14 @@ t.test('a backend that waits for our own hash queue is not taken for dead', asyn
     [true],
     'and nothing is hashed any more'
   )
+  let left = false
+  const patient = { ...link, breaker: createBreaker(), timeoutMs: 100 }
+  const waiting = authenticate([patient], credentials, { ...fakeRequest(), isGone: () => left }, slow)
+  await new Promise(setImmediate)
+  t.equal(isGone[1]?.(), false)
+  left = true
+  t.equal(isGone[1]?.(), true, 'nor for whoever has hung up')
+  await t.rejects(waiting, unavailable)
   const hangs = fakeBackend(() => new Promise<Verdict>(() => {}))
   await t.rejects(authenticate([{ ...link, backend: hangs }], credentials, fakeRequest(), tools), unavailable)
   t.equal(breaker.status().state, 'open', 'one that lets us wait is')
@@ -217,7 +298,9 @@ t.test('guesses', async (t) => {
       const tools = fakeTools(limits)
       for (let n = 0; n < 3; n++) await t.rejects(login(tools, username, 'wrong'), invalid)
       await t.rejects(login(tools, username, 'wrong'), slow, username)
-      await t.rejects(login(tools, ` ${username.toUpperCase()}`, 'right'), slow, 'in another spelling too')
+      const fullWidth = username.replaceAll(/[a-z]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) + 0xfee0))
+      for (const spelling of [` ${username.toUpperCase()}`, fullWidth])
+        await t.rejects(login(tools, spelling, 'right'), slow, `in another spelling too: ${spelling}`)
     }
   })
   t.test('two names of one account share what is left', async (t) => {

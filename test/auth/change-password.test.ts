@@ -70,6 +70,9 @@ t.test('a password is changed at the backend that has it', async (t) => {
     await t.rejects(change({ username: 'alice', backend: 'local' }), { code: 'invalid_grant' })
     await t.rejects(change({ username: 'alice', backend: 'nowhere' }), { code: 'invalid_request' })
   }
+  const nameless = world({ outcome: 'denied', reason: 'must-change-password' }, { outcome: 'changed' })
+  await t.rejects(nameless.change({ username: 'alice' }), { code: 'invalid_grant' }, 'nobody can tell whose it would be')
+  t.same(nameless.asked, [])
   const log = fakeLog()
   const { change } = world(accepted, { outcome: 'changed' })
   t.same(await change(account, fresh, log), account)
