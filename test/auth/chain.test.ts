@@ -1,5 +1,6 @@
 import t from 'tap'
 import Type from 'typebox'
+import type { Trail } from '../../src/auth/audit.ts'
 import type { AuthenticateContext, Credentials, Verdict } from '../../src/auth/backend.ts'
 import { createBreaker } from '../../src/auth/breaker.ts'
 import { authenticate, chosenFrom } from '../../src/auth/chain.ts'
@@ -84,11 +85,15 @@ t.test('what the log, the audit and the figures have of a refusal', async (t) =>
       ...fakeTools().metrics,
       backendAnswered: (id: string, outcome: string) => void answered.push([id, outcome])
     }
-    const trail = {}
-    const refused = await authenticate(chain, credentials, { ...fakeRequest(), trail }, { ...fakeTools(), metrics }).catch(
-      (error) => error
-    )
-    return { cause: refused.cause, reason: refused.reason, trail, answered }
+    const trail: Trail = { kind: 'login' }
+    const refused = await authenticate(
+      chain,
+      credentials,
+      { ...fakeRequest(), trail },
+      { ...fakeTools(), metrics }
+    ).catch((error) => error)
+    const { kind: _kind, ...noted } = trail
+    return { cause: refused.cause, reason: refused.reason, trail: noted, answered }
   }
   const one = fakeLink('one', { backend: finds('1', rejected) })
   const dead = fakeLink('dead', { backend: fakeBackend(down('dead')) })
