@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
@@ -197,6 +199,45 @@ t.test('a session of a backend that left the configuration ends', async (t) => {
   t.equal((await next.userinfo(tokens.access_token)).statusCode, 401)
   t.equal((await waysOf(next).refresh(tokens.refresh_token)).json().error, 'invalid_grant')
   t.match(next.log(), /"event":"session_ended"[^\n]*left the configuration/)
+})
+
+t.test('a session is refreshed while its client may ask its backend, and for its audience; it outlives both', async (t) => {
+  const { latchkey } = await open(t)
+  let { refresh_token } = await waysOf(latchkey).login()
+  let current = latchkey
+  const reopen = async (changed: string) => {
+    await current.app.close()
+    await current.close()
+    current = await openTestLatchkey(t, changed, {}, latchkey.folder)
+    return (await waysOf(current).refresh(refresh_token)).json()
+  }
+  const more = 'backends: [{ id: fixed, type: static, users: [{ username: x, email: x@example.com, password: x }] }, '
+  const licences = {
+    'another backend': yaml.replace('backends: [', more).replace('{ id: web,', '{ id: web, backends: [fixed],'),
+    'another audience': yaml.replace('audiences: [blog, shop], grants', 'audiences: [shop], grants')
+  }
+  for (const [name, changed] of Object.entries(licences)) {
+    t.not(changed, yaml)
+    t.equal((await reopen(changed)).error, 'invalid_grant', name)
+    const [event] = (await current.store.audit.find({ kind: 'refresh', limit: 1 })).items
+    t.match(event, { outcome: 'refused', reason: 'not-for-client' })
+    const again = await reopen(yaml)
+    t.type(again.refresh_token, 'string', 'it has not ended')
+    refresh_token = again.refresh_token
+  }
+})
+
+t.test('a session ends whose account is no longer the user’s, whoever took it away', async (t) => {
+  for (const change of ["set subject = 'another'", "set backend = 'another'"]) {
+    const { latchkey } = await open(t)
+    const { login, refresh } = waysOf(latchkey)
+    const { refresh_token } = await login()
+    const db = new DatabaseSync(join(latchkey.folder, 'data/latchkey.db'))
+    db.exec(`update latchkey_identities ${change}`)
+    db.close()
+    t.equal((await refresh(refresh_token)).json().error, 'invalid_grant', change)
+    t.match(latchkey.log(), /"event":"session_ended"[^\n]*no longer the user/)
+  }
 })
 
 t.test('client_credentials: a token that nobody mistakes for a user’s', async (t) => {
