@@ -41,7 +41,7 @@ export function createBreaker(options: { failures?: number; cooldownMs?: number;
       trying = false
     },
     failed(reason) {
-      if (since === null || failures === 0) since = now()
+      if (failures === 0) since = now()
       failures++
       lastError = reason
       trying = false

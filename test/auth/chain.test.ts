@@ -7,7 +7,7 @@ import { authenticate, chosenFrom } from '../../src/auth/chain.ts'
 import { type BackendTools, defineBackend } from '../../src/auth/define-backend.ts'
 import type { Link } from '../../src/auth/link.ts'
 import type { VerifyOptions } from '../../src/auth/ports.ts'
-import { BackendUnavailable } from '../../src/errors.ts'
+import { BackendUnavailable, SlowDown } from '../../src/errors.ts'
 import { matchLists } from '../match.ts'
 import { fakeBackend, fakeIdentity, fakeLink, fakeLog, fakeRequest, fakeTools } from './fakes.ts'
 
@@ -241,6 +241,73 @@ t.test('a dead backend is remembered', async (t) => {
   for (let round = 0; round < 5; round++)
     await t.rejects(ask(), invalid, 'a wrong password is no failure of the backend')
   t.equal(breaker.status().state, 'closed')
+})
+
+t.test('a breaker lets one question through when its time has come, and tells since when', async (t) => {
+  let at = 0
+  const breaker = createBreaker({ failures: 2, cooldownMs: 1000, now: () => at })
+  t.same(breaker.status(), { state: 'closed', lastError: null, since: null })
+  const steps: ReadonlyArray<readonly [at: number, step: () => void, since: number]> = [
+    [1, breaker.succeeded, 1],
+    [2, breaker.succeeded, 1],
+    [3, () => breaker.failed('connect'), 3],
+    [4, () => breaker.failed('timeout'), 3],
+    [5, breaker.succeeded, 5]
+  ]
+  for (const [when, step, since] of steps) {
+    at = when
+    step()
+    t.equal(breaker.status().since, since, `at ${when}`)
+  }
+  for (const round of ['once', 'and again']) {
+    t.same([breaker.admit(), breaker.admit()], [true, true], `closed: any number at once, ${round}`)
+    breaker.failed('connect')
+    t.same([breaker.admit(), breaker.admit()], [true, true], 'one failure is not enough')
+    breaker.failed('timeout')
+    t.match(breaker.status(), { state: 'open', lastError: 'timeout' })
+    at += 999
+    t.equal(breaker.admit(), false)
+    at += 1
+    t.same([breaker.admit(), breaker.admit()], [true, false], 'one tries')
+    t.equal(breaker.status().state, 'half-open')
+    breaker.abandoned()
+    t.same([breaker.admit(), breaker.admit()], [true, false], 'and another, where that told nothing')
+    breaker.failed('connect')
+    t.equal(breaker.status().state, 'open')
+    at += 1000
+    t.equal(breaker.admit(), true)
+    breaker.succeeded()
+  }
+  const other = createBreaker({ failures: 1 })
+  other.failed('connect')
+  t.equal(other.status().since !== null, true, 'the first answer may be a failure')
+})
+
+t.test('what counts against a backend', async (t) => {
+  const stateAfter = async (answer: Parameters<typeof fakeBackend>[0], timeoutMs: number, leftMs: number) => {
+    const breaker = createBreaker({ failures: 1 })
+    const link = fakeLink('one', { backend: fakeBackend(answer), breaker, timeoutMs })
+    await authenticate([link], credentials, fakeRequest(fakeLog(), leftMs), fakeTools()).catch(() => {})
+    return breaker.status().state
+  }
+  const hangs = () => new Promise<Verdict>(() => {})
+  t.equal(await stateAfter(hangs, 20, 1000), 'open', 'it had its share of the time')
+  t.equal(await stateAfter(hangs, 1000, 20), 'closed', 'others had spent it')
+  t.equal(await stateAfter(down('one'), 1000, 500), 'open', 'it failed before the time was up, however little it was')
+  t.equal(await stateAfter(new TypeError('oops'), 1000, 1000), 'closed', 'a programming error')
+  t.equal(await stateAfter(new SlowDown(1), 1000, 1000), 'closed', 'a locked account')
+
+  const dead = createBreaker({ failures: 1, cooldownMs: 0 })
+  dead.failed('connect')
+  let answer: Verdict | Error = new SlowDown(1)
+  const backend = fakeBackend(async () => {
+    if (answer instanceof Error) throw answer
+    return answer
+  })
+  const link = fakeLink('one', { backend, breaker: dead })
+  await t.rejects(authenticate([link], credentials, fakeRequest(), fakeTools()), { code: 'slow_down' })
+  answer = accepted
+  t.ok(await authenticate([link], credentials, fakeRequest(), fakeTools()), 'it is asked again, as nothing was learnt')
 })
 
 t.test('a backend that waits for our own hash queue is not taken for dead', async (t) => {

@@ -278,6 +278,11 @@ t.test('tokens', async (t) => {
     { id: '01900000-0000-7000-8000-000000000002' }
   ])
     t.equal(old.open(token)?.matches({ ...binding, ...change }), false)
+  const written = [0, 1, 2, 3, 4, 5, 6, 7].map((seconds) => old.issue(binding, seconds * 1000)).join('\n')
+  const dashed = /^.*-.*$/m.exec(written)?.[0] ?? ''
+  t.ok(old.open(dashed))
+  for (const spelling of [dashed.replace('-', '+'), dashed.replace('-', ' ')])
+    t.equal(old.open(spelling), undefined, 'one spelling alone')
   fc.assert(
     fc.property(
       fc.oneof(fc.string(), fc.base64String({ minLength: 72, maxLength: 72 })),

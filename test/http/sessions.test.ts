@@ -201,31 +201,34 @@ t.test('a session of a backend that left the configuration ends', async (t) => {
   t.match(next.log(), /"event":"session_ended"[^\n]*left the configuration/)
 })
 
-t.test('a session is refreshed while its client may ask its backend, and for its audience; it outlives both', async (t) => {
-  const { latchkey } = await open(t)
-  let { refresh_token } = await waysOf(latchkey).login()
-  let current = latchkey
-  const reopen = async (changed: string) => {
-    await current.app.close()
-    await current.close()
-    current = await openTestLatchkey(t, changed, {}, latchkey.folder)
-    return (await waysOf(current).refresh(refresh_token)).json()
+t.test(
+  'a session is refreshed while its client may ask its backend, and for its audience; it outlives both',
+  async (t) => {
+    const { latchkey } = await open(t)
+    let { refresh_token } = await waysOf(latchkey).login()
+    let current = latchkey
+    const reopen = async (changed: string) => {
+      await current.app.close()
+      await current.close()
+      current = await openTestLatchkey(t, changed, {}, latchkey.folder)
+      return (await waysOf(current).refresh(refresh_token)).json()
+    }
+    const more = 'backends: [{ id: fixed, type: static, users: [{ username: x, email: x@example.com, password: x }] }, '
+    const licences = {
+      'another backend': yaml.replace('backends: [', more).replace('{ id: web,', '{ id: web, backends: [fixed],'),
+      'another audience': yaml.replace('audiences: [blog, shop], grants', 'audiences: [shop], grants')
+    }
+    for (const [name, changed] of Object.entries(licences)) {
+      t.not(changed, yaml)
+      t.equal((await reopen(changed)).error, 'invalid_grant', name)
+      const [event] = (await current.store.audit.find({ kind: 'refresh', limit: 1 })).items
+      t.match(event, { outcome: 'refused', reason: 'not-for-client' })
+      const again = await reopen(yaml)
+      t.type(again.refresh_token, 'string', 'it has not ended')
+      refresh_token = again.refresh_token
+    }
   }
-  const more = 'backends: [{ id: fixed, type: static, users: [{ username: x, email: x@example.com, password: x }] }, '
-  const licences = {
-    'another backend': yaml.replace('backends: [', more).replace('{ id: web,', '{ id: web, backends: [fixed],'),
-    'another audience': yaml.replace('audiences: [blog, shop], grants', 'audiences: [shop], grants')
-  }
-  for (const [name, changed] of Object.entries(licences)) {
-    t.not(changed, yaml)
-    t.equal((await reopen(changed)).error, 'invalid_grant', name)
-    const [event] = (await current.store.audit.find({ kind: 'refresh', limit: 1 })).items
-    t.match(event, { outcome: 'refused', reason: 'not-for-client' })
-    const again = await reopen(yaml)
-    t.type(again.refresh_token, 'string', 'it has not ended')
-    refresh_token = again.refresh_token
-  }
-})
+)
 
 t.test('a session ends whose account is no longer the user’s, whoever took it away', async (t) => {
   for (const change of ["set subject = 'another'", "set backend = 'another'"]) {
