@@ -6,6 +6,7 @@ import { CompactEncrypt, type JWK } from 'jose'
 import t, { type Test } from 'tap'
 import type { AuthenticateContext, Backend, Verdict } from '../../src/auth/backend.ts'
 import type { BackendTools } from '../../src/auth/define-backend.ts'
+import { soundClaims } from '../../src/backends/jwt/claims.ts'
 import { jwtBackend } from '../../src/backends/jwt/index.ts'
 import type { JwtOptions } from '../../src/backends/jwt/options.ts'
 import { BackendUnavailable, SlowDown } from '../../src/errors.ts'
@@ -151,6 +152,7 @@ async function mutations(
     ],
     'an unknown kid': [await issuer.token({}, { kid: 'two' }), 'rejected: unknown-key'],
     'a kid that is a path': [await issuer.token({}, { kid: '../../etc/passwd' }), 'rejected: unknown-key'],
+    'an empty kid': [forged({ ...header, kid: '' }, claims), malformed],
     'a kid that is a number': [forged({ ...header, kid: 1 }, claims), malformed],
     'an extension that must be understood': [forged({ ...header, crit: ['x'], x: 1 }, claims), malformed],
     'critical extensions, none': [forged({ ...header, crit: [] }, claims), malformed],
@@ -164,6 +166,7 @@ async function mutations(
     "a client's assertion": [await issuer.token({}, { typ: 'client-authentication+jwt' }), wrongType],
     'an answer of introspection': [await issuer.token({}, { typ: 'token-introspection+jwt' }), wrongType],
     'a type that is a number': [forged({ ...header, typ: 1 }, claims), wrongType],
+    'a type in a list': [forged({ ...header, typ: ['JWT'] }, claims), wrongType],
     'an empty type': [forged({ ...header, typ: '' }, claims), wrongType],
     'an access token as an ID token': [await issuer.token({}, { typ: 'at+jwt' }), wrongType, `${types}id_token`],
     'a logout token of no type': [
@@ -178,6 +181,11 @@ async function mutations(
     'another audience': [await changed('aud', 'else'), 'rejected: wrong-audience'],
     'no audience in a list': [await changed('aud', []), 'rejected: wrong-audience'],
     'an audience that is part of ours': [await changed('aud', clientAtIssuer.slice(0, -1)), 'rejected: wrong-audience'],
+    'no audience in the list of an ID token': [
+      await changed('aud', []),
+      'rejected: wrong-audience',
+      `${types}id_token`
+    ],
     'a number among the audiences': [await changed('aud', [clientAtIssuer, 1]), 'rejected: wrong-audience'],
     'an audience that is an object': [await changed('aud', { [clientAtIssuer]: true }), 'rejected: wrong-audience'],
     'an ID token for others as well': [
@@ -203,6 +211,8 @@ async function mutations(
     'auth_time as a boolean': [await changed('auth_time', true), malformed],
     'auth_time in the future': [await changed('auth_time', now() + 60), 'rejected: not-yet-valid'],
     'a jti that is a number': [await changed('jti', 7), malformed],
+    'an empty jti': [await changed('jti', ''), malformed],
+    'a jti of 1025 characters': [await changed('jti', 'x'.repeat(1025)), malformed],
     'azp as a list': [await changed('azp', ['x']), malformed],
     'no subject': [await changed('sub', undefined), malformed],
     'an empty subject': [await changed('sub', ''), malformed],
@@ -233,9 +243,43 @@ t.test('a token that is not right in every part opens nothing', async (t) => {
     'another key': issuer.token({}, {}, rsa),
     'just expired by another clock': issuer.token({ exp: now() - 20 }),
     'just born by another clock': issuer.token({ iat: now() + 20, nbf: now() + 20 }),
+    'dates that say nothing': issuer.token({ nbf: 0, auth_time: 0 }),
+    'a jti of 1024 characters': issuer.token({ jti: 'x'.repeat(1024) }),
     'for this actor': issuer.token({ may_act: { sub: 'shop' } })
   }
   for (const [name, token] of Object.entries(fine)) t.equal(await outcome(backend, await token), 'accepted', name)
+
+  const nameless = await issuer.token({}, { kid: undefined })
+  t.equal(await outcome(backend, nameless), 'accepted', 'the only key of its kind')
+  const two = await startIssuer(t, key)
+  two.published = [key.jwk, { ...other.jwk, kid: 'two' }]
+  const which = await outcome(open(t, { issuer: two.url }), await two.token({}, { kid: undefined }))
+  t.equal(which, 'rejected: unknown-key', 'not one of several')
+})
+
+t.test('the dates of a token, to the second', async (t) => {
+  const base = { aud: 'us', iat: 1000, exp: 2000, auth_time: 1000 }
+  const at = (
+    nowSeconds: number,
+    claims: object = {},
+    limits: { maxAgeSeconds?: number; maxAuthAgeSeconds?: number } = {}
+  ) =>
+    soundClaims(
+      { ...base, ...claims },
+      { audiences: new Set(['us']), maxAgeSeconds: 5000, singleUse: false, ...limits },
+      { tokenType: `${types}jwt`, clientId: 'shop', nowSeconds }
+    )
+  t.strictSame(at(1500), { exp: 2000, iat: 1000 })
+  t.strictSame(at(2029.9, { jti: 'j' }), { exp: 2000, iat: 1000, jti: 'j' })
+  t.equal(at(2030), 'expired')
+  for (const date of ['iat', 'nbf', 'auth_time']) {
+    t.type(at(1470, { [date]: 1500 }), 'object', date)
+    t.equal(at(1469.9, { [date]: 1500 }), 'not-yet-valid', date)
+  }
+  t.type(at(1499.9, {}, { maxAgeSeconds: 500 }), 'object')
+  t.equal(at(1500, {}, { maxAgeSeconds: 500 }), 'too-old')
+  t.type(at(1499.9, { iat: 1400 }, { maxAuthAgeSeconds: 500 }), 'object')
+  t.equal(at(1500, { iat: 1400 }, { maxAuthAgeSeconds: 500 }), 'too-old')
 })
 
 t.test('an ID token for all of our audiences; passwords and other kinds are not for it', async (t) => {
@@ -264,7 +308,7 @@ t.test('claims become identity, permissions and groups', async (t) => {
   const token = await issuer.token({
     ...{ oid: 'object-1', upn: 'ann@corp', family_name: 'Other', name: 'Ann Other', floor: 3, org: { unit: 'HR' } },
     realm_access: { roles: ['editor', 'editor', 'no permission', 7, '', 'read:all'] },
-    groups: 'staff admins'
+    groups: 'staff  admins'
   })
   const verdict = await present(backend, token)
   if (verdict.outcome !== 'accepted') throw new Error(said(verdict))
@@ -308,6 +352,14 @@ t.test('claims become identity, permissions and groups', async (t) => {
   t.same(await backend.permissions?.(asked, context()), { grants: [] })
   t.same(await backend.permissions?.({ subject: null }, context()), { grants: [] })
   t.ok(proof && proof.until <= Date.now() + hour * 1000 && proof.until > Date.now() + (hour - 10) * 1000)
+
+  const grouped = await present(
+    open(t, { issuer: issuer.url, claims: { groups: 'groups' } }),
+    await issuer.token({ groups: ['staff'] })
+  )
+  t.match(grouped.outcome === 'accepted' && JSON.parse(grouped.identity.remembered ?? ''), { groups: ['staff'] })
+  const bare = await present(open(t, { issuer: issuer.url }), await issuer.token({ groups: ['staff'] }))
+  t.notOk(bare.outcome === 'accepted' && 'remembered' in bare.identity, 'nothing is mapped, nothing is remembered')
 
   const plain = open(t, { issuer: issuer.url, claims: { permissions: 'scope' } })
   const admin = await present(plain, await issuer.token({ scope: 'latchkey.change_user blog.add_post openid' }))
