@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import type { AuthenticateContext, Backend, Verdict } from '../../src/auth/backend.ts'
 import type { BackendTools } from '../../src/auth/define-backend.ts'
 import { soundClaims } from '../../src/backends/jwt/claims.ts'
+import { claimAt, identityOf } from '../../src/backends/jwt/identity.ts'
 import { jwtBackend } from '../../src/backends/jwt/index.ts'
 import type { JwtOptions } from '../../src/backends/jwt/options.ts'
 import { BackendUnavailable, SlowDown } from '../../src/errors.ts'
@@ -245,6 +246,7 @@ t.test('a token that is not right in every part opens nothing', async (t) => {
     'just born by another clock': issuer.token({ iat: now() + 20, nbf: now() + 20 }),
     'dates that say nothing': issuer.token({ nbf: 0, auth_time: 0 }),
     'a jti of 1024 characters': issuer.token({ jti: 'x'.repeat(1024) }),
+    'a subject of 255 bytes': issuer.token({ sub: 'x'.repeat(255) }),
     'for this actor': issuer.token({ may_act: { sub: 'shop' } })
   }
   for (const [name, token] of Object.entries(fine)) t.equal(await outcome(backend, await token), 'accepted', name)
@@ -364,6 +366,31 @@ t.test('claims become identity, permissions and groups', async (t) => {
   const plain = open(t, { issuer: issuer.url, claims: { permissions: 'scope' } })
   const admin = await present(plain, await issuer.token({ scope: 'latchkey.change_user blog.add_post openid' }))
   t.same(admin.outcome === 'accepted' && JSON.parse(admin.identity.remembered ?? '').permissions, ['blog.add_post'])
+})
+
+t.test('a claim by its way through objects', async (t) => {
+  const claims = { 'a.b': { c: 1 }, a: { b: { d: 2 }, list: ['x'], none: null }, other_access: { roles: ['admin'] } }
+  const found = (path: string) => claimAt(claims, path)
+  t.same(['a.b.c', 'a.b.d', 'a.list'].map(found), [1, 2, ['x']], 'names may hold dots themselves')
+  for (const path of [
+    'a.list.0',
+    'a.none.x',
+    'a.b.c.toFixed',
+    'a.',
+    '.a',
+    '',
+    'b',
+    'realm_access.roles',
+    'a.constructor'
+  ])
+    t.equal(found(path), undefined, path)
+  const nested = (depth: number): object => (depth === 0 ? { end: true } : { x: nested(depth - 1) })
+  t.equal(claimAt({ ...nested(5) }, 'x.x.x.x.x.end'), true)
+  t.equal(claimAt({ ...nested(6) }, 'x.x.x.x.x.x.end'), undefined, 'so deep and no deeper')
+  t.strictSame(identityOf({ sub: 'u', ...claims, ...nested(5), deep: nested(6) })?.source, {
+    ...{ sub: 'u', 'a.b.c': '1', 'a.b.d': '2' },
+    'x.x.x.x.x.end': 'true'
+  })
 })
 
 t.test('a service account of Kubernetes: keys in a file, names with dots', async (t) => {
