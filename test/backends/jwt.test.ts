@@ -220,6 +220,7 @@ async function mutations(
     'a subject that is a number': [await changed('sub', 1), malformed],
     'a subject with a NUL': [await changed('sub', 'a\u0000'), malformed],
     'a subject of 256 bytes': [await changed('sub', 'x'.repeat(256)), malformed],
+    'a user name of 321 characters': [await changed('preferred_username', 'x'.repeat(321)), malformed],
     'a user name that is a list': [await changed('preferred_username', ['ann']), malformed],
     'an e-mail that is an object': [await changed('email', { value: 'ann@example.com' }), malformed]
   }
@@ -246,6 +247,7 @@ t.test('a token that is not right in every part opens nothing', async (t) => {
     'just born by another clock': issuer.token({ iat: now() + 20, nbf: now() + 20 }),
     'dates that say nothing': issuer.token({ nbf: 0, auth_time: 0 }),
     'a jti of 1024 characters': issuer.token({ jti: 'x'.repeat(1024) }),
+    'a user name of 320 characters': issuer.token({ preferred_username: 'x'.repeat(320) }),
     'a subject of 255 bytes': issuer.token({ sub: 'x'.repeat(255) }),
     'for this actor': issuer.token({ may_act: { sub: 'shop' } })
   }
@@ -369,7 +371,11 @@ t.test('claims become identity, permissions and groups', async (t) => {
 })
 
 t.test('a claim by its way through objects', async (t) => {
-  const claims = { 'a.b': { c: 1 }, a: { b: { d: 2 }, list: ['x'], none: null }, other_access: { roles: ['admin'] } }
+  const claims = {
+    'a.b': { c: 1 },
+    a: { b: { d: 2 }, list: ['x'], none: null, text: 'x' },
+    other_access: { roles: ['admin'] }
+  }
   const found = (path: string) => claimAt(claims, path)
   t.same(['a.b.c', 'a.b.d', 'a.list'].map(found), [1, 2, ['x']], 'names may hold dots themselves')
   for (const path of [
@@ -388,9 +394,15 @@ t.test('a claim by its way through objects', async (t) => {
   t.equal(claimAt({ ...nested(5) }, 'x.x.x.x.x.end'), true)
   t.equal(claimAt({ ...nested(6) }, 'x.x.x.x.x.x.end'), undefined, 'so deep and no deeper')
   t.strictSame(identityOf({ sub: 'u', ...claims, ...nested(5), deep: nested(6) })?.source, {
-    ...{ sub: 'u', 'a.b.c': '1', 'a.b.d': '2' },
+    ...{ sub: 'u', 'a.b.c': '1', 'a.b.d': '2', 'a.text': 'x' },
     'x.x.x.x.x.end': 'true'
   })
+  const attributes = { text: 'text', yes: 'yes', count: 'count', list: 'list', none: 'none', odd: 'odd' }
+  t.strictSame(
+    identityOf({ sub: 'u', text: '', yes: false, count: 0, list: [1], none: null, odd: {} }, { attributes })
+      ?.attributes,
+    { text: '', yes: false, count: 0 }
+  )
 })
 
 t.test('a service account of Kubernetes: keys in a file, names with dots', async (t) => {
