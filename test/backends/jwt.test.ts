@@ -2,16 +2,17 @@ import { createHmac, createPublicKey, KeyObject, sign } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { CompactEncrypt, type JWK } from 'jose'
+import { CompactEncrypt, createLocalJWKSet, type JWK } from 'jose'
 import t, { type Test } from 'tap'
 import type { AuthenticateContext, Backend, Verdict } from '../../src/auth/backend.ts'
 import type { BackendTools } from '../../src/auth/define-backend.ts'
 import { soundClaims } from '../../src/backends/jwt/claims.ts'
 import { claimAt, identityOf } from '../../src/backends/jwt/identity.ts'
 import { jwtBackend } from '../../src/backends/jwt/index.ts'
+import type { IssuerKeys } from '../../src/backends/jwt/keys.ts'
 import type { JwtOptions } from '../../src/backends/jwt/options.ts'
 import { BackendUnavailable, SlowDown } from '../../src/errors.ts'
-import { type KeepingTimes, keep } from '../../src/remote/kept.ts'
+import { type KeepingTimes, type Kept, keep } from '../../src/remote/kept.ts'
 import { temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
 import { createCertificates } from '../servers/certificates.ts'
@@ -380,6 +381,7 @@ t.test('a claim by its way through objects', async (t) => {
   t.same(['a.b.c', 'a.b.d', 'a.list'].map(found), [1, 2, ['x']], 'names may hold dots themselves')
   for (const path of [
     'a.list.0',
+    'a.text.length',
     'a.none.x',
     'a.b.c.toFixed',
     'a.',
@@ -460,6 +462,43 @@ t.test('over TLS: the authority must be trusted, keys rotate, an outage is survi
   const late = open(t, { issuer: issuer.url, tls: { ca: certificates.ca } })
   await t.rejects(async () => late.probe?.(context()), keysUnavailable)
   t.match(late.availability?.(), { state: 'half-open', lastError: 'keys' })
+})
+
+t.test('a key that is not there is looked for once more, and nothing is said where that can not be', async (t) => {
+  const issuer = 'https://issuer.example'
+  const next = await issuerKey('next')
+  const keysOf = (...keys: JWK[]): IssuerKeys => ({ find: createLocalJWKSet({ keys }), algorithms: ['ES256'] })
+  const knowing = (renewed: IssuerKeys, isCertain: boolean) => {
+    let looked = 0
+    const kept: Kept<IssuerKeys> = {
+      current: async () => keysOf(key.jwk),
+      async renewed() {
+        looked++
+        return { value: renewed, isCertain }
+      },
+      last: () => undefined,
+      status: () => ({ lastError: isCertain ? null : new Error('down'), isFailing: !isCertain, since: null })
+    }
+    const handedOn = { of: () => kept } as unknown as NonNullable<BackendTools['handedOn']>
+    return { backend: open(t, { issuer }, { handedOn }), looked: () => looked }
+  }
+  const by = (signer: IssuerKey, kid = signer.jwk.kid) =>
+    signed(signer, { iss: issuer, aud: clientAtIssuer, sub: 'u-1', iat: now(), exp: now() + 600 }, { kid })
+
+  const rotated = knowing(keysOf(key.jwk, next.jwk), true)
+  t.equal(await outcome(rotated.backend, await by(key)), 'accepted')
+  t.equal(await outcome(rotated.backend, await by(other)), 'rejected: wrong-signature')
+  t.equal(rotated.looked(), 0, 'a key that is there is not looked for')
+  t.equal(await outcome(rotated.backend, await by(next)), 'accepted')
+  t.equal(await outcome(rotated.backend, await by(other, 'next')), 'rejected: wrong-signature')
+  t.equal(rotated.looked(), 2)
+  await t.resolves(async () => rotated.backend.probe?.(context()))
+
+  t.equal(await outcome(knowing(keysOf(key.jwk), true).backend, await by(next)), 'rejected: unknown-key')
+  const cut = knowing(keysOf(key.jwk), false).backend
+  await t.rejects(present(cut, await by(next)), keysUnavailable, 'it may be there by now')
+  t.equal(await outcome(cut, await by(key)), 'accepted')
+  await t.rejects(async () => cut.probe?.(context()), keysUnavailable)
 })
 
 const answers: Record<string, NonNullable<TestIssuer['instead']>> = {
