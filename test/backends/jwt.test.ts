@@ -550,16 +550,42 @@ t.test('a key server that hangs costs no more than the share of the backend', as
 })
 
 t.test('the discovery document must be of the issuer itself, and lead to keys that can be trusted', async (t) => {
-  for (const [name, metadata] of Object.entries({
-    'another issuer': { issuer: 'https://elsewhere.example' },
-    'no keys': { jwks_uri: undefined },
-    'keys in a file': { jwks_uri: 'file:///etc/passwd' },
-    'keys in plain text': { jwks_uri: 'http://keys.example.com/' }
-  })) {
-    const issuer = await startIssuer(t, key)
-    issuer.metadata = metadata
-    await t.rejects(present(open(t, { issuer: issuer.url }), await issuer.token()), keysUnavailable, name)
+  const causes: unknown[] = []
+  const warn = ({ err }: { err?: Error }) => void causes.push(err?.message)
+  const log = { debug() {}, info() {}, warn, error() {} }
+  const certificates = await createCertificates(await temporaryFolder(t))
+  const plain = await startIssuer(t, key)
+  const unusable = 'the discovery document names no usable jwks_uri'
+  const cases: Record<string, readonly [metadata: object, cause: string, tls?: boolean]> = {
+    'another issuer': [{ issuer: 'https://elsewhere.example' }, 'the discovery document is of another issuer'],
+    'no keys': [{ jwks_uri: undefined }, unusable],
+    'keys in a list': [{ jwks_uri: [`${plain.url}/keys`] }, unusable],
+    'keys in a file': [{ jwks_uri: 'file:///etc/passwd' }, unusable],
+    'keys in plain text': [{ jwks_uri: 'http://keys.example.com/' }, unusable],
+    'keys in plain text, of an issuer behind TLS': [{ jwks_uri: `${plain.url}/keys` }, unusable, true]
   }
+  for (const [name, [metadata, cause, tls]] of Object.entries(cases)) {
+    const issuer = await startIssuer(t, key, tls ? certificates : undefined)
+    issuer.metadata = { ...metadata }
+    const backend = open(t, { issuer: issuer.url, ...(tls && { tls: { ca: certificates.ca } }) }, { log })
+    await t.rejects(present(backend, await issuer.token()), keysUnavailable, name)
+    t.same(causes.splice(0), [cause], name)
+  }
+  const direct: Partial<JwtOptions> & { issuer: string } = {
+    ...{ issuer: plain.url, jwks: `${plain.url}/keys`, algorithms: ['ES256'] }
+  }
+  t.equal(
+    await outcome(open(t, direct), await plain.token()),
+    'accepted',
+    'without discovery, where the keys are known'
+  )
+  plain.published = [{ ...key.jwk, d: 'AAAA' }]
+  t.equal(await outcome(open(t, direct), await plain.token()), 'rejected: unknown-key', 'no key that is not secret')
+  const folder = await temporaryFolder(t)
+  await writeFile(join(folder, 'jwks.json'), JSON.stringify({ keys: [key.jwk], more: 'x'.repeat(256 * 1024) }))
+  const large = open(t, { ...direct, jwks: 'jwks.json' }, { log, baseFolder: folder })
+  await t.rejects(present(large, await plain.token()), keysUnavailable)
+  t.same(causes, ['the key set is too large'])
   const issuer = await startIssuer(t, key)
   issuer.metadata = {}
   t.equal(
