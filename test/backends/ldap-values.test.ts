@@ -306,6 +306,24 @@ t.test('whoever has waited for a session is not kept until the slow collection',
   t.ok(Number(stdout) < 2, `${stdout} of 16 MiB are left`)
 })
 
+t.test('a login name stands somewhere in a filter, as a value, and not in a negation', async (t) => {
+  const refused: ReadonlyArray<readonly [string, RegExp]> = [
+    ['(uid=x)', /stands nowhere in the filter, as a value/],
+    ['(uid=*)', /stands nowhere/],
+    ['(!(uid=x))', /stands nowhere/],
+    ['(&(objectClass=*)(!(uid={username})))', /inside a negation/],
+    ['(|(uid={username})(!(&(mail={username})(cn=x))))', /inside a negation/],
+    ['(uid=%(user)s)', /write \{username\} instead of %\(user\)s/]
+  ]
+  for (const [text, why] of refused) t.throws(() => parseFilterTemplate(text), why, text)
+  const { forUsername, forAnybody, loginAttributes } = parseFilterTemplate(
+    '(&(|(uid={username})(mail={username}))(!(disabled=TRUE))(cn=*)(ou=x))'
+  )
+  t.equal(String(forUsername('a*')), '(&(|(uid=a\\2a)(mail=a\\2a))(!(disabled=TRUE))(cn=*)(ou=x))')
+  t.equal(String(forAnybody), '(&(|(uid=*)(mail=*))(!(disabled=TRUE))(cn=*)(ou=x))')
+  t.same(loginAttributes, ['uid', 'mail'])
+})
+
 t.test('a domain before the login name is for the searches that were told of it', async (t) => {
   const rootDse: RootDse = { isActiveDirectory: false, canPage: false }
   const searched = async (username: string): Promise<string[]> => {
