@@ -17,6 +17,7 @@ clients:
   - { id: web, secret: "${secretOf('web')}", audiences: [blog, shop], grants: ${grants}, permissions: [blog.index, shop.sell] }
   - { id: other, secret: "${secretOf('other')}", audiences: [blog], grants: [password, refresh_token] }
   - { id: plain, secret: "${secretOf('plain')}", audiences: [blog], grants: [password] }
+  - { id: brief, secret: "${secretOf('brief')}", audiences: [blog], grants: [password], accessTtl: 1m }
 `
 const password = 'correct horse battery'
 const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -197,6 +198,7 @@ t.test('a session of a backend that left the configuration ends', async (t) => {
   const changed = yaml.replace('{ id: local, type: local }', '{ id: own, type: local }')
   const next = await openTestLatchkey(t, changed, {}, folder)
   t.equal((await next.userinfo(tokens.access_token)).statusCode, 401)
+  t.same((await waysOf(next).introspect(tokens.refresh_token)).json(), { active: false })
   t.equal((await waysOf(next).refresh(tokens.refresh_token)).json().error, 'invalid_grant')
   t.match(next.log(), /"event":"session_ended"[^\n]*left the configuration/)
 })
@@ -242,6 +244,34 @@ t.test('a session ends whose account is no longer the user’s, whoever took it 
     t.match(latchkey.log(), /"event":"session_ended"[^\n]*no longer the user/)
   }
 })
+
+t.test(
+  'an expired session is dead on every way in, and what is exchanged outlives neither it nor its token',
+  async (t) => {
+    const { latchkey } = await open(t)
+    const { login, refresh, introspect, exchange } = waysOf(latchkey)
+    const tokens = await login()
+    const now = Date.now()
+    const set = (assignment: string) => {
+      const db = new DatabaseSync(join(latchkey.folder, 'data/latchkey.db'))
+      db.exec(`update latchkey_sessions set ${assignment}`)
+      db.close()
+    }
+    const expiryOf = async (token: string) =>
+      Number(claimsOf((await exchange(token, { audience: 'shop' })).json<Tokens>().access_token).exp)
+    t.ok((await expiryOf(tokens.access_token)) > now / 1000 + 500)
+    set(`expires_at = ${now + 60_000}`)
+    t.equal(await expiryOf(tokens.access_token), Math.floor((now + 60_000) / 1000))
+    const refreshed = (await refresh(tokens.refresh_token)).json<Tokens>()
+    t.equal(claimsOf(refreshed.access_token).exp, Math.floor((now + 60_000) / 1000), 'nor what is refreshed')
+    set(`idle_expires_at = ${now - 1}`)
+    t.same((await introspect(refreshed.refresh_token)).json(), { active: false })
+    t.equal((await refresh(refreshed.refresh_token)).json().error, 'invalid_grant')
+
+    const brief = (await waysOf(latchkey, 'brief').login()).access_token
+    t.equal(await expiryOf(brief), claimsOf(brief).exp, 'without a session')
+  }
+)
 
 t.test('client_credentials: a token that nobody mistakes for a user’s', async (t) => {
   const { latchkey } = await open(t)
@@ -295,6 +325,9 @@ t.test('token exchange', async (t) => {
   const narrow = (await waysOf(latchkey, 'public').login({ scope: 'blog.add_post' })).access_token
   const held = await waysOf(latchkey, 'public').exchange(narrow, { audience: 'blog' })
   t.same(claimsOf(held.json<Tokens>().access_token).permissions, ['blog.add_post'], 'the public client: no more')
+  const wide = (await waysOf(latchkey, 'public').login({ scope: 'blog.*' })).access_token
+  const less = await waysOf(latchkey, 'public').exchange(wide, { audience: 'blog', scope: 'blog.add_post shop.sell' })
+  t.same(claimsOf(less.json<Tokens>().access_token).permissions, ['blog.add_post'], 'and less where it asks for less')
   const more = await exchange(narrow, { audience: 'blog' })
   t.same(claimsOf(more.json<Tokens>().access_token).permissions, ['blog.add_post', 'blog.change_post'])
 
