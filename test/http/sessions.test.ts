@@ -12,12 +12,14 @@ publicClient: true
 login: { failureFloor: 1ms }
 limits: { ip: false, account: false }
 backends: [{ id: local, type: local }]
-audiences: [{ id: blog, permissions: ["blog.*"] }, { id: shop, permissions: ["shop.*"], permissionsBy: reference }]
+audiences: [{ id: blog, permissions: ["blog.*"] }, { id: shop, permissions: ["shop.*"], permissionsBy: reference },
+  { id: quick, permissions: [], accessTtl: 30s }, { id: slow, permissions: [], accessTtl: 2m }]
 clients:
   - { id: web, secret: "${secretOf('web')}", audiences: [blog, shop], grants: ${grants}, permissions: [blog.index, shop.sell] }
   - { id: other, secret: "${secretOf('other')}", audiences: [blog], grants: [password, refresh_token] }
   - { id: plain, secret: "${secretOf('plain')}", audiences: [blog], grants: [password] }
-  - { id: brief, secret: "${secretOf('brief')}", audiences: [blog], grants: [password], accessTtl: 1m }
+  - { id: short, secret: "${secretOf('short')}", audiences: [blog], grants: [password, refresh_token], refreshTtl: 1m }
+  - { id: brief, secret: "${secretOf('brief')}", audiences: [blog, quick, slow], grants: [password], accessTtl: 1m }
 `
 const password = 'correct horse battery'
 const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -268,6 +270,13 @@ t.test(
     t.same((await introspect(refreshed.refresh_token)).json(), { active: false })
     t.equal((await refresh(refreshed.refresh_token)).json().error, 'invalid_grant')
 
+    t.equal((await waysOf(latchkey, 'short').login()).expires_in, 60, 'nor does the first token of a session')
+    const briefly = async (audience: string) => (await waysOf(latchkey, 'brief').login({ audience })).expires_in
+    t.same(
+      [await briefly('blog'), await briefly('quick'), await briefly('slow')],
+      [60, 30, 60],
+      'the shorter one counts'
+    )
     const brief = (await waysOf(latchkey, 'brief').login()).access_token
     t.equal(await expiryOf(brief), claimsOf(brief).exp, 'without a session')
   }
