@@ -51,7 +51,7 @@ export function createBreaker(
       trying = false
     },
     failed(reason) {
-      if (since === null || failures === 0) since = now()
+      if (failures === 0) since = now()
       failures++
       lastError = reason
       trying = false

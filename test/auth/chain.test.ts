@@ -1,12 +1,13 @@
 import t from 'tap'
 import Type from 'typebox'
+import type { Trail } from '../../src/auth/audit.ts'
 import type { AuthenticateContext, Credentials, Verdict } from '../../src/auth/backend.ts'
 import { createBreaker } from '../../src/auth/breaker.ts'
 import { authenticate, chosenFrom } from '../../src/auth/chain.ts'
 import { type BackendTools, defineBackend } from '../../src/auth/define-backend.ts'
 import type { Link } from '../../src/auth/link.ts'
 import type { VerifyOptions } from '../../src/auth/ports.ts'
-import { BackendUnavailable } from '../../src/errors.ts'
+import { BackendUnavailable, SlowDown } from '../../src/errors.ts'
 import { matchLists } from '../match.ts'
 import { fakeBackend, fakeIdentity, fakeLink, fakeLog, fakeRequest, fakeTools } from './fakes.ts'
 
@@ -23,11 +24,11 @@ const down = (id: string) => new BackendUnavailable(id, { reason: 'connect' })
 t.test('two backends, every pair of verdicts', async (t) => {
   const first: Record<string, [verdict: Verdict | Error, more: Partial<Link>]> = {
     accepted: [accepted, {}],
-    rejected: [rejected, {}],
+    rejected: [rejected, { onUnavailable: 'stop' }],
     'rejected, stop': [rejected, { onRejected: 'stop' }],
-    unknown: [unknown, {}],
+    unknown: [unknown, { onRejected: 'stop', onUnavailable: 'stop' }],
     denied: [denied, {}],
-    unavailable: [down('first'), {}],
+    unavailable: [down('first'), { onRejected: 'stop' }],
     'unavailable, stop': [down('first'), { onUnavailable: 'stop' }]
   }
   const second: Record<string, Verdict | Error> = { accepted, rejected, unknown, denied, unavailable: down('second') }
@@ -68,6 +69,83 @@ t.test('who is asked', async (t) => {
     chosenFrom(chain, 'local').map(({ id }) => id),
     ['local']
   )
+})
+
+t.test('what the log, the audit and the figures have of a refusal', async (t) => {
+  const finds = (subject: string, verdict: Verdict) =>
+    fakeBackend(verdict, {
+      async authenticate(_credentials: Credentials, { found }: AuthenticateContext) {
+        await found(subject)
+        return verdict
+      }
+    })
+  const refuse = async (chain: readonly Link[]) => {
+    const answered: Array<readonly [backend: string, outcome: string]> = []
+    const metrics = {
+      ...fakeTools().metrics,
+      backendAnswered: (id: string, outcome: string) => void answered.push([id, outcome])
+    }
+    const trail: Trail = { kind: 'login' }
+    const refused = await authenticate(
+      chain,
+      credentials,
+      { ...fakeRequest(), trail },
+      { ...fakeTools(), metrics }
+    ).catch((error) => error)
+    const { kind: _kind, ...noted } = trail
+    return { cause: refused.cause, reason: refused.reason, trail: noted, answered }
+  }
+  const one = fakeLink('one', { backend: finds('1', rejected) })
+  const dead = fakeLink('dead', { backend: fakeBackend(down('dead')) })
+  const last = fakeLink('last', { backend: fakeBackend({ ...denied, subject: '9' }) })
+  t.same(await refuse([fakeLink('none')]), {
+    cause: { outcomes: { none: 'unknown' }, found: [] },
+    reason: 'unknown-account',
+    trail: {},
+    answered: [['none', 'unknown']]
+  })
+  t.same(await refuse([last]), {
+    cause: { outcomes: { last: 'denied: disabled' }, found: [] },
+    reason: 'disabled',
+    trail: { backend: 'last', subject: '9' },
+    answered: [['last', 'denied']]
+  })
+  const two = fakeLink('two', { backend: finds('2', rejected) })
+  t.same(
+    await refuse([one, two, fakeLink('none'), last]),
+    {
+      cause: {
+        outcomes: {
+          one: 'rejected: wrong-password',
+          two: 'rejected: wrong-password',
+          none: 'unknown',
+          last: 'denied: disabled'
+        },
+        found: ['one:1', 'two:2']
+      },
+      reason: 'disabled',
+      trail: { backend: 'one', subject: '1' },
+      answered: [
+        ['one', 'rejected'],
+        ['two', 'rejected'],
+        ['none', 'unknown'],
+        ['last', 'denied']
+      ]
+    },
+    'the last word is the reason, and the account that was tried first is the one that it is about'
+  )
+  t.same(await refuse([dead, one]), {
+    cause: { outcomes: { dead: 'unavailable: connect', one: 'rejected: wrong-password' }, found: ['one:1'] },
+    reason: undefined,
+    trail: { backend: 'one', subject: '1' },
+    answered: [
+      ['dead', 'unavailable'],
+      ['one', 'rejected']
+    ]
+  })
+  t.match(await refuse([fakeLink('broken', { backend: fakeBackend(new TypeError('oops')) })]), {
+    answered: [['broken', 'error']]
+  })
 })
 
 t.test('a programming error is neither a wrong password nor an outage', async (t) => {
@@ -177,6 +255,73 @@ t.test('a clock that is set back leaves a backend out no longer', async (t) => {
   t.ok(breaker.admit(), 'it is asked when its time has come, whatever the clock says')
 })
 
+t.test('a breaker lets one question through when its time has come, and tells since when', async (t) => {
+  let at = 0
+  const breaker = createBreaker({ failures: 2, cooldownMs: 1000, now: () => at, elapsedMs: () => at })
+  t.same(breaker.status(), { state: 'closed', lastError: null, since: null })
+  const steps: ReadonlyArray<readonly [at: number, step: () => void, since: number]> = [
+    [1, breaker.succeeded, 1],
+    [2, breaker.succeeded, 1],
+    [3, () => breaker.failed('connect'), 3],
+    [4, () => breaker.failed('timeout'), 3],
+    [5, breaker.succeeded, 5]
+  ]
+  for (const [when, step, since] of steps) {
+    at = when
+    step()
+    t.equal(breaker.status().since, since, `at ${when}`)
+  }
+  for (const round of ['once', 'and again']) {
+    t.same([breaker.admit(), breaker.admit()], [true, true], `closed: any number at once, ${round}`)
+    breaker.failed('connect')
+    t.same([breaker.admit(), breaker.admit()], [true, true], 'one failure is not enough')
+    breaker.failed('timeout')
+    t.match(breaker.status(), { state: 'open', lastError: 'timeout' })
+    at += 999
+    t.equal(breaker.admit(), false)
+    at += 1
+    t.same([breaker.admit(), breaker.admit()], [true, false], 'one tries')
+    t.equal(breaker.status().state, 'half-open')
+    breaker.abandoned()
+    t.same([breaker.admit(), breaker.admit()], [true, false], 'and another, where that told nothing')
+    breaker.failed('connect')
+    t.equal(breaker.status().state, 'open')
+    at += 1000
+    t.equal(breaker.admit(), true)
+    breaker.succeeded()
+  }
+  const other = createBreaker({ failures: 1 })
+  other.failed('connect')
+  t.equal(other.status().since !== null, true, 'the first answer may be a failure')
+})
+
+t.test('what counts against a backend', async (t) => {
+  const stateAfter = async (answer: Parameters<typeof fakeBackend>[0], timeoutMs: number, leftMs: number) => {
+    const breaker = createBreaker({ failures: 1 })
+    const link = fakeLink('one', { backend: fakeBackend(answer), breaker, timeoutMs })
+    await authenticate([link], credentials, fakeRequest(fakeLog(), leftMs), fakeTools()).catch(() => {})
+    return breaker.status().state
+  }
+  const hangs = () => new Promise<Verdict>(() => {})
+  t.equal(await stateAfter(hangs, 20, 1000), 'open', 'it had its share of the time')
+  t.equal(await stateAfter(hangs, 1000, 20), 'closed', 'others had spent it')
+  t.equal(await stateAfter(down('one'), 1000, 500), 'open', 'it failed before the time was up, however little it was')
+  t.equal(await stateAfter(new TypeError('oops'), 1000, 1000), 'closed', 'a programming error')
+  t.equal(await stateAfter(new SlowDown(1), 1000, 1000), 'closed', 'a locked account')
+
+  const dead = createBreaker({ failures: 1, cooldownMs: 0 })
+  dead.failed('connect')
+  let answer: Verdict | Error = new SlowDown(1)
+  const backend = fakeBackend(async () => {
+    if (answer instanceof Error) throw answer
+    return answer
+  })
+  const link = fakeLink('one', { backend, breaker: dead })
+  await t.rejects(authenticate([link], credentials, fakeRequest(), fakeTools()), { code: 'slow_down' })
+  answer = accepted
+  t.ok(await authenticate([link], credentials, fakeRequest(), fakeTools()), 'it is asked again, as nothing was learnt')
+})
+
 t.test('a backend that waits for our own hash queue is not taken for dead', async (t) => {
   const breaker = createBreaker({ failures: 1 })
   const backend = fakeBackend(unknown, {
@@ -200,6 +345,14 @@ t.test('a backend that waits for our own hash queue is not taken for dead', asyn
     [true],
     'and nothing is hashed any more'
   )
+  let left = false
+  const patient = { ...link, breaker: createBreaker(), timeoutMs: 100 }
+  const waiting = authenticate([patient], credentials, { ...fakeRequest(), isGone: () => left }, slow)
+  await new Promise(setImmediate)
+  t.equal(isGone[1]?.(), false)
+  left = true
+  t.equal(isGone[1]?.(), true, 'nor for whoever has hung up')
+  await t.rejects(waiting, unavailable)
   const hangs = fakeBackend(() => new Promise<Verdict>(() => {}))
   await t.rejects(authenticate([{ ...link, backend: hangs }], credentials, fakeRequest(), tools), unavailable)
   t.equal(breaker.status().state, 'open', 'one that lets us wait is')
@@ -229,7 +382,9 @@ t.test('guesses', async (t) => {
       const tools = fakeTools(limits)
       for (let n = 0; n < 3; n++) await t.rejects(login(tools, username, 'wrong'), invalid)
       await t.rejects(login(tools, username, 'wrong'), slow, username)
-      await t.rejects(login(tools, ` ${username.toUpperCase()}`, 'right'), slow, 'in another spelling too')
+      const fullWidth = username.replaceAll(/[a-z]/g, (letter) => String.fromCharCode(letter.charCodeAt(0) + 0xfee0))
+      for (const spelling of [` ${username.toUpperCase()}`, fullWidth])
+        await t.rejects(login(tools, spelling, 'right'), slow, `in another spelling too: ${spelling}`)
     }
   })
   t.test('two names of one account share what is left', async (t) => {

@@ -2,6 +2,9 @@ import t from 'tap'
 import type { PasswordChange, Verdict } from '../../src/auth/backend.ts'
 import { authenticate } from '../../src/auth/chain.ts'
 import { changePassword } from '../../src/auth/change-password.ts'
+import type { Link } from '../../src/auth/link.ts'
+import { changeOwnPassword, type OwnPasswordTools } from '../../src/auth/own-password.ts'
+import type { User } from '../../src/auth/user-store.ts'
 import { BackendUnavailable } from '../../src/errors.ts'
 import { matchLists } from '../match.ts'
 import { fakeBackend, fakeIdentity, fakeLink, fakeLog, fakeRequest, fakeTools } from './fakes.ts'
@@ -70,6 +73,13 @@ t.test('a password is changed at the backend that has it', async (t) => {
     await t.rejects(change({ username: 'alice', backend: 'local' }), { code: 'invalid_grant' })
     await t.rejects(change({ username: 'alice', backend: 'nowhere' }), { code: 'invalid_request' })
   }
+  const nameless = world({ outcome: 'denied', reason: 'must-change-password' }, { outcome: 'changed' })
+  await t.rejects(
+    nameless.change({ username: 'alice' }),
+    { code: 'invalid_grant' },
+    'nobody can tell whose it would be'
+  )
+  t.same(nameless.asked, [])
   const log = fakeLog()
   const { change } = world(accepted, { outcome: 'changed' })
   t.same(await change(account, fresh, log), account)
@@ -109,4 +119,65 @@ t.test('a wrong old password is a failed try, and is not answered before the fai
   t.ok(performance.now() - began >= 99)
   await t.rejects(change(account), { code: 'invalid_grant' })
   await t.rejects(change(account), { code: 'slow_down' })
+
+  const down = world(accepted, new BackendUnavailable('corp', { reason: 'connect' }), limits)
+  for (let n = 0; n < 4; n++)
+    await t.rejects(down.change(account), { code: 'temporarily_unavailable' }, 'an outage is none')
+  const right = world(accepted, { outcome: 'changed' }, limits)
+  for (let n = 0; n < 4; n++) t.same(await right.change(account), account)
 })
+
+t.test(
+  'one’s own password is changed where one logged in, else at the first that knows one and changes any',
+  async (t) => {
+    const changes = () => fakeBackend(accepted, { changePassword: async () => ({ outcome: 'changed' }) })
+    const local = fakeLink('local', { backend: fakeBackend(accepted, { keepsOwnPasswords: true }) })
+    const fixed = fakeLink('fixed', { backend: fakeBackend(accepted) })
+    const [corp, lake] = ['corp', 'lake'].map((id) => fakeLink(id, { backend: changes() })) as [Link, Link]
+    const seen = (backend: string, subject: string, lastSeenAt = 1) => {
+      return { backend, subject, lastSeenAt, username: 'alice', attributes: {}, isSuperuser: false }
+    }
+    const loggedOut: unknown[] = []
+    const place = (
+      chain: readonly Link[],
+      [backend, subject]: readonly [backend: string, subject: string | undefined],
+      identities: ReadonlyArray<ReturnType<typeof seen>>,
+      hasPassword = false
+    ) => {
+      const tools = {
+        ...{ ...fakeTools(), chain, failureFloorMs: 0, now: () => 7 },
+        store: {
+          logOut: async (...told: unknown[]) => void loggedOut.push(told),
+          replacePasswordHash: async () => true
+        },
+        accounts: { byId: async () => ({ passwordHash: `hash of ${old}` }) },
+        policy: { demand: async () => {} }
+      } as unknown as OwnPasswordTools
+      const user = { id: 'u1', identities, hasPassword } as unknown as User
+      const change = { user, backend, subject, session: 's1', currentPassword: old, newPassword: fresh }
+      return changeOwnPassword(change, fakeRequest(), tools)
+    }
+    const all = [local, fixed, corp, lake]
+    const everywhere = [seen('fixed', 'f'), seen('corp', 'c'), seen('lake', 'l')]
+    t.same(await place(all, ['lake', 'l'], everywhere, true), { backend: 'lake', subject: 'l' })
+    t.same(loggedOut, [['u1', 7, 's1']], 'all other sessions end')
+    t.same(await place(all, ['fixed', 'f'], everywhere, true), { backend: 'local', subject: 'u1' })
+    t.same(
+      await place(all, ['fixed', 'f'], everywhere),
+      { backend: 'corp', subject: 'c' },
+      'without a password of ours'
+    )
+    t.same(await place([fixed, corp, local], ['fixed', 'f'], everywhere, true), { backend: 'corp', subject: 'c' })
+    t.same(await place(all, ['local', 'u1'], everywhere, true), { backend: 'local', subject: 'u1' })
+    const two = [seen('corp', 'new', 2), seen('corp', 'old', 1), seen('fixed', 'old', 3)]
+    for (const [backend, subject, expected] of [
+      ['corp', 'old', 'old'],
+      ['corp', 'gone', 'new'],
+      ['corp', undefined, 'new'],
+      ['fixed', 'old', 'new']
+    ] as const)
+      t.same(await place(all, [backend, subject], two), { backend: 'corp', subject: expected }, `${backend} ${subject}`)
+    for (const identities of [[], [seen('fixed', 'f')], [seen('left', 'x')]])
+      await t.rejects(place(all, ['fixed', 'f'], identities), { code: 'password_refused', reason: 'not-allowed' })
+  }
+)

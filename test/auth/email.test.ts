@@ -151,6 +151,11 @@ t.test('the address of an identity', async (t) => {
     refused,
     'never the first that was sent'
   )
+  t.throws(
+    () => emailOf(identity(['a@x.test', 'b@example.com']), fakeLink('ldap', { email: { domains } })),
+    refused,
+    'nor the one that is in a domain, where nobody prefers it'
+  )
   t.equal(emailOf(identity(['a@x.test', 'A@X.test']), fakeLink('ldap')).value, 'a@x.test', 'two spellings of one')
   const prefer = { domains: ['example.org', 'example.com'], prefer: 'domain' } as const
   t.equal(
@@ -177,6 +182,15 @@ t.test('the address of an identity', async (t) => {
     refused,
     'a fallback whose attribute is missing'
   )
+  const known = { source: { uid: 'al' } }
+  t.equal(
+    emailOf(identity(['a@example.com'], known), fakeLink('ldap', { email: fallback })).value,
+    'a@example.com',
+    'only where none was given'
+  )
+  t.equal(emailOf(identity(['not one'], known), fakeLink('ldap', { email: fallback })).value, 'al@example.org')
+  const prefixed = { ...fallback, fallback: 'u-{uid}@example.org' }
+  t.throws(() => emailOf(identity([]), fakeLink('ldap', { email: prefixed })), refused, 'nor anything left of it')
   t.throws(() => emailOf(identity([], { source: { uid: 'a@b' } }), fakeLink('ldap', { email: fallback })), refused)
 
   const verified = { vouches: 'by-domain-if-verified', email: { domains } } as const

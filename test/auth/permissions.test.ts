@@ -1,12 +1,13 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { PermissionAnswer, PermissionObject, PermissionRequest } from '../../src/auth/backend.ts'
+import { createBreaker } from '../../src/auth/breaker.ts'
 import type { Link } from '../../src/auth/link.ts'
 import { matchesPattern } from '../../src/auth/pattern.ts'
 import { permissionsOf } from '../../src/auth/permissions.ts'
 import type { User } from '../../src/auth/user-store.ts'
 import { BackendUnavailable } from '../../src/errors.ts'
-import { fakeLink, fakePermissions, fakeRequest } from './fakes.ts'
+import { fakeIdentity, fakeLink, fakePermissions, fakeRequest } from './fakes.ts'
 
 const user = (backends: string[], more: Partial<User> = {}): User => ({
   id: 'u1',
@@ -142,6 +143,13 @@ t.test('everyone whom a backend knows', async (t) => {
     ['app.use'],
     'a backend without permissions of its own'
   )
+  const breaker = createBreaker({ failures: 1 })
+  breaker.failed('connect')
+  t.same(
+    await names([fakeLink('a', { grants: ['app.use'], breaker })], user(['a'])),
+    ['app.use'],
+    'which need not be there then'
+  )
 })
 
 t.test('inactive, superuser, anonymous', async (t) => {
@@ -242,6 +250,30 @@ t.test('a backend that authorizes all is asked by e-mail for users of other back
   t.same(asked.at(-1), { subject: 'at directory' }, 'its own users are asked for by subject')
   await names([link('site', answer(['blog.add']))], user([]))
   t.equal(asked.length, 3)
+})
+
+t.test('the identity of a login is given for its own account alone', async (t) => {
+  const asked: PermissionRequest[] = []
+  const backend = {
+    ...fakePermissions(answer([])),
+    async permissions(request: PermissionRequest) {
+      asked.push(request)
+      return answer([])
+    }
+  }
+  const [first] = user(['a']).identities
+  if (first === undefined) throw new Error('no identity')
+  const who = user([], {
+    identities: [first, { ...first, subject: 'another' }, { ...first, backend: 'b', remembered: 'claims' }]
+  })
+  const identity = fakeIdentity({ subject: first.subject })
+  const chain = [fakeLink('a', { backend }), fakeLink('b', { backend })]
+  await permissionsOf(chain, who, fakeRequest(), tools(), { identity: { backend: 'a', identity } })
+  t.strictSame(
+    asked,
+    [{ subject: first.subject, identity }, { subject: 'another' }, { subject: first.subject, remembered: 'claims' }],
+    'not for another account of the backend, nor for the same subject elsewhere'
+  )
 })
 
 t.test('local groups of the same name give their permissions at the place of the backend', async (t) => {

@@ -2,14 +2,17 @@ import { createHmac, createPublicKey, KeyObject, sign } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { CompactEncrypt, type JWK } from 'jose'
+import { CompactEncrypt, createLocalJWKSet, type JWK } from 'jose'
 import t, { type Test } from 'tap'
 import type { AuthenticateContext, Backend, Verdict } from '../../src/auth/backend.ts'
 import type { BackendTools } from '../../src/auth/define-backend.ts'
+import { soundClaims } from '../../src/backends/jwt/claims.ts'
+import { claimAt, identityOf } from '../../src/backends/jwt/identity.ts'
 import { jwtBackend } from '../../src/backends/jwt/index.ts'
+import type { IssuerKeys } from '../../src/backends/jwt/keys.ts'
 import type { JwtOptions } from '../../src/backends/jwt/options.ts'
 import { BackendUnavailable, SlowDown } from '../../src/errors.ts'
-import { type KeepingTimes, keep } from '../../src/remote/kept.ts'
+import { type KeepingTimes, type Kept, keep } from '../../src/remote/kept.ts'
 import { fakeBackendTools } from '../auth/fakes.ts'
 import { temporaryFolder } from '../latchkey.ts'
 import { matchLists } from '../match.ts'
@@ -136,6 +139,7 @@ async function mutations(
     ],
     'an unknown kid': [await issuer.token({}, { kid: 'two' }), 'rejected: unknown-key'],
     'a kid that is a path': [await issuer.token({}, { kid: '../../etc/passwd' }), 'rejected: unknown-key'],
+    'an empty kid': [forged({ ...header, kid: '' }, claims), malformed],
     'a kid that is a number': [forged({ ...header, kid: 1 }, claims), malformed],
     'an extension that must be understood': [forged({ ...header, crit: ['x'], x: 1 }, claims), malformed],
     'critical extensions, none': [forged({ ...header, crit: [] }, claims), malformed],
@@ -149,6 +153,7 @@ async function mutations(
     "a client's assertion": [await issuer.token({}, { typ: 'client-authentication+jwt' }), wrongType],
     'an answer of introspection': [await issuer.token({}, { typ: 'token-introspection+jwt' }), wrongType],
     'a type that is a number': [forged({ ...header, typ: 1 }, claims), wrongType],
+    'a type in a list': [forged({ ...header, typ: ['JWT'] }, claims), wrongType],
     'an empty type': [forged({ ...header, typ: '' }, claims), wrongType],
     'an access token as an ID token': [await issuer.token({}, { typ: 'at+jwt' }), wrongType, `${types}id_token`],
     'a logout token of no type': [
@@ -163,6 +168,11 @@ async function mutations(
     'another audience': [await changed('aud', 'else'), 'rejected: wrong-audience'],
     'no audience in a list': [await changed('aud', []), 'rejected: wrong-audience'],
     'an audience that is part of ours': [await changed('aud', clientAtIssuer.slice(0, -1)), 'rejected: wrong-audience'],
+    'no audience in the list of an ID token': [
+      await changed('aud', []),
+      'rejected: wrong-audience',
+      `${types}id_token`
+    ],
     'a number among the audiences': [await changed('aud', [clientAtIssuer, 1]), 'rejected: wrong-audience'],
     'an audience that is an object': [await changed('aud', { [clientAtIssuer]: true }), 'rejected: wrong-audience'],
     'an ID token for others as well': [
@@ -188,12 +198,15 @@ async function mutations(
     'auth_time as a boolean': [await changed('auth_time', true), malformed],
     'auth_time in the future': [await changed('auth_time', now() + 60), 'rejected: not-yet-valid'],
     'a jti that is a number': [await changed('jti', 7), malformed],
+    'an empty jti': [await changed('jti', ''), malformed],
+    'a jti of 1025 characters': [await changed('jti', 'x'.repeat(1025)), malformed],
     'azp as a list': [await changed('azp', ['x']), malformed],
     'no subject': [await changed('sub', undefined), malformed],
     'an empty subject': [await changed('sub', ''), malformed],
     'a subject that is a number': [await changed('sub', 1), malformed],
     'a subject with a NUL': [await changed('sub', 'a\u0000'), malformed],
     'a subject of 256 bytes': [await changed('sub', 'x'.repeat(256)), malformed],
+    'a user name of 321 characters': [await changed('preferred_username', 'x'.repeat(321)), malformed],
     'a user name that is a list': [await changed('preferred_username', ['ann']), malformed],
     'an e-mail that is an object': [await changed('email', { value: 'ann@example.com' }), malformed]
   }
@@ -218,9 +231,45 @@ t.test('a token that is not right in every part opens nothing', async (t) => {
     'another key': issuer.token({}, {}, rsa),
     'just expired by another clock': issuer.token({ exp: now() - 20 }),
     'just born by another clock': issuer.token({ iat: now() + 20, nbf: now() + 20 }),
+    'dates that say nothing': issuer.token({ nbf: 0, auth_time: 0 }),
+    'a jti of 1024 characters': issuer.token({ jti: 'x'.repeat(1024) }),
+    'a user name of 320 characters': issuer.token({ preferred_username: 'x'.repeat(320) }),
+    'a subject of 255 bytes': issuer.token({ sub: 'x'.repeat(255) }),
     'for this actor': issuer.token({ may_act: { sub: 'shop' } })
   }
   for (const [name, token] of Object.entries(fine)) t.equal(await outcome(backend, await token), 'accepted', name)
+
+  const nameless = await issuer.token({}, { kid: undefined })
+  t.equal(await outcome(backend, nameless), 'accepted', 'the only key of its kind')
+  const two = await startIssuer(t, key)
+  two.published = [key.jwk, { ...other.jwk, kid: 'two' }]
+  const which = await outcome(open(t, { issuer: two.url }), await two.token({}, { kid: undefined }))
+  t.equal(which, 'rejected: unknown-key', 'not one of several')
+})
+
+t.test('the dates of a token, to the second', async (t) => {
+  const base = { aud: 'us', iat: 1000, exp: 2000, auth_time: 1000 }
+  const at = (
+    nowSeconds: number,
+    claims: object = {},
+    limits: { maxAgeSeconds?: number; maxAuthAgeSeconds?: number } = {}
+  ) =>
+    soundClaims(
+      { ...base, ...claims },
+      { audiences: new Set(['us']), maxAgeSeconds: 5000, singleUse: false, ...limits },
+      { tokenType: `${types}jwt`, clientId: 'shop', nowSeconds }
+    )
+  t.strictSame(at(1500), { exp: 2000, iat: 1000 })
+  t.strictSame(at(2029.9, { jti: 'j' }), { exp: 2000, iat: 1000, jti: 'j' })
+  t.equal(at(2030), 'expired')
+  for (const date of ['iat', 'nbf', 'auth_time']) {
+    t.type(at(1470, { [date]: 1500 }), 'object', date)
+    t.equal(at(1469.9, { [date]: 1500 }), 'not-yet-valid', date)
+  }
+  t.type(at(1499.9, {}, { maxAgeSeconds: 500 }), 'object')
+  t.equal(at(1500, {}, { maxAgeSeconds: 500 }), 'too-old')
+  t.type(at(1499.9, { iat: 1400 }, { maxAuthAgeSeconds: 500 }), 'object')
+  t.equal(at(1500, { iat: 1400 }, { maxAuthAgeSeconds: 500 }), 'too-old')
 })
 
 t.test('an ID token for all of our audiences; passwords and other kinds are not for it', async (t) => {
@@ -249,7 +298,7 @@ t.test('claims become identity, permissions and groups', async (t) => {
   const token = await issuer.token({
     ...{ oid: 'object-1', upn: 'ann@corp', family_name: 'Other', name: 'Ann Other', floor: 3, org: { unit: 'HR' } },
     realm_access: { roles: ['editor', 'editor', 'no permission', 7, '', 'read:all'] },
-    groups: 'staff admins'
+    groups: 'staff  admins'
   })
   const verdict = await present(backend, token)
   if (verdict.outcome !== 'accepted') throw new Error(said(verdict))
@@ -294,9 +343,53 @@ t.test('claims become identity, permissions and groups', async (t) => {
   t.same(await backend.permissions?.({ subject: null }, context()), { grants: [] })
   t.ok(proof && proof.until <= Date.now() + hour * 1000 && proof.until > Date.now() + (hour - 10) * 1000)
 
+  const grouped = await present(
+    open(t, { issuer: issuer.url, claims: { groups: 'groups' } }),
+    await issuer.token({ groups: ['staff'] })
+  )
+  t.match(grouped.outcome === 'accepted' && JSON.parse(grouped.identity.remembered ?? ''), { groups: ['staff'] })
+  const bare = await present(open(t, { issuer: issuer.url }), await issuer.token({ groups: ['staff'] }))
+  t.notOk(bare.outcome === 'accepted' && 'remembered' in bare.identity, 'nothing is mapped, nothing is remembered')
+
   const plain = open(t, { issuer: issuer.url, claims: { permissions: 'scope' } })
   const admin = await present(plain, await issuer.token({ scope: 'latchkey.change_user blog.add_post openid' }))
   t.same(admin.outcome === 'accepted' && JSON.parse(admin.identity.remembered ?? '').permissions, ['blog.add_post'])
+})
+
+t.test('a claim by its way through objects', async (t) => {
+  const claims = {
+    'a.b': { c: 1 },
+    a: { b: { d: 2 }, list: ['x'], none: null, text: 'x' },
+    other_access: { roles: ['admin'] }
+  }
+  const found = (path: string) => claimAt(claims, path)
+  t.same(['a.b.c', 'a.b.d', 'a.list'].map(found), [1, 2, ['x']], 'names may hold dots themselves')
+  for (const path of [
+    'a.list.0',
+    'a.text.length',
+    'a.none.x',
+    'a.b.c.toFixed',
+    'a.',
+    '.a',
+    '',
+    'b',
+    'realm_access.roles',
+    'a.constructor'
+  ])
+    t.equal(found(path), undefined, path)
+  const nested = (depth: number): object => (depth === 0 ? { end: true } : { x: nested(depth - 1) })
+  t.equal(claimAt({ ...nested(5) }, 'x.x.x.x.x.end'), true)
+  t.equal(claimAt({ ...nested(6) }, 'x.x.x.x.x.x.end'), undefined, 'so deep and no deeper')
+  t.strictSame(identityOf({ sub: 'u', ...claims, ...nested(5), deep: nested(6) })?.source, {
+    ...{ sub: 'u', 'a.b.c': '1', 'a.b.d': '2', 'a.text': 'x' },
+    'x.x.x.x.x.end': 'true'
+  })
+  const attributes = { text: 'text', yes: 'yes', count: 'count', list: 'list', none: 'none', odd: 'odd' }
+  t.strictSame(
+    identityOf({ sub: 'u', text: '', yes: false, count: 0, list: [1], none: null, odd: {} }, { attributes })
+      ?.attributes,
+    { text: '', yes: false, count: 0 }
+  )
 })
 
 t.test('a service account of Kubernetes: keys in a file, names with dots', async (t) => {
@@ -356,6 +449,43 @@ t.test('over TLS: the authority must be trusted, keys rotate, an outage is survi
   t.match(late.availability?.(), { state: 'half-open', lastError: 'keys' })
 })
 
+t.test('a key that is not there is looked for once more, and nothing is said where that can not be', async (t) => {
+  const issuer = 'https://issuer.example'
+  const next = await issuerKey('next')
+  const keysOf = (...keys: JWK[]): IssuerKeys => ({ find: createLocalJWKSet({ keys }), algorithms: ['ES256'] })
+  const knowing = (renewed: IssuerKeys, isCertain: boolean) => {
+    let looked = 0
+    const kept: Kept<IssuerKeys> = {
+      current: async () => keysOf(key.jwk),
+      async renewed() {
+        looked++
+        return { value: renewed, isCertain }
+      },
+      last: () => undefined,
+      status: () => ({ lastError: isCertain ? null : new Error('down'), isFailing: !isCertain, since: null })
+    }
+    const handedOn = { of: () => kept } as unknown as NonNullable<BackendTools['handedOn']>
+    return { backend: open(t, { issuer }, { handedOn }), looked: () => looked }
+  }
+  const by = (signer: IssuerKey, kid = signer.jwk.kid) =>
+    signed(signer, { iss: issuer, aud: clientAtIssuer, sub: 'u-1', iat: now(), exp: now() + 600 }, { kid })
+
+  const rotated = knowing(keysOf(key.jwk, next.jwk), true)
+  t.equal(await outcome(rotated.backend, await by(key)), 'accepted')
+  t.equal(await outcome(rotated.backend, await by(other)), 'rejected: wrong-signature')
+  t.equal(rotated.looked(), 0, 'a key that is there is not looked for')
+  t.equal(await outcome(rotated.backend, await by(next)), 'accepted')
+  t.equal(await outcome(rotated.backend, await by(other, 'next')), 'rejected: wrong-signature')
+  t.equal(rotated.looked(), 2)
+  await t.resolves(async () => rotated.backend.probe?.(context()))
+
+  t.equal(await outcome(knowing(keysOf(key.jwk), true).backend, await by(next)), 'rejected: unknown-key')
+  const cut = knowing(keysOf(key.jwk), false).backend
+  await t.rejects(present(cut, await by(next)), keysUnavailable, 'it may be there by now')
+  t.equal(await outcome(cut, await by(key)), 'accepted')
+  await t.rejects(async () => cut.probe?.(context()), keysUnavailable)
+})
+
 const answers: Record<string, NonNullable<TestIssuer['instead']>> = {
   'an error': (_request, response) => response.writeHead(500).end(),
   'a redirect': (_request, response) => response.writeHead(302, { location: 'https://example.com/' }).end(),
@@ -405,16 +535,42 @@ t.test('a key server that hangs costs no more than the share of the backend', as
 })
 
 t.test('the discovery document must be of the issuer itself, and lead to keys that can be trusted', async (t) => {
-  for (const [name, metadata] of Object.entries({
-    'another issuer': { issuer: 'https://elsewhere.example' },
-    'no keys': { jwks_uri: undefined },
-    'keys in a file': { jwks_uri: 'file:///etc/passwd' },
-    'keys in plain text': { jwks_uri: 'http://keys.example.com/' }
-  })) {
-    const issuer = await startIssuer(t, key)
-    issuer.metadata = metadata
-    await t.rejects(present(open(t, { issuer: issuer.url }), await issuer.token()), keysUnavailable, name)
+  const causes: unknown[] = []
+  const warn = ({ err }: { err?: Error }) => void causes.push(err?.message)
+  const log = { debug() {}, info() {}, warn, error() {} }
+  const certificates = await createCertificates(await temporaryFolder(t))
+  const plain = await startIssuer(t, key)
+  const unusable = 'the discovery document names no usable jwks_uri'
+  const cases: Record<string, readonly [metadata: object, cause: string, tls?: boolean]> = {
+    'another issuer': [{ issuer: 'https://elsewhere.example' }, 'the discovery document is of another issuer'],
+    'no keys': [{ jwks_uri: undefined }, unusable],
+    'keys in a list': [{ jwks_uri: [`${plain.url}/keys`] }, unusable],
+    'keys in a file': [{ jwks_uri: 'file:///etc/passwd' }, unusable],
+    'keys in plain text': [{ jwks_uri: 'http://keys.example.com/' }, unusable],
+    'keys in plain text, of an issuer behind TLS': [{ jwks_uri: `${plain.url}/keys` }, unusable, true]
   }
+  for (const [name, [metadata, cause, tls]] of Object.entries(cases)) {
+    const issuer = await startIssuer(t, key, tls ? certificates : undefined)
+    issuer.metadata = { ...metadata }
+    const backend = open(t, { issuer: issuer.url, ...(tls && { tls: { ca: certificates.ca } }) }, { log })
+    await t.rejects(present(backend, await issuer.token()), keysUnavailable, name)
+    t.same(causes.splice(0), [cause], name)
+  }
+  const direct: Partial<JwtOptions> & { issuer: string } = {
+    ...{ issuer: plain.url, jwks: `${plain.url}/keys`, algorithms: ['ES256'] }
+  }
+  t.equal(
+    await outcome(open(t, direct), await plain.token()),
+    'accepted',
+    'without discovery, where the keys are known'
+  )
+  plain.published = [{ ...key.jwk, d: 'AAAA' }]
+  t.equal(await outcome(open(t, direct), await plain.token()), 'rejected: unknown-key', 'no key that is not secret')
+  const folder = await temporaryFolder(t)
+  await writeFile(join(folder, 'jwks.json'), JSON.stringify({ keys: [key.jwk], more: 'x'.repeat(256 * 1024) }))
+  const large = open(t, { ...direct, jwks: 'jwks.json' }, { log, baseFolder: folder })
+  await t.rejects(present(large, await plain.token()), keysUnavailable)
+  t.same(causes, ['the key set is too large'])
   const issuer = await startIssuer(t, key)
   issuer.metadata = {}
   t.equal(

@@ -1,5 +1,13 @@
 import t from 'tap'
 import type { PasswordWarnings, Verdict } from '../../src/auth/backend.ts'
+import {
+  expiryAttribute,
+  passwordExpiryOfEntry,
+  stateOfBind,
+  stateOfEntry
+} from '../../src/backends/ldap/account-state.ts'
+import type { Entry } from '../../src/backends/ldap/entry.ts'
+import { passwordPolicyOid } from '../../src/backends/ldap/password-policy.ts'
 import { logIn, openLdapBackend, questionContext } from '../servers/ldap-fixtures-backend.ts'
 import { needsSamba, startSamba } from '../servers/samba.ts'
 import {
@@ -15,6 +23,96 @@ import {
 const dnOf = (name: string) => `CN=${name},${adPeopleBase}`
 const newPassword = 'Canary-User-2'
 const identityIn = (verdict: Verdict) => (verdict.outcome === 'accepted' ? verdict.identity : verdict)
+
+const nowMs = Date.UTC(2026, 0, 1)
+/** 100 ns from 1601. */
+const fileTime = (ms: number): string => `${BigInt(ms + 11_644_473_600_000) * 10_000n}`
+const never = '9223372036854775807'
+
+t.test('the state of an account from the answer to its bind', async (t) => {
+  const stateOf = (code: number, diagnostic: string, isActiveDirectory = false, policy?: number[]) => {
+    const controls = new Map(policy && [[passwordPolicyOid, Buffer.from([0x30, policy.length, ...policy])]])
+    return stateOfBind({ code, diagnostic, controls }, { isActiveDirectory })
+  }
+  const data = (hex: string) =>
+    `80090308: LdapErr: DSID-0C090446, comment: AcceptSecurityContext error, data ${hex}, v4563`
+  for (const [hex, expected] of Object.entries({
+    ...{ '52e': undefined, '525': undefined, '530': 'not-allowed', '531': 'not-allowed', '532': 'password-expired' },
+    ...{ '533': 'disabled', '701': 'expired', '773': 'must-change-password', '775': 'locked', '7750': undefined }
+  })) {
+    t.equal(stateOf(49, data(hex), true), expected, `Active Directory: ${hex}`)
+    t.equal(stateOf(49, data(hex)), undefined, `any other: ${hex}`)
+    t.equal(stateOf(0, data(hex), true), undefined, `after a good bind: ${hex}`)
+  }
+  t.equal(stateOf(49, '', true), undefined)
+  const words: ReadonlyArray<readonly [number, string, string | undefined]> = [
+    [53, 'Account inactivated. Contact system administrator.', 'disabled'],
+    [53, 'Account (Kerberos principal) is expired', 'expired'],
+    [53, 'Too many failed logins.', 'locked'],
+    [53, 'Entry permanently locked.', 'locked'],
+    [53, 'Server is busy', undefined],
+    [49, 'Account inactivated. Contact system administrator.', undefined],
+    [19, 'Exceed password retry limit. Contact system administrator to reset.', 'locked'],
+    [19, 'Constraint violation', undefined],
+    [49, 'retry limit', undefined]
+  ]
+  for (const [code, diagnostic, expected] of words) {
+    t.equal(stateOf(code, diagnostic), expected, `${code} ${diagnostic}`)
+    t.equal(stateOf(code, diagnostic, true), expected, `${code} ${diagnostic}, wherever it is said`)
+  }
+  const errors = ['password-expired', 'locked', 'must-change-password', undefined, undefined]
+  for (const [number, expected] of errors.entries())
+    for (const code of [0, 49]) t.equal(stateOf(code, '', false, [0x81, 1, number]), expected, `policy: ${number}`)
+  t.equal(stateOf(0, '', false, [0xa0, 3, 0x80, 1, 60]), undefined, 'a warning is no refusal')
+})
+
+t.test('the state that an entry tells of', async (t) => {
+  const entryWith = (values: Readonly<Record<string, string>>): Entry => ({
+    dn: 'cn=x',
+    values: new Map(Object.entries(values).map(([name, value]) => [name.toLowerCase(), [Buffer.from(value)]]))
+  })
+  const computed = 'msDS-User-Account-Control-Computed'
+  const cases: ReadonlyArray<readonly [Readonly<Record<string, string>>, string | undefined]> = [
+    [{}, undefined],
+    [{ userAccountControl: '512' }, undefined],
+    [{ userAccountControl: '514' }, 'disabled'],
+    [{ nsAccountLock: 'TRUE' }, 'disabled'],
+    [{ nsAccountLock: 'true' }, 'disabled'],
+    [{ nsAccountLock: 'FALSE' }, undefined],
+    [{ accountExpires: fileTime(nowMs) }, 'expired'],
+    [{ accountExpires: fileTime(nowMs + 1) }, undefined],
+    [{ accountExpires: fileTime(0) }, 'expired'],
+    ...['0', never, 'soon', '-1'].map((accountExpires) => [{ accountExpires }, undefined] as const),
+    [{ krbPrincipalExpiration: '20260101000000Z' }, 'expired'],
+    [{ krbPrincipalExpiration: '20260101000001Z' }, undefined],
+    [{ krbPrincipalExpiration: '202512312359Z' }, 'expired'],
+    [{ krbPrincipalExpiration: 'soon' }, undefined],
+    [{ [computed]: '16' }, 'locked'],
+    [{ pwdAccountLockedTime: '000001010000Z' }, 'locked'],
+    [{ pwdAccountLockedTime: '20250101000000Z' }, undefined],
+    [{ pwdLastSet: '0' }, 'must-change-password'],
+    [{ pwdLastSet: '0', userAccountControl: '66048' }, undefined],
+    [{ pwdLastSet: fileTime(0), userAccountControl: '512' }, undefined],
+    [{ pwdReset: 'TRUE' }, 'must-change-password'],
+    [{ pwdReset: 'FALSE' }, undefined],
+    [{ [computed]: '8388608' }, 'password-expired'],
+    [{ userAccountControl: '514', accountExpires: fileTime(0), [computed]: '16' }, 'disabled'],
+    [{ accountExpires: fileTime(0), [computed]: '16' }, 'expired'],
+    [{ [computed]: '8388624', pwdLastSet: '0' }, 'locked'],
+    [{ [computed]: '8388608', pwdReset: 'TRUE' }, 'must-change-password']
+  ]
+  for (const [values, expected] of cases)
+    t.equal(stateOfEntry(entryWith(values), nowMs), expected, JSON.stringify(values))
+
+  const expiry = (time?: string) =>
+    passwordExpiryOfEntry(entryWith(time === undefined ? {} : { [expiryAttribute]: time }), nowMs)
+  t.same([fileTime(nowMs + 90_500), fileTime(nowMs), fileTime(0)].map(expiry), [90, 0, 0])
+  t.same(
+    [undefined, '0', never, 'soon'].map(expiry),
+    [undefined, undefined, undefined, undefined],
+    'never, or not said'
+  )
+})
 
 t.test('Active Directory', { skip: needsSamba() }, async (t) => {
   const samba = await startSamba(t, {

@@ -3,13 +3,17 @@ import { promisify } from 'node:util'
 import fc from 'fast-check'
 import { AndFilter, BerWriter, EqualityFilter, type Filter, FilterParser, SubstringFilter } from 'ldapts'
 import t from 'tap'
+import type { Deadline } from '../../src/backends/ldap/connections/deadline.ts'
+import type { Directory } from '../../src/backends/ldap/connections/directory.ts'
 import { LdapFailure } from '../../src/backends/ldap/connections/failure.ts'
 import { createFraming, decode } from '../../src/backends/ldap/connections/messages.ts'
+import type { RootDse } from '../../src/backends/ldap/connections/root-dse.ts'
 import { parseServerUrl } from '../../src/backends/ldap/connections/server-url.ts'
 import { dnKey } from '../../src/backends/ldap/dn.ts'
 import { reducedTo, textsOf } from '../../src/backends/ldap/entry.ts'
 import { parseFilter, parseFilterTemplate } from '../../src/backends/ldap/filter.ts'
 import { subjectRule } from '../../src/backends/ldap/subject.ts'
+import { createUsers, userSearches } from '../../src/backends/ldap/users.ts'
 import { entry, message, result } from '../servers/ldap-fixtures-mock.ts'
 
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 })
@@ -300,4 +304,51 @@ t.test('whoever has waited for a session is not kept until the slow collection',
   const args = ['--expose-gc', '--no-allocation-site-pretenuring', '--input-type=module', '--eval', waiting]
   const { stdout } = await promisify(execFile)(process.execPath, args)
   t.ok(Number(stdout) < 2, `${stdout} of 16 MiB are left`)
+})
+
+t.test('a login name stands somewhere in a filter, as a value, and not in a negation', async (t) => {
+  const refused: ReadonlyArray<readonly [string, RegExp]> = [
+    ['(uid=x)', /stands nowhere in the filter, as a value/],
+    ['(uid=*)', /stands nowhere/],
+    ['(!(uid=x))', /stands nowhere/],
+    ['(&(objectClass=*)(!(uid={username})))', /inside a negation/],
+    ['(|(uid={username})(!(&(mail={username})(cn=x))))', /inside a negation/],
+    ['(uid=%(user)s)', /write \{username\} instead of %\(user\)s/]
+  ]
+  for (const [text, why] of refused) t.throws(() => parseFilterTemplate(text), why, text)
+  const { forUsername, forAnybody, loginAttributes } = parseFilterTemplate(
+    '(&(|(uid={username})(mail={username}))(!(disabled=TRUE))(cn=*)(ou=x))'
+  )
+  t.equal(String(forUsername('a*')), '(&(|(uid=a\\2a)(mail=a\\2a))(!(disabled=TRUE))(cn=*)(ou=x))')
+  t.equal(String(forAnybody), '(&(|(uid=*)(mail=*))(!(disabled=TRUE))(cn=*)(ou=x))')
+  t.same(loginAttributes, ['uid', 'mail'])
+})
+
+t.test('a domain before the login name is for the searches that were told of it', async (t) => {
+  const rootDse: RootDse = { isActiveDirectory: false, canPage: false }
+  const searched = async (username: string): Promise<string[]> => {
+    const asked: string[] = []
+    const search: Directory['search'] = async ({ base, filter }) => {
+      asked.push(`${base} ${filter.toString()}`)
+      return { result: { code: 0, diagnostic: '', controls: new Map() }, entries: [], rootDse } as never
+    }
+    const places = [
+      { base: 'dc=corp', filter: '(uid={username})', domain: 'CORP' },
+      { base: 'dc=all', filter: '(cn={username})' }
+    ]
+    const searches = userSearches({ users: places })
+    const users = createUsers(
+      { search, rootDse: async () => rootDse },
+      { searches, subject: undefined, attributes: [] }
+    )
+    t.same(await users.byUsername(username, {} as Deadline), { found: 'none' })
+    return asked
+  }
+  t.same(await searched('alice'), ['dc=corp (uid=alice)', 'dc=all (cn=alice)'])
+  for (const domain of ['CORP', 'corp'])
+    t.same(await searched(`${domain}\\alice`), ['dc=corp (uid=alice)', `dc=all (cn=${domain}\\5calice)`])
+  for (const domain of ['ELSE', 'COR', ''])
+    t.same(await searched(`${domain}\\alice`), [`dc=all (cn=${domain}\\5calice)`], `not for ${domain}`)
+  t.same(await searched('CORP\\'), ['dc=all (cn=CORP\\5c)'], 'nobody has no name')
+  t.same(await searched('CORP\\a\\b'), ['dc=corp (uid=a\\5cb)', 'dc=all (cn=CORP\\5ca\\5cb)'])
 })

@@ -354,6 +354,8 @@ t.test('a header’s value', async (t) => {
   t.same(headerOf(of(['b', 'x']), 'a'), { fault: 'missing' })
   t.same(headerOf(of(['a', 'x'], ['a', 'x']), 'a'), { fault: 'repeated' })
   t.same(headerOf(of(['a', '\u0161dmin']), 'a'), { fault: 'malformed' }, 'no byte is cut into another letter')
+  for (const odd of ['a\u0001b', 'a\u0085', 'a\ufffd'])
+    t.same(headerOf(of(['a', Buffer.from(odd).toString('latin1')]), 'a'), { fault: 'malformed' }, JSON.stringify(odd))
   fc.assert(
     fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), (text) => {
       const header = headerOf(of(['a', Buffer.from(text).toString('latin1')]), 'a')
@@ -373,6 +375,9 @@ t.test('cleaned names', async (t) => {
     ['alice@evil.example', 'alice@evil.example'],
     ['alice@corp.example.com@evil.example', 'alice@corp.example.com@evil.example'],
     ['OTHER\\alice@corp.example.com', 'OTHER\\alice'],
+    ['corp.example.com', 'corp.example.com'],
+    ['\\alice', '\\alice'],
+    ['x'.repeat(255), 'x'.repeat(255)],
     ['CORP\\', undefined],
     ['@corp.example.com', undefined],
     ['ａｌｉｃｅ', 'alice'],

@@ -164,7 +164,8 @@ t.test('who may ask', async (t) => {
 
   const self = await bearer('alice')
   t.same((await asking(latchkey, self).ask('evaluation', about)).json(), { decision: true }, 'without the reasons')
-  t.equal(await status(self, question('Alice@example.com', 'x.y')), 200)
+  for (const name of ['Alice@example.com', alice.toUpperCase()]) t.equal(await status(self, question(name, 'x.y')), 200)
+  t.equal(await status(self, { ...about, subject: { type: 'anonymous', id: alice } }), 403)
   t.equal(await status(self, question(bob, 'record.read')), 403)
   t.equal(await status(self, { ...about, subject: { type: 'anonymous', id: 'anonymous' } }), 403)
   t.equal(await status(self, { ...about, evaluations: [{}, { subject: subject(bob) }] }, 'evaluations'), 403)

@@ -116,6 +116,17 @@ t.test('what is refused, and why', async (t) => {
   ])
 })
 
+t.test('right ones are no guesses, however many', async (t) => {
+  const latchkey = await openTestLatchkey(t, yaml)
+  await latchkey.addUser({ email: 'ann@example.com', password })
+  const token = await latchkey.accessToken('ann@example.com', password)
+  for (let n = 0; n < 5; n++) {
+    const currentPassword = n === 0 ? password : `${fresh} ${n - 1}`
+    t.equal((await change(latchkey, token, { currentPassword, newPassword: `${fresh} ${n}` })).statusCode, 204)
+    t.equal((await change(latchkey, token, { currentPassword: 'wrong', newPassword: fresh })).statusCode, 400)
+  }
+})
+
 t.test('of two changes at once one is made', async (t) => {
   const latchkey = await openTestLatchkey(t, yaml)
   await latchkey.addUser({ email: 'ann@example.com', password })

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { type CryptoKey, exportJWK, generateKeyPair, type JWTHeaderParameters, type JWTPayload, SignJWT } from 'jose'
 import t, { type Test } from 'tap'
 import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
+import { grantPermissions } from '../store/acts.ts'
 
 const password = 'correct horse battery'
 const alice = { grant_type: 'password', username: 'alice@example.com', password }
@@ -90,6 +91,19 @@ t.test('each way of authentication is for those that it is configured for', asyn
   )
   t.match(await post(latchkey, inBody('open', 'x')), { status: 401, error: 'invalid_client' })
   t.match(await byBasic('open', ''), { status: 401, error: 'invalid_client' })
+  const user = await latchkey.store.users.byEmail(alice.username)
+  await grantPermissions(latchkey.store, user?.id ?? '', ['blog.add_post', 'shop.sell'])
+  const narrow = await post(latchkey, { ...inBody('any'), scope: 'blog.*' })
+  const exchange = {
+    ...{ grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange', subject_token: narrow.access_token },
+    subject_token_type: 'urn:ietf:params:oauth:token-type:access_token'
+  }
+  const exchanged = await post(latchkey, { ...exchange, client_id: 'open' })
+  t.same(claimsOf(exchanged.access_token).permissions, ['blog.add_post'], 'nor more than the token that it has')
+  const payload = new URLSearchParams({ client_id: 'open', token: narrow.access_token }).toString()
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const introspected = await latchkey.app.inject({ method: 'POST', url: '/introspect', payload, headers })
+  t.match([introspected.statusCode, introspected.json().error], [401, 'invalid_client'], 'nor is it told of tokens')
   const stranger = await byBasic('nobody', secret('any'))
   t.same(await byBasic('any', secret('nobody')), stranger, 'an unknown client and a wrong secret are answered alike')
   t.same(await post(latchkey, inBody('any', 'x')), await post(latchkey, inBody('nobody')))

@@ -145,6 +145,10 @@ t.test('who did not prove to be a client gets nothing that outlives the token', 
   t.same(claims.act, { sub: 'public' })
   const [session] = await latchkey.store.sessions.ofUser(String(claims.sub))
   t.equal(session?.expiresAt, exp * 1000)
+  await waysOf(latchkey).exchange(await issuer.token({ exp, sub: 'bob', email: 'bob@example.com' }))
+  const bob = await latchkey.store.users.byEmail('bob@example.com')
+  const [proven] = await latchkey.store.sessions.ofUser(bob?.id ?? '')
+  t.ok(proven && proven.expiresAt > (exp + 3000) * 1000, 'who did has a session as long as the proof holds')
   const late = await waysOf(latchkey, 'public').exchange(await issuer.token({ exp: now() - 5 }))
   t.same(late.json(), refused, 'nor the leeway')
 

@@ -2,11 +2,14 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server'
 import { Webhook } from 'standardwebhooks'
 import t, { type Test } from 'tap'
+import { type ResetBackend, resetFor, standingOf } from '../../src/auth/password-reset.ts'
 import { createResetTokens } from '../../src/auth/reset-token.ts'
+import type { User } from '../../src/auth/user-store.ts'
 import { createSmtpMailer } from '../../src/mail/smtp.ts'
 import { openTemplates } from '../../src/mail/templates.ts'
 import { openTestLatchkey, type TestLatchkey, temporaryFolder } from '../latchkey.ts'
@@ -145,7 +148,11 @@ t.test('everybody is answered the same; who gets what', async (t) => {
   await setActive(latchkey.store, inactive, false, Date.now())
   const bob = await latchkey.accessToken('bob', 'a password of bob')
   t.ok(bob)
-  const names = ['ann', 'never', 'inactive', 'bob', 'nobody'].map((name) => `${name}@example.com`)
+  await latchkey.addUser({ email: 'unvouched@example.com', password })
+  const db = new DatabaseSync(join(latchkey.folder, 'data/latchkey.db'))
+  db.exec("update latchkey_users set email_vouched = 0 where email = 'unvouched@example.com'")
+  db.close()
+  const names = ['ann', 'never', 'inactive', 'bob', 'unvouched', 'nobody'].map((name) => `${name}@example.com`)
   const seen = []
   for (const email of [...names, 'no address', 'bob@example.com\u202e']) {
     const { statusCode, body, headers } = await ask(latchkey, email)
@@ -154,9 +161,10 @@ t.test('everybody is answered the same; who gets what', async (t) => {
   }
   t.equal(new Set(seen).size, 1, seen[0] ?? '')
   const mails = await smtp.count(3)
-  const events = await requests(latchkey, 7)
+  const events = await requests(latchkey, 8)
   t.same(events.map(({ reason, details }) => reason ?? details?.mail).toSorted(), [
     'disabled',
+    'no-email',
     'password-elsewhere',
     'password-reset',
     'password-reset',
@@ -181,6 +189,27 @@ t.test('everybody is answered the same; who gets what', async (t) => {
     t.match((await post(latchkey, '', body)).json(), { status: 400, type: 'urn:latchkey:problem:invalid-request' })
 })
 
+t.test('where somebody’s password is', async (t) => {
+  const [own, corp] = [
+    { id: 'local', isOwn: true },
+    { id: 'corp', isOwn: false }
+  ] as const
+  const standing = (backends: readonly ResetBackend[], hasPassword: boolean, seenAt: string[], isActive = true) =>
+    standingOf(
+      { isActive, hasPassword, identities: seenAt.map((backend) => ({ backend })) } as unknown as User,
+      backends
+    )
+  t.equal(standing([own, corp], true, ['local']), 'here')
+  t.equal(standing([own, corp], true, ['corp']), 'here', 'with a password of ours, whoever else knows them')
+  t.equal(standing([own, corp], false, ['local']), 'here', 'a first one')
+  t.equal(standing([own, corp], false, ['left']), 'here', 'known to nobody that is left')
+  t.equal(standing([own, corp], false, ['local', 'corp']), 'elsewhere')
+  t.equal(standing([corp], true, ['corp']), 'elsewhere', 'ours opens nothing')
+  t.equal(standing([corp], true, []), 'nowhere')
+  t.equal(standing([corp], false, ['left']), 'nowhere')
+  t.equal(standing([own, corp], true, ['local'], false), 'inactive')
+})
+
 t.test('what kills a token', async (t) => {
   const latchkey = await openTestLatchkey(t, yaml(''))
   const { users } = latchkey.store
@@ -201,7 +230,6 @@ t.test('what kills a token', async (t) => {
     ['deletion', (id) => latchkey.store.administration.change((tx) => tx.users.delete(id))]
   ]
   const { resets } = latchkey.parts
-  const { resetFor } = await import('../../src/auth/password-reset.ts')
   for (const [n, [name, change]] of changes.entries()) {
     const email = `u${n}@example.com`
     const id = await latchkey.addUser({ email, password })
@@ -250,6 +278,11 @@ t.test('tokens', async (t) => {
     { id: '01900000-0000-7000-8000-000000000002' }
   ])
     t.equal(old.open(token)?.matches({ ...binding, ...change }), false)
+  const written = [0, 1, 2, 3, 4, 5, 6, 7].map((seconds) => old.issue(binding, seconds * 1000)).join('\n')
+  const dashed = /^.*-.*$/m.exec(written)?.[0] ?? ''
+  t.ok(old.open(dashed))
+  for (const spelling of [dashed.replace('-', '+'), dashed.replace('-', ' ')])
+    t.equal(old.open(spelling), undefined, 'one spelling alone')
   fc.assert(
     fc.property(
       fc.oneof(fc.string(), fc.base64String({ minLength: 72, maxLength: 72 })),

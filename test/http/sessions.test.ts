@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { claimsOf, openTestLatchkey, type TestLatchkey } from '../latchkey.ts'
@@ -12,11 +14,14 @@ publicClient: true
 login: { failureFloor: 1ms }
 limits: { ip: false, account: false }
 backends: [{ id: local, type: local }]
-audiences: [{ id: blog, permissions: ["blog.*"] }, { id: shop, permissions: ["shop.*"], permissionsBy: reference }]
+audiences: [{ id: blog, permissions: ["blog.*"] }, { id: shop, permissions: ["shop.*"], permissionsBy: reference },
+  { id: quick, permissions: [], accessTtl: 30s }, { id: slow, permissions: [], accessTtl: 2m }]
 clients:
   - { id: web, secret: "${secretOf('web')}", audiences: [blog, shop], grants: ${grants}, permissions: [blog.index, shop.sell] }
   - { id: other, secret: "${secretOf('other')}", audiences: [blog], grants: [password, refresh_token] }
   - { id: plain, secret: "${secretOf('plain')}", audiences: [blog], grants: [password] }
+  - { id: short, secret: "${secretOf('short')}", audiences: [blog], grants: [password, refresh_token], refreshTtl: 1m }
+  - { id: brief, secret: "${secretOf('brief')}", audiences: [blog, quick, slow], grants: [password], accessTtl: 1m }
 `
 const password = 'correct horse battery'
 const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
@@ -237,9 +242,87 @@ t.test('a session of a backend that left the configuration ends', async (t) => {
   const changed = yaml.replace('{ id: local, type: local }', '{ id: own, type: local }')
   const next = await openTestLatchkey(t, changed, {}, folder)
   t.equal((await next.userinfo(tokens.access_token)).statusCode, 401)
+  t.same((await waysOf(next).introspect(tokens.refresh_token)).json(), { active: false })
   t.equal((await waysOf(next).refresh(tokens.refresh_token)).json().error, 'invalid_grant')
   t.match(next.log(), /"event":"session_ended"[^\n]*left the configuration/)
 })
+
+t.test(
+  'a session is refreshed while its client may ask its backend, and for its audience; it outlives both',
+  async (t) => {
+    const { latchkey } = await open(t)
+    let { refresh_token } = await waysOf(latchkey).login()
+    let current = latchkey
+    const reopen = async (changed: string) => {
+      await current.app.close()
+      await current.close()
+      current = await openTestLatchkey(t, changed, {}, latchkey.folder)
+      return (await waysOf(current).refresh(refresh_token)).json()
+    }
+    const more = 'backends: [{ id: fixed, type: static, users: [{ username: x, email: x@example.com, password: x }] }, '
+    const licences = {
+      'another backend': yaml.replace('backends: [', more).replace('{ id: web,', '{ id: web, backends: [fixed],'),
+      'another audience': yaml.replace('audiences: [blog, shop], grants', 'audiences: [shop], grants')
+    }
+    for (const [name, changed] of Object.entries(licences)) {
+      t.not(changed, yaml)
+      t.equal((await reopen(changed)).error, 'invalid_grant', name)
+      const [event] = (await current.store.audit.find({ kind: 'refresh', limit: 1 })).items
+      t.match(event, { outcome: 'refused', reason: 'not-for-client' })
+      const again = await reopen(yaml)
+      t.type(again.refresh_token, 'string', 'it has not ended')
+      refresh_token = again.refresh_token
+    }
+  }
+)
+
+t.test('a session ends whose account is no longer the user’s, whoever took it away', async (t) => {
+  for (const change of ["set subject = 'another'", "set backend = 'another'"]) {
+    const { latchkey } = await open(t)
+    const { login, refresh } = waysOf(latchkey)
+    const { refresh_token } = await login()
+    const db = new DatabaseSync(join(latchkey.folder, 'data/latchkey.db'))
+    db.exec(`update latchkey_identities ${change}`)
+    db.close()
+    t.equal((await refresh(refresh_token)).json().error, 'invalid_grant', change)
+    t.match(latchkey.log(), /"event":"session_ended"[^\n]*no longer the user/)
+  }
+})
+
+t.test(
+  'an expired session is dead on every way in, and what is exchanged outlives neither it nor its token',
+  async (t) => {
+    const { latchkey } = await open(t)
+    const { login, refresh, introspect, exchange } = waysOf(latchkey)
+    const tokens = await login()
+    const now = Date.now()
+    const set = (assignment: string) => {
+      const db = new DatabaseSync(join(latchkey.folder, 'data/latchkey.db'))
+      db.exec(`update latchkey_sessions set ${assignment}`)
+      db.close()
+    }
+    const expiryOf = async (token: string) =>
+      Number(claimsOf((await exchange(token, { audience: 'shop' })).json<Tokens>().access_token).exp)
+    t.ok((await expiryOf(tokens.access_token)) > now / 1000 + 500)
+    set(`expires_at = ${now + 60_000}`)
+    t.equal(await expiryOf(tokens.access_token), Math.floor((now + 60_000) / 1000))
+    const refreshed = (await refresh(tokens.refresh_token)).json<Tokens>()
+    t.equal(claimsOf(refreshed.access_token).exp, Math.floor((now + 60_000) / 1000), 'nor what is refreshed')
+    set(`idle_expires_at = ${now - 1}`)
+    t.same((await introspect(refreshed.refresh_token)).json(), { active: false })
+    t.equal((await refresh(refreshed.refresh_token)).json().error, 'invalid_grant')
+
+    t.equal((await waysOf(latchkey, 'short').login()).expires_in, 60, 'nor does the first token of a session')
+    const briefly = async (audience: string) => (await waysOf(latchkey, 'brief').login({ audience })).expires_in
+    t.same(
+      [await briefly('blog'), await briefly('quick'), await briefly('slow')],
+      [60, 30, 60],
+      'the shorter one counts'
+    )
+    const brief = (await waysOf(latchkey, 'brief').login()).access_token
+    t.equal(await expiryOf(brief), claimsOf(brief).exp, 'without a session')
+  }
+)
 
 t.test('client_credentials: a token that nobody mistakes for a user’s', async (t) => {
   const { latchkey } = await open(t)
@@ -293,6 +376,9 @@ t.test('token exchange', async (t) => {
   const narrow = (await waysOf(latchkey, 'public').login({ scope: 'blog.add_post' })).access_token
   const held = await waysOf(latchkey, 'public').exchange(narrow, { audience: 'blog' })
   t.same(claimsOf(held.json<Tokens>().access_token).permissions, ['blog.add_post'], 'the public client: no more')
+  const wide = (await waysOf(latchkey, 'public').login({ scope: 'blog.*' })).access_token
+  const less = await waysOf(latchkey, 'public').exchange(wide, { audience: 'blog', scope: 'blog.add_post shop.sell' })
+  t.same(claimsOf(less.json<Tokens>().access_token).permissions, ['blog.add_post'], 'and less where it asks for less')
   const more = await exchange(narrow, { audience: 'blog' })
   t.same(claimsOf(more.json<Tokens>().access_token).permissions, ['blog.add_post', 'blog.change_post'])
 

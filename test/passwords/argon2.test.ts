@@ -53,6 +53,25 @@ t.test('a foreign hash costs no more than the ceiling, and opens nothing above i
   ]
   for (const hash of refused) t.equal(await passwords.verify(hash, 'x'), false, hash.slice(0, 40))
   t.notOk(isAffordable({ algorithm: 'argon2id', memoryCost: Number.NaN, timeCost: 1, parallelism: 1 }))
+  const affordable = (memoryCost: number, timeCost: number, parallelism: number, lanes?: number) =>
+    isAffordable({ algorithm: 'argon2id', memoryCost, timeCost, parallelism }, lanes)
+  for (const [m, time, p, lanes] of [
+    [8, 1, 1],
+    [16, 1, 2],
+    [131_072, 10, 4],
+    [64, 1, 8, 8]
+  ] as const)
+    t.ok(affordable(m, time, p, lanes), `m=${m},t=${time},p=${p}`)
+  for (const [m, time, p, lanes] of [
+    [8, 1, 0],
+    [15, 1, 2],
+    [8, 0, 1],
+    [131_073, 1, 1],
+    [8, 11, 1],
+    [64, 1, 5],
+    [72, 1, 9, 8]
+  ] as const)
+    t.notOk(affordable(m, time, p, lanes), `m=${m},t=${time},p=${p}`)
   fc.assert(
     fc.property(fc.string(), (text) => parseArgon2(text) === undefined),
     { numRuns: 1000 }

@@ -1,13 +1,14 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createAudit } from '../../src/audit/audit.ts'
-import type { Along } from '../../src/auth/audit.ts'
+import type { Along, Trail } from '../../src/auth/audit.ts'
+import type { LoggedIn } from '../../src/auth/login.ts'
 import { TemporarilyUnavailable } from '../../src/errors.ts'
 import { newId } from '../../src/new-id.ts'
 import type { Store } from '../../src/store/index.ts'
 import { createRefreshTokens } from '../../src/tokens/refresh-token.ts'
 import type { Session, SessionStore } from '../../src/tokens/session-store.ts'
-import { createSessions } from '../../src/tokens/sessions.ts'
+import { createSessions, type NewSession } from '../../src/tokens/sessions.ts'
 import { fakeLog } from '../auth/fakes.ts'
 import { temporaryFolder } from '../latchkey.ts'
 import { startMariadb } from '../servers/mariadb.ts'
@@ -134,6 +135,66 @@ test('who repeats a refresh token in time gets its successor, however long the b
   t.match(await store.sessions.byId(id), { counter: 1 }, 'the session lives on')
   await t.rejects(refresh(0), { code: 'invalid_grant' }, 'half a minute later it is a theft')
   t.equal(await store.sessions.byId(id), undefined)
+})
+
+test('a session ends when nobody refreshes it for too long, and at its end whoever does', async (t, store) => {
+  const user = await store.users.create(newUser('bob@example.com'))
+  if (user === 'taken') throw new Error('taken')
+  let now = at
+  const lives = { refreshTtlMs: 10_000, refreshIdleTtlMs: 4000 }
+  const refreshTokens = createRefreshTokens(['x'.repeat(32)])
+  const sessions = createSessions({ store: store.sessions, refreshTokens, ...lives, now: () => now })
+  const begin = async (more: Partial<NewSession> = {}, proof?: { until: number }): Promise<Session> => {
+    const along: Along[] = []
+    const loggedIn = { user, backend: { id: 'corp' }, subject: 'S', at, ...(proof && { proof }) } as unknown as LoggedIn
+    const session = sessions.begin({ loggedIn, clientId: 'web', audience: 'a', scope: null, amr: [], ...more }, along)
+    for (const { write } of along) await written(store, write)
+    return session
+  }
+  const ends = ({ expiresAt, idleExpiresAt }: Session) => [expiresAt - at, idleExpiresAt - at]
+  t.same(ends(await begin({ refreshTtlMs: 2000 })), [2000, 2000], "the client's own")
+  t.same(ends(await begin({ refreshTtlMs: 20_000 })), [20_000, 4000])
+  t.same(ends(await begin({}, { until: at + 1500 })), [1500, 1500], 'no longer than the proof')
+
+  const session = await begin()
+  t.same(ends(session), [10_000, 4000])
+  const refresh = async (when: number, token: string): Promise<Session> => {
+    now = at + when
+    const along: Along[] = []
+    const next = sessions.rotate(await sessions.find(token, 'web', log), along, log)
+    for (const { write } of along) t.ok(await written(store, write))
+    return next
+  }
+  const expired = { code: 'invalid_grant', reason: 'session-expired' }
+  const first = sessions.tokenOf(session)
+  now = at + 4000
+  const trail: Trail = { kind: 'refresh' }
+  await t.rejects(sessions.find(first, 'web', log, trail), expired)
+  t.match(trail, { user: user.id, backend: 'corp', subject: 'S', session: session.id }, 'whose it was is known')
+  const second = await refresh(3999, first)
+  t.same(ends(second), [10_000, 7999])
+  const third = await refresh(7000, sessions.tokenOf(second))
+  t.same(ends(third), [10_000, 10_000])
+  t.match(await store.sessions.byId(session.id), { expiresAt: at + 10_000, idleExpiresAt: at + 10_000 })
+  now = at + 9999
+  t.ok(await sessions.find(sessions.tokenOf(third), 'web', log))
+  await t.rejects(refresh(10_000, sessions.tokenOf(third)), expired)
+  t.match(await sessions.owned(sessions.tokenOf(third), 'web'), { id: session.id }, 'its owner may still end it')
+  t.equal(await sessions.owned(sessions.tokenOf(third), 'other'), undefined)
+})
+
+test('the token before the last answers for thirty seconds, also for who was on the way', async (t, store) => {
+  const { state, sessions, token, rotated, isEnded } = await open(store)
+  const late: Along[] = []
+  sessions.rotate(await sessions.find(token, 'web', log), late, log)
+  state.now += 1
+  const { successor } = await rotated()
+  state.now += 30_000
+  t.equal((await rotated()).successor, successor)
+  t.equal(await late[0]?.refused(), undefined)
+  state.now += 1
+  await t.rejects(async () => late[0]?.refused(), { code: 'invalid_grant' }, 'somebody else had it so long')
+  t.ok(await isEnded())
 })
 
 const onEach = async (t: Test, url: string): Promise<void> => {
