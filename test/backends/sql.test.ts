@@ -41,7 +41,7 @@ const context = (more: Partial<AuthenticateContext> = {}, ms = 10_000): Authenti
 function open(t: Test, options: SqlOptions, tools: Partial<BackendTools> = {}): Backend {
   const { hash: hashPassword, needsRehash } = passwords
   const own = { hashPassword, needsRehash, userFields: ['badgeNumber'] }
-  const backend = sqlBackend.open('old', options, fakeBackendTools({ ...own, ...tools }))
+  const backend = sqlBackend.open('old', options, fakeBackendTools({ log, ...own, ...tools }))
   t.teardown(() => backend.close?.())
   return backend
 }
