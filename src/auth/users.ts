@@ -84,18 +84,18 @@ async function userOf(login: Login, tools: UserTools): Promise<User | 'raced'> {
 }
 
 /** Why the account may not join whoever has its address; undefined where it may. */
-export async function joinRefusalOf(
+export function joinRefusalOf(
   login: Login,
-  holder: User,
+  user: User,
   { privileged }: Pick<UserTools, 'privileged'>
 ): Promise<JoinRefusal | undefined> {
-  const arriving = { link: login.backend, identity: login.identity }
   return joinRefusal({
     email: login.email,
     backend: login.backend.id,
-    user: holder,
-    privileged: await privileged(holder),
-    bringsPrivilege: holder.hasPassword && (await privileged(withIdentity(holder, login), arriving))
+    user,
+    isPrivileged: () => privileged(user),
+    bringsPrivilege: async () =>
+      user.hasPassword && privileged(withIdentity(user, login), { link: login.backend, identity: login.identity })
   })
 }
 

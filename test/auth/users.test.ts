@@ -104,6 +104,27 @@ t.test('a join needs every one of its conditions', async (t) => {
   t.equal(await store.users.count(), 32, 'no case made a user')
 })
 
+t.test('a join that is refused anyway asks nobody what the user holds', async (t) => {
+  const ldap = fakeLink('ldap')
+  const { store, log } = await openUsers(t, [ldap])
+  await created(store, newUser({ passwordHash: 'x' }))
+  let asked = 0
+  let isPrivileged = true
+  const privileged = async () => {
+    asked++
+    return isPrivileged
+  }
+  const tools = { ...{ store: store.users, chain: [ldap], log, privileged }, checked: same }
+  const join = (email: Login['email']) => recordLogin({ backend: ldap, identity: fakeIdentity(), email, at: 2 }, tools)
+  await t.rejects(join(unvouched()), refused)
+  t.equal(asked, 0, 'a backend that can not tell would make an outage of it')
+  await t.rejects(join(vouched()), refused)
+  t.equal(asked, 1, 'nor what the account would bring, where the user has enough already')
+  isPrivileged = false
+  await join(vouched())
+  t.equal(asked, 3)
+})
+
 t.test('a value that a field does not allow is left out, with the reason in the log', async (t) => {
   const log = fakeLog()
   const rules = {
