@@ -1,5 +1,5 @@
 import type { AdministrationTransaction } from '../auth/administration-store.ts'
-import { ownOrigin } from '../auth/mirroring.ts'
+import { ownOrigin } from '../auth/group-store.ts'
 import { isSuperuser } from '../auth/permissions.ts'
 import type { User } from '../auth/user-store.ts'
 import { AlreadyExists } from '../errors.ts'

@@ -1,12 +1,8 @@
+import type { Page } from './group-store.ts'
+
 /** Where a list goes on; at first it has no cursor. */
 export interface From {
   readonly cursor?: string
-}
-
-interface Page<Item> {
-  readonly items: readonly Item[]
-  /** The cursor of the next page, or null. */
-  readonly next: string | null
 }
 
 /** The items of a whole list, page by page; the next page is read once the one before is done with. */

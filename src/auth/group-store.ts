@@ -17,6 +17,9 @@ export interface Group {
   readonly version: number
 }
 
+/** The origin of the memberships that administrators make; a backend's are known by another. */
+export const ownOrigin = 'local'
+
 /** Somebody in a group. */
 export interface Member {
   readonly userId: string

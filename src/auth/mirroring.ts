@@ -1,11 +1,9 @@
 import type { Identity } from './backend.ts'
+import { ownOrigin } from './group-store.ts'
 import type { Link } from './link.ts'
 import { localGroupNames } from './names.ts'
 import type { PermissionOptions, PermissionTools } from './permissions.ts'
 import type { UserStore } from './user-store.ts'
-
-/** The origin of the memberships that administrators make. */
-export const ownOrigin = 'local'
 
 /** What the memberships that a backend mirrors are known by: never as our own, whatever it is called. */
 export const originOf = ({ id }: { readonly id: string }): string => (id === ownOrigin ? `${id} (mirrored)` : id)

@@ -1,5 +1,6 @@
 import type { SQL } from 'drizzle-orm'
 import type { AdministeredGroups } from '../auth/administration-store.ts'
+import { ownOrigin } from '../auth/group-store.ts'
 import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
@@ -106,7 +107,7 @@ export const administeredGroups = (db: Database, queries: Queries, told: Told): 
         .where(inArray(users.id, [...userIds]))
       const known = found.map(({ id }) => id)
       if (known.length === 0) return []
-      const rows = known.map((userId) => ({ userId, groupId, origin: 'local' }))
+      const rows = known.map((userId) => ({ userId, groupId, origin: ownOrigin }))
       await db.insertMissing(queries, userGroups, rows)
       await countUp(known, at)
       return known

@@ -1,4 +1,5 @@
 import type { AdministeredImports, ImportedUser } from '../auth/administration-store.ts'
+import { ownOrigin } from '../auth/group-store.ts'
 import { AlreadyExists } from '../errors.ts'
 import { newId } from '../new-id.ts'
 import type { Database } from './database.ts'
@@ -88,7 +89,7 @@ export const administeredImports = (db: Database, queries: Queries, told: Told):
       )
       const ids = await groupIds([...new Set(of(({ groups }) => groups))], at)
       const joined = of((user, userId) => user.groups.map((name) => ({ userId, groupId: ids.get(name) ?? '' })))
-      const members = joined.map((one) => ({ ...one, origin: 'local' }))
+      const members = joined.map((one) => ({ ...one, origin: ownOrigin }))
       await insertMany(queries, userGroups, members)
     }
   }

@@ -1,4 +1,4 @@
-import type { UserExport } from '../auth/group-store.ts'
+import { ownOrigin, type UserExport } from '../auth/group-store.ts'
 import type { GrantOnObject } from '../auth/object-grant-store.ts'
 import type { Database } from './database.ts'
 import { orm } from './drizzle.ts'
@@ -24,7 +24,7 @@ export const createUserExport = (db: Database): UserExport => {
           .select({ id: userGroups.userId, name: groups.name })
           .from(userGroups)
           .innerJoin(groups, eq(groups.id, userGroups.groupId))
-          .where(and(inArray(userGroups.userId, ids), eq(userGroups.origin, 'local')))
+          .where(and(inArray(userGroups.userId, ids), eq(userGroups.origin, ownOrigin)))
           .orderBy(asc(groups.name)),
         queries
           .select({ id: userPermissions.userId, name: userPermissions.permission })
