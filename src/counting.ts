@@ -5,7 +5,8 @@ import type { Lasting } from './lasting.ts'
 import { createLimits, type Ledger } from './limits/account-limits.ts'
 import { createInProcessLedger } from './limits/in-process.ts'
 import { createRates, type Rates } from './limits/rates.ts'
-import type { SharedCounters } from './limits/redis.ts'
+import { openSharedCounters, type SharedCounters } from './limits/redis.ts'
+import { createSharedLedger } from './limits/shared.ts'
 import { lockTeller } from './webhooks.ts'
 
 /** What counts requests and failed logins. */
@@ -32,28 +33,24 @@ export async function openCounting(
   return {
     settings,
     shared,
-    accounts: accountsStay ? before.accounts : createLimits(await ledgerOf(settings, shared, lasting)),
+    accounts: accountsStay ? before.accounts : createLimits(ledgerOf(settings, shared, lasting)),
     rates: stays ? before.rates : createRates({ shared }),
     addressRates: stays ? before.addressRates : createRates({ shared })
   }
 }
 
-/** Redis's client takes 5 MiB: it is loaded where it is needed. */
 async function sharedBy({ redis }: Config['limits'], { secrets, log }: Lasting): Promise<SharedCounters | undefined> {
-  if (redis === undefined) return undefined
-  const { openSharedCounters } = await import('./limits/redis.ts')
-  return openSharedCounters(redis, { secret: secrets[0] ?? '', log })
+  return redis && openSharedCounters(redis, { secret: secrets[0] ?? '', log })
 }
 
-async function ledgerOf(
+function ledgerOf(
   { account }: Config['limits'],
   shared: SharedCounters | undefined,
   { store, log }: Lasting
-): Promise<Ledger | false> {
+): Ledger | false {
   if (account === false) return false
   const onLocked = lockTeller(store, log)
   const local = createInProcessLedger(account, { onLocked })
   if (shared === undefined) return local
-  const { createSharedLedger } = await import('./limits/shared.ts')
   return createSharedLedger(account, { counters: shared, local, onLocked })
 }

@@ -9,7 +9,7 @@ import type { Config } from '../config/config.ts'
 import { BackendUnavailable, TemporarilyUnavailable } from '../errors.ts'
 import { openChainOf } from '../generation.ts'
 import { openLatchkey } from '../latchkey.ts'
-import type { RedisConfig } from '../limits/redis.ts'
+import { openSharedCounters, type RedisConfig } from '../limits/redis.ts'
 import { openLog } from '../log.ts'
 import { openPasswords } from '../passwords/argon2.ts'
 
@@ -48,7 +48,6 @@ export async function answersOf(config: Config): Promise<Answers> {
 }
 
 async function redisAnswer(redis: RedisConfig, log: Logger): Promise<Answer> {
-  const { openSharedCounters } = await import('../limits/redis.ts')
   const counters = await openSharedCounters(redis, { secret: '', log })
   const answer = await counters.ping()
   await counters.close()
