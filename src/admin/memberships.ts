@@ -22,16 +22,17 @@ export async function joinGroups(
   }
 }
 
-/** Makes the groups that are not there yet, which carry nothing. @throws {InsufficientScope} */
+/** Makes the groups that are not there yet, which carry nothing. @throws {InsufficientScope} some are not, and the actor makes none */
 export async function makeMissing(
   actor: Actor,
   names: readonly string[],
   tx: AdministrationTransaction,
   at: number
 ): Promise<void> {
-  demand(actor, 'latchkey.add_group')
   const found = await tx.groups.byNames(names)
-  for (const name of names) if (!found.some((group) => group.name === name)) await tx.groups.create(name, at)
+  const missing = names.filter((name) => !found.some((group) => group.name === name))
+  if (missing.length > 0) demand(actor, 'latchkey.add_group')
+  for (const name of missing) await tx.groups.create(name, at)
 }
 
 /** @throws {GrantRefused} the group carries more than the actor holds, in general or on some object */
