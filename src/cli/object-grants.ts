@@ -38,6 +38,7 @@ export async function changeOnObject(
   command: Command
 ): Promise<void> {
   const object = objectIn(text)
+  // before the first is granted, since each is a change of its own
   permissionNames(permissions)
   await withAdministration(command, async (_tools, store) => {
     const who: GrantHolder =

@@ -9,10 +9,10 @@ import { milliseconds } from './units.ts'
 
 /** What is wrong with the limits. */
 export const limitFindings: Check = ({ limits: { account, redis } }) => {
-  const isCheap = account !== false && account.totalFailures !== undefined && account.totalFailures < account.failures
+  const isTooLow = account !== false && account.totalFailures !== undefined && account.totalFailures < account.failures
   return [
     ...when(
-      isCheap,
+      isTooLow,
       ['limits', 'account', 'totalFailures'],
       'expected no less than limits.account.failures: one address alone could lock everybody else out',
       [['limits', 'account', 'failures']]
@@ -28,11 +28,10 @@ function redisFindings({ url, password, insecure, tls }: NonNullable<ConfigFile[
   const at = (key: string, wrong: boolean, message: string) => when(wrong, ['limits', 'redis', key], message)
   if (!isWhole) return at('url', true, 'expected redis://[USER@]HOST[:PORT][/NUMBER] or rediss://…')
   const isPlain = server.protocol === 'redis:'
-  const host = server.hostname.replace(/^\[|\]$/g, '')
   return [
     ...at(
       'url',
-      isPlain && !insecure && !isLoopback(host),
+      isPlain && !insecure && !isLoopback(server.hostname),
       'expected rediss://: in clear is for loopback only, or insecure: true'
     ),
     ...at('insecure', insecure && !isPlain, 'contradicts rediss://'),

@@ -48,6 +48,7 @@ export interface Sessions {
 
 /** A reply may be lost, and two may refresh at once: so long the token before the last still answers. */
 const graceMs = 30_000
+
 /** Lifetimes in milliseconds; `now` in epoch milliseconds. */
 export interface SessionOptions {
   readonly store: SessionStore
