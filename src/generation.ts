@@ -38,53 +38,60 @@ export interface Generation {
   retire(next?: Generation): Promise<void>
 }
 
+/** Closes a part, but for one that another generation goes on with. */
+type Close = (other: Generation | undefined) => unknown
+
 /**
  * Opens what a configuration asks for. Counters of failed logins and of requests, the signing keys and telemetry go on from the
  * one before where their settings are the same; all else begins anew.
  */
 export async function openGeneration(config: Config, lasting: Lasting, before?: Generation): Promise<Generation> {
-  const { log, store, metrics } = lasting
-  const legacy = before?.legacy.next() ?? createLegacy()
-  const chain = openChainOf(config, { ...lasting, handedOn: legacy })
-  let telemetry: Telemetry | undefined
-  let counting: Counting | undefined
+  const opened: Close[] = []
+  const closeAll = async (other: Generation | undefined): Promise<void> => {
+    for (const close of opened.toReversed()) await close(other)
+  }
   try {
-    telemetry = await telemetryOf(config, lasting, before)
-    await store.permissions.declare({ ...config.permissions.declare, ...ownPermissions })
-    const audit = createAudit({ ...config.audit, store: store.audit, metrics })
-    const counted = await openCounting(config, lasting, before?.counting)
-    counting = counted
-    const login = loginToolsOf(config, lasting, { chain, audit, limits: counted.accounts })
-    const tokens = await tokenToolsOf(config, lasting, { audit, before })
-    const mails = { mailer: await openMailer(config), later: lasting.later, audit: store.audit }
-    const resets = createResets(resetToolsOf(config, store, lasting.secrets), mails)
-    const parts = appPartsOf(config, lasting, { login, tokens, resets, audit, telemetry, counting: counted })
-    metrics.watch(chain, counted.shared)
-    const stopSweeping = sweepStore(store, config.audit, log)
-    const closeWebhooks = await openWebhooks(config, store, { log, metrics })
+    const parts = await openParts(config, lasting, { before, opened })
     let retired: Promise<void> | undefined
-    const retire = async (next?: Generation): Promise<void> => {
-      stopSweeping()
-      await resets.close()
-      await closeWebhooks()
-      await closeChain(chain)
-      if (next?.tokens.keys !== tokens.keys) await tokens.keys.close()
-      if (next?.counting.shared !== counted.shared) await counted.shared?.close()
-      if (next?.telemetry !== telemetry) await telemetry?.close()
-    }
     return {
-      ...{ config, login, tokens, parts, telemetry, counting, legacy },
+      ...parts,
       retire(next) {
-        retired ??= retire(next)
+        retired ??= closeAll(next)
         return retired
       }
     }
   } catch (error) {
-    await closeChain(chain)
-    if (before?.counting.shared !== counting?.shared) await counting?.shared?.close()
-    if (before?.telemetry !== telemetry) await telemetry?.close()
+    await closeAll(before)
     throw error
   }
+}
+
+/** @param beginning.opened gets how each part is closed, in the order in which they are opened */
+async function openParts(
+  config: Config,
+  lasting: Lasting,
+  { before, opened }: { readonly before: Generation | undefined; readonly opened: Close[] }
+): Promise<Omit<Generation, 'retire'>> {
+  const { log, store, metrics } = lasting
+  const legacy = before?.legacy.next() ?? createLegacy()
+  const telemetry = await telemetryOf(config, lasting, before)
+  opened.push((other) => other?.telemetry !== telemetry && telemetry?.close())
+  const chain = openChainOf(config, { ...lasting, handedOn: legacy })
+  opened.push(() => closeChain(chain))
+  await store.permissions.declare({ ...config.permissions.declare, ...ownPermissions })
+  const audit = createAudit({ ...config.audit, store: store.audit, metrics })
+  const counting = await openCounting(config, lasting, before?.counting)
+  opened.push((other) => other?.counting.shared !== counting.shared && counting.shared?.close())
+  const login = loginToolsOf(config, lasting, { chain, audit, limits: counting.accounts })
+  const tokens = await tokenToolsOf(config, lasting, { audit, before })
+  opened.push((other) => other?.tokens.keys !== tokens.keys && tokens.keys.close())
+  const mails = { mailer: await openMailer(config), later: lasting.later, audit: store.audit }
+  const resets = createResets(resetToolsOf(config, store, lasting.secrets), mails)
+  opened.push(resets.close)
+  const parts = appPartsOf(config, lasting, { login, tokens, resets, audit, telemetry, counting })
+  opened.push(await openWebhooks(config, store, { log, metrics }), sweepStore(store, config.audit, log))
+  metrics.watch(chain, counting.shared)
+  return { config, login, tokens, parts, telemetry, counting, legacy }
 }
 
 /** What backends need of all that lasts. */
