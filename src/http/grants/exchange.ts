@@ -71,13 +71,7 @@ async function exchangeOurs(
   Object.assign(trail, { user: user.id, backend: claims.backend, session: claims.sid })
   const backend = parts.login.chain.find(({ id }) => id === claims.backend)
   if (!backend) throw invalidSubject()
-  const deadline = performance.now() + parts.login.timeoutMs
-  const permissions = await permissionsOf(parts.login.chain, user, { ...context, deadline }, parts.login.permissions)
-  // whoever was logged out while the backends were asked would have got a token from after that
-  const [session] = await Promise.all([
-    traced(context, 'session.find', () => parts.sessions.store.byId(claims.sid)),
-    orInvalidSubject(holderOf(claims, parts))
-  ])
+  const { permissions, session } = await heldNow({ claims, user }, asked)
   const limit = limitOf({ claims, user }, permissions.names, asked)
   const loggedIn = { user, backend, subject: '', permissions, at: (claims.auth_time ?? claims.iat) * 1000 }
   const answer = await issueAccessToken(
@@ -98,6 +92,21 @@ async function exchangeOurs(
     'exchanged'
   )
   return answer
+}
+
+/**
+ * What the user holds now, and the session.
+ * @throws {InvalidRequest} the user was logged out while the backends were asked, and would get a token from after that
+ */
+async function heldNow({ claims, user }: Bearer, { context, parts }: GrantRequest) {
+  const { chain, timeoutMs, permissions: permissionTools } = parts.login
+  const asking = { ...context, deadline: performance.now() + timeoutMs }
+  const permissions = await permissionsOf(chain, user, asking, permissionTools)
+  const [session] = await Promise.all([
+    traced(context, 'session.find', () => parts.sessions.store.byId(claims.sid)),
+    orInvalidSubject(holderOf(claims, parts))
+  ])
+  return { permissions, session }
 }
 
 function refuseUnsupported(body: Static<typeof TokenExchangeGrant>): void {
