@@ -22,7 +22,10 @@ export async function joinGroups(
   }
 }
 
-/** Makes the groups that are not there yet, which carry nothing. @throws {InsufficientScope} some are not, and the actor makes none */
+/**
+ * Makes the groups that are not there yet, which carry nothing.
+ * @throws {InsufficientScope} some are not, and the actor may make none
+ */
 export async function makeMissing(
   actor: Actor,
   names: readonly string[],
@@ -30,7 +33,7 @@ export async function makeMissing(
   at: number
 ): Promise<void> {
   const found = await tx.groups.byNames(names)
-  const missing = names.filter((name) => !found.some((group) => group.name === name))
+  const missing = missingAmong(names, found)
   if (missing.length > 0) demand(actor, 'latchkey.add_group')
   for (const name of missing) await tx.groups.create(name, at)
 }
@@ -61,7 +64,10 @@ export const mirroredOrigins = ({ chain }: Pick<AdminTools, 'chain'>): readonly 
 
 async function groupsNamed(names: readonly string[], tx: AdministrationTransaction): Promise<readonly Group[]> {
   const found = await tx.groups.byNames(names)
-  const missing = names.find((name) => !found.some((group) => group.name === name))
+  const [missing] = missingAmong(names, found)
   if (missing !== undefined) throw new NotFound(`There is no group ${JSON.stringify(missing)}`)
   return found
 }
+
+const missingAmong = (names: readonly string[], found: readonly Group[]): string[] =>
+  names.filter((name) => !found.some((group) => group.name === name))
