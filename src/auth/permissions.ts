@@ -128,9 +128,9 @@ async function answerOf(
   { users }: PermissionTools,
   { object, isComplete }: PermissionOptions
 ): Promise<Source | undefined> {
+  const isAnonymous = question.subject === null && question.email === undefined
   try {
     const answer = await askForPermissions(link, question, request, object)
-    const isAnonymous = question.subject === null && question.email === undefined
     if (isAnonymous || answer.known === false) return { name: link.id, answer }
     const localGroups = (answer.localGroups ?? []).flatMap((name) => groupName(name) ?? [])
     const local = localGroups.length > 0 ? await users.groupPermissions(localGroups) : []
@@ -148,7 +148,7 @@ async function answerOf(
     request.log.warn({ err: error, backend: link.id }, 'permissions unavailable')
     if (link.permissionsOnUnavailable !== 'skip' || isComplete) throw new TemporarilyUnavailable(error)
     // an outage, which somebody may bring about, is no way past a veto
-    return question.subject === null ? undefined : { name: link.id, answer: { grants: [], vetoes: vetoesOf(link) } }
+    return isAnonymous ? undefined : { name: link.id, answer: { grants: [], vetoes: vetoesOf(link) } }
   }
 }
 

@@ -180,6 +180,12 @@ t.test('a backend that is unavailable', async (t) => {
   t.same(await names([link('a', down, skipping)], user(['a']), own), ['b.c'], 'what the configuration vetoes stays so')
   t.same(await names([link('a', down, skipping)], user(['b']), own), ['b.c', 'own.one'], 'for whom it knows')
   t.same(await names([link('a', down, skipping)], null), ['blog.view'])
+  const all = fakeLink('a', { backend: { ...fakePermissions(down), authorizesAll: true }, ...skipping })
+  t.same(
+    await names([all], user(['b'], { emailVouched: true }), own),
+    ['b.c'],
+    'also where it can not tell whom it knows'
+  )
   await t.rejects(
     permissionsOf([link('a', down, skipping)], user(['a']), fakeRequest(), tools(), { isComplete: true }),
     { code: 'temporarily_unavailable' },
