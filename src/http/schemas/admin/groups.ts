@@ -48,7 +48,9 @@ export const Member = Type.Object(
   {
     user: Type.String({ description: "The user's id" }),
     email: Type.String(),
-    origins: Type.Array(Type.String(), { description: '`local`, or the backend that mirrors its groups' })
+    origins: Type.Array(Type.String(), {
+      description: '`local`, or the backend that mirrors its groups (`local (mirrored)`: one that is called so)'
+    })
   },
   {
     $id: 'Member',
