@@ -19,18 +19,20 @@ export interface Breaker {
   status(): BreakerStatus
 }
 
-/**
- * @param options.failures in a row that open it; @param options.cooldownMs after which one question tries again
- * @param options.now epoch milliseconds, for people; @param options.elapsedMs milliseconds that never go back, for the cool-down
- */
-export function createBreaker(
-  options: {
-    readonly failures?: number
-    readonly cooldownMs?: number
-    readonly now?: () => number
-    readonly elapsedMs?: () => number
-  } = {}
-): Breaker {
+/** When a breaker opens, and its clocks. */
+interface BreakerOptions {
+  /** So many in a row open it. */
+  readonly failures?: number
+  /** After which one question tries again. */
+  readonly cooldownMs?: number
+  /** Epoch milliseconds, for people. */
+  readonly now?: () => number
+  /** Milliseconds that never go back, for the cool-down. */
+  readonly elapsedMs?: () => number
+}
+
+/** Closed, and of a backend that nobody has asked yet. */
+export function createBreaker(options: BreakerOptions = {}): Breaker {
   const { failures: limit = 3, cooldownMs = 2000, now = Date.now, elapsedMs = () => performance.now() } = options
   let failures = 0
   let openUntil = Number.NEGATIVE_INFINITY

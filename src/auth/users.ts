@@ -129,6 +129,7 @@ async function create(login: Login, tools: UserTools): Promise<User | 'raced'> {
   const created = await store.create(user, seen)
   if (created === 'taken') return 'raced'
   const newcomer = { ...created, isSuperuser: identity.isSuperuser === true }
+  // written with the event as well: whoever is logged out until then gets nothing
   along?.push(writingOf(onlySeen(recordOf(newcomer, login, chain)), login, tools))
   return newcomer
 }
