@@ -69,6 +69,7 @@ return {count, redis.call('PTTL', KEYS[1])}
 
 /** Fails where counters could not be written: a replica, no memory left, a user who may not. */
 export const pingScript = `
+redis.call('TIME')
 redis.call('SET', KEYS[1], 1, 'PX', 1000)
-return {1}
+return {1, 1}
 `

@@ -33,7 +33,7 @@ export function createSharedLedger(limits: AccountLimits, tools: SharedTools): L
       for (;;) {
         const answer = await counters.run(claimScript, keys, [id, ...price])
         if (answer === undefined) return local.claim(account, ip)
-        const [waitMs = 0, held = 0] = answer
+        const [waitMs, held] = answer
         if (waitMs > 0) throw new SlowDown(waitMs / 1000)
         if (held > 0)
           return together(local.follow(account, ip), sharedClaim({ id, account, ip, keys, held }, limits, tools))
