@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { temporaryFolder } from '../latchkey.ts'
@@ -145,6 +147,18 @@ t.test('check and migrate', async (t) => {
   })
   const lonelyAsJson = await run(['check', '--json'])
   matchLists(t, JSON.parse(lonelyAsJson.stdout), { redis: { answers: false, error: 'ECONNREFUSED' } })
+  let connections = 0
+  const hanging = createServer(() => connections++).listen(0, '127.0.0.1')
+  t.teardown(() => hanging.close())
+  await once(hanging, 'listening')
+  const { port } = hanging.address() as AddressInfo
+  await writeFile(
+    join(folder, 'latchkey.yaml'),
+    `limits: { redis: { url: "redis://127.0.0.1:${port}" } }\nbackends: [{ id: local, type: local }]\n`
+  )
+  await run(['explain', 'nobody'])
+  t.equal(connections, 0, 'whoever counts nothing does not connect')
+
   t.notMatch([lonely, lonelyAsJson].map(({ stdout, stderr }) => stdout + stderr).join(), /a%20password|a password/)
 
   await writeFile(
