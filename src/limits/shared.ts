@@ -10,6 +10,9 @@ import { claimScript, settleScript } from './scripts.ts'
 const trustMs = 7 * 86_400_000
 /** A try that nobody ends ends then: longer than any may take. */
 const leaseMs = 60_000
+/** Between the questions of one that waits for others: who tries thousands of times at once does not keep Redis busy. */
+const firstPauseMs = 50
+const longestPauseMs = 500
 /** How long until an end that was not heard is told again. */
 const againMs = 500
 
@@ -32,7 +35,7 @@ export function createSharedLedger(limits: AccountLimits, tools: SharedTools): L
       const keys = keysOf(counters, account, ip)
       const id = randomUUID()
       const patientUntil = now() + costs.maxTurnMs
-      for (;;) {
+      for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 1.6)) {
         const isAsked = counters.mayAsk()
         const answer = await counters.run(claimScript, keys, [id, ...price])
         if (answer === undefined) {
@@ -44,7 +47,7 @@ export function createSharedLedger(limits: AccountLimits, tools: SharedTools): L
         if (held > 0)
           return together(local.follow(account, ip), sharedClaim({ id, account, ip, keys, held }, limits, tools))
         if (now() >= patientUntil) throw new SlowDown(1)
-        await sleep(50 + Math.random() * 50)
+        await sleep(Math.min(pauseMs * (0.8 + Math.random() * 0.4), patientUntil - now()))
       }
     }
   }

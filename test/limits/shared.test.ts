@@ -155,6 +155,19 @@ t.test('it refuses whom one process would refuse', { skip }, async (t) => {
   await t.resolves(agrees)
 })
 
+t.test('whoever waits for others asks seldom', { skip }, async (t) => {
+  const { url } = await startRedis(t)
+  const { counters } = await openCounters(t, { url })
+  const replica = replicaOf(limits, counters)
+  for (let n = 0; n < 3; n++) await replica.begin('192.0.2.1').claim('corp:1')
+  const client = new Redis(url)
+  t.teardown(() => client.disconnect())
+  await client.config('RESETSTAT')
+  await t.rejects(replica.begin('192.0.2.1').claim('corp:1'), { ...slow, retryAfterSeconds: 1 })
+  const asked = Number(/cmdstat_eval:calls=(\d+)/.exec(await client.info('commandstats'))?.[1])
+  t.ok(asked > 5 && asked <= 15, `${asked} times`)
+})
+
 t.test('rates are counted together', { skip }, async (t) => {
   const { url } = await startRedis(t)
   const all = [await openCounters(t, { url }), await openCounters(t, { url })]
