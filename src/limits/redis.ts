@@ -122,6 +122,9 @@ async function optionsOf({ url, password, tls }: RedisConfig) {
     ...(server.protocol === 'rediss:' && {
       tls: { ...(ca && { ca }), ...(tls?.serverName !== undefined && { servername: tls.serverName }) }
     }),
+    // these ask INFO and CLIENT SETINFO, which a user may need no right to
+    enableReadyCheck: false,
+    disableClientInfo: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     commandTimeout: answerMs,

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
@@ -94,6 +95,25 @@ t.test('whoever may not do all that counting needs does not answer', { skip }, a
   await clientOf(t, url).call('ACL', 'SETUSER', 'writer', 'on', '>writer', '~latchkey:*', ...rights)
   const { counters } = await openCounters(t, { url: url.replace('//', '//writer@'), password: 'writer' })
   t.match(await counters.ping(), { answers: false })
+})
+
+t.test('a user with the rights of docs/operations.md will do, and ioredis says nothing', { skip }, async (t) => {
+  const said = t.capture(console, 'warn')
+  const operations = await readFile(new URL('../../docs/operations.md', import.meta.url), 'utf8')
+  const [, rule = ''] = /ACL SETUSER counters (.*)/.exec(operations) ?? []
+  const { url } = await startRedis(t)
+  const client = clientOf(t, url)
+  await client.call('ACL', 'SETUSER', 'counters', ...rule.split(' '))
+  const password = />(\S+)/.exec(rule)?.[1]
+  const { counters, lines } = await openCounters(t, { url: `${url.replace('//', '//counters@')}/1`, password })
+  t.match(await counters.ping(), { answers: true })
+  await createRates({ shared: counters }).count('client blog', { max: 1, windowMs: 60_000 })
+  const replica = replicaOf(limits, counters)
+  for (const how of ['failed', 'succeeded', 'released'] as const) await tryOf(replica, '192.0.2.1', 'corp:1', how)
+  await counters.ping()
+  t.same(lines, [])
+  t.same(said.args(), [])
+  t.same(await client.call('ACL', 'LOG'), [])
 })
 
 t.test('many may ask at once whether it answers', { skip }, async (t) => {
