@@ -3,6 +3,7 @@ import { type Check, when } from './checks.ts'
 import { isLoopback } from './cidr.ts'
 import type { Config } from './config.ts'
 import type { Finding } from './config-error.ts'
+import { brokenEscape, hasBrokenEscape } from './escapes.ts'
 import { pemMistake } from './pem-file.ts'
 import type { ConfigFile } from './schema.ts'
 import { milliseconds } from './units.ts'
@@ -30,6 +31,7 @@ function redisFindings({ url, password, insecure, tls }: NonNullable<ConfigFile[
   const isPlain = server.protocol === 'redis:'
   const host = server.hostname.replace(/^\[|\]$/g, '')
   return [
+    ...at('url', hasBrokenEscape(server), brokenEscape),
     ...at(
       'url',
       isPlain && !insecure && !isLoopback(host),
