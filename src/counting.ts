@@ -38,7 +38,7 @@ export async function openCounting(
   }
 }
 
-/** Redis's client takes 5 MiB: it is loaded where it is needed. */
+/** Redis's client is loaded where it is needed. */
 async function sharedBy({ redis }: Config['limits'], { secrets, log }: Lasting): Promise<SharedCounters | undefined> {
   if (redis === undefined) return undefined
   const { openSharedCounters } = await import('./limits/redis.ts')
