@@ -12,6 +12,7 @@ import { openLatchkey } from '../latchkey.ts'
 import { openSharedCounters, type RedisConfig } from '../limits/redis.ts'
 import { openLog } from '../log.ts'
 import { openPasswords } from '../passwords/argon2.ts'
+import { onlyHere } from './configuration.ts'
 
 /** Whether something answers. */
 export interface Answer {
@@ -39,10 +40,10 @@ export interface Answers {
 /** Asks our own database, Redis and each backend whether it answers; of the first's silence the others are asked all the same. */
 export async function answersOf(config: Config): Promise<Answers> {
   const log = await openLog('silent')
-  const { redis, ...limits } = config.limits
+  const { redis } = config.limits
   const [shared, others] = await Promise.all([
     redis && redisAnswer(redis, log),
-    storeAndBackends({ ...config, telemetry: undefined, limits }, log)
+    storeAndBackends(onlyHere(config), log)
   ])
   return { ...others, ...(shared && { redis: shared }) }
 }

@@ -13,6 +13,11 @@ export function configOf(command: Command): Promise<Config> {
   return readConfig({ path: config, env: process.env, definitions })
 }
 
+/** The same without what only a service needs: nothing is traced, and counted with nobody. */
+export function onlyHere({ limits: { ip, account }, ...config }: Config): Config {
+  return { ...config, telemetry: undefined, limits: { ip, account } }
+}
+
 /** Works on the database alone, also beside a running server; acts are audited, warnings and errors go to standard error. */
 export async function withStore<Result>(
   command: Command,

@@ -5,7 +5,7 @@ import { type Latchkey, openLatchkey } from '../latchkey.ts'
 import { openLog } from '../log.ts'
 import { ownClaims, personClaims } from '../tokens/access-token.ts'
 import { permissionsFor } from '../tokens/audience.ts'
-import { configOf } from './configuration.ts'
+import { configOf, onlyHere } from './configuration.ts'
 import { objectIn } from './object-grants.ts'
 import { type PresentedOptions, presentedBy } from './presented.ts'
 import { Misused, Refused } from './refused.ts'
@@ -27,7 +27,7 @@ export async function explain(username: string | undefined, options: ExplainOpti
   const config = await configOf(command)
   const presented = await presentedBy(username, options, config)
   const log = await openLog('silent')
-  const latchkey = await openLatchkey({ ...config, telemetry: undefined }, log)
+  const latchkey = await openLatchkey(onlyHere(config), log)
   try {
     const { backend, ip } = options
     const request = {

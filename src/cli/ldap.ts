@@ -10,7 +10,7 @@ import type { Config } from '../config/config.ts'
 import { LastSuperuser, NotFound } from '../errors.ts'
 import { type Latchkey, openLatchkey } from '../latchkey.ts'
 import { openLog } from '../log.ts'
-import { configOf } from './configuration.ts'
+import { configOf, onlyHere } from './configuration.ts'
 import { asConsole } from './console-act.ts'
 import { createProgress } from './progress.ts'
 import { Refused } from './refused.ts'
@@ -30,7 +30,7 @@ const questionMs = 300_000
 export async function sync(backend: string, options: SyncOptions, command: Command): Promise<void> {
   const config = await configOf(command)
   const log = await openLog('error', { stream: process.stderr })
-  const latchkey = await openLatchkey({ ...config, telemetry: undefined }, log)
+  const latchkey = await openLatchkey(onlyHere(config), log)
   const progress = createProgress(process.stderr)
   try {
     const link = linkOf(backend, latchkey)

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { DatabaseConfig } from './config.ts'
 import type { Finding } from './config-error.ts'
+import { brokenEscape, hasBrokenEscape } from './escapes.ts'
 import type { ConfigFile } from './schema.ts'
 
 /** What the section `database` comes to. */
@@ -32,6 +33,7 @@ function serverOf(url: string, password: string | undefined): DatabaseAnswer {
   const twice = password !== undefined && parsed !== undefined && parsed.password !== ''
   const findings = [
     ...(isComplete ? [] : [finding('url', 'expected mysql://user@host/name')]),
+    ...(hasBrokenEscape(parsed) ? [finding('url', brokenEscape)] : []),
     ...(twice ? [finding('password', 'stands in the URL already')] : [])
   ]
   const database = { dialect: 'mysql', url, ...(password === undefined ? {} : { password }) } as const

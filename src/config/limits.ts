@@ -3,6 +3,7 @@ import { type Check, when } from './checks.ts'
 import { isLoopback } from './cidr.ts'
 import type { Config } from './config.ts'
 import type { Finding } from './config-error.ts'
+import { brokenEscape, hasBrokenEscape } from './escapes.ts'
 import { pemMistake } from './pem-file.ts'
 import type { ConfigFile } from './schema.ts'
 import { milliseconds } from './units.ts'
@@ -29,6 +30,7 @@ function redisFindings({ url, password, insecure, tls }: NonNullable<ConfigFile[
   if (!isWhole) return at('url', true, 'expected redis://[USER@]HOST[:PORT][/NUMBER] or rediss://…')
   const isPlain = server.protocol === 'redis:'
   return [
+    ...at('url', hasBrokenEscape(server), brokenEscape),
     ...at(
       'url',
       isPlain && !insecure && !isLoopback(server.hostname),

@@ -4,6 +4,7 @@ import { keyOf } from '../remote/standard-webhooks.ts'
 import { isLoopback } from './cidr.ts'
 import type { MailConfig } from './config.ts'
 import type { Finding } from './config-error.ts'
+import { brokenEscape, hasBrokenEscape } from './escapes.ts'
 import { pemMistake } from './pem-file.ts'
 import type { ConfigFile } from './schema.ts'
 import { milliseconds } from './units.ts'
@@ -51,6 +52,7 @@ function sectionFindings(mail: NonNullable<ConfigFile['mail']>): Finding[] {
   return [
     ...at('url', (url === undefined) === (webhook === undefined), 'expected either url or webhook'),
     ...at('url', url !== undefined && !isServer, 'expected smtp://[USER@]HOST[:PORT] or smtps://…'),
+    ...at('url', hasBrokenEscape(server), brokenEscape),
     ...at('from', url !== undefined && !isSender(from), 'expected an address such as Example <no-reply@example.com>'),
     ...at('password', password !== undefined && !server?.username, 'is for a user in mail.url'),
     ...at('password', password !== undefined && Boolean(server?.password), 'stands in the URL already'),

@@ -29,8 +29,8 @@ export function createRates({
   const hitHere = inProcess(now)
   const hit: Rates['hit'] = async (key, windowMs) => {
     const here = hitHere(key, windowMs)
-    const [count, leftMs] = (await shared?.run(hitScript, [shared.name(`${key} ${windowMs}`)], [windowMs])) ?? []
-    return count === undefined || leftMs === undefined ? here : { count, leftMs: Math.max(0, leftMs) }
+    const answer = await shared?.run(hitScript, [shared.name(`${key} ${windowMs}`)], [windowMs])
+    return answer ? { count: answer[0], leftMs: Math.max(0, answer[1]) } : here
   }
   return {
     hit,

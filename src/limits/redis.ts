@@ -19,18 +19,18 @@ export interface SharedCounters {
    * @param tag what keys of one script have in common
    */
   name(tag: string, rest?: string): string
-  /** Runs a script; undefined: Redis can't be asked now. */
-  run(
-    script: string,
-    keys: readonly string[],
-    values: ReadonlyArray<string | number>
-  ): Promise<readonly number[] | undefined>
+  /** Runs a script, each of which answers two numbers; undefined: Redis can't be asked now, or did not answer in time. */
+  run(script: string, keys: readonly string[], values: ReadonlyArray<string | number>): Promise<Pair | undefined>
+  /** Whether `run` would ask now. */
+  mayAsk(): boolean
   /** Whether it answers and may be written to, asked anew; the class of its failure where it does not. */
   ping(): Promise<{ readonly answers: true } | { readonly answers: false; readonly reason: string }>
   /** What the last question came to. */
   isUp(): boolean
   close(): Promise<void>
 }
+
+type Pair = readonly [number, number]
 
 /** A login's share of time for one question. */
 const answerMs = 500
@@ -52,34 +52,51 @@ export async function openSharedCounters(
   const nameKey = Buffer.from(hkdfSync('sha256', secret, '', 'latchkey limits', 32))
   const digest = (text: string): string => createHmac('sha256', nameKey).update(text).digest('base64url').slice(0, 22)
   const health = createHealth(log)
-  redis.on('ready', health.succeeded)
-  redis.on('error', (error) => health.failed(reasonOf(error)))
   let isClosing = false
-  redis.on('close', () => isClosing || health.failed('closed'))
+  // ioredis goes on in database 0 where there is none of the number
+  let isElsewhere = false
+  const isReady = (): boolean => redis.status === 'ready' && !isElsewhere
+  const mayAsk = (): boolean => isReady() && !isClosing && !health.isPaused()
 
-  const ask = async <Answer>(question: () => Promise<Answer>): Promise<Answer | undefined> => {
+  const ask = async (script: string, keys: readonly string[], values: ReadonlyArray<string | number>) => {
     try {
-      const answer = await question()
+      const answer = pairOf(await redis.eval(script, keys.length, ...keys, ...values))
       health.succeeded()
       return answer
     } catch (error) {
-      health.failed(reasonOf(error))
+      if (!isClosing) health.failed(reasonOf(error))
       return undefined
     }
   }
+  const ping = inOne(async () => {
+    if (redis.status !== 'ready') await connected(redis)
+    return isReady() ? ask(pingScript, ['latchkey:{ping}'], []) : undefined
+  })
+
+  redis.on('connect', () => {
+    isElsewhere = false
+  })
+  // that it may be written to is seen by asking
+  redis.on('ready', () => void ping())
+  redis.on('error', (error) => {
+    if (isOf(error, 'select')) isElsewhere = true
+    health.failed(reasonOf(error))
+  })
+  redis.on('close', () => isClosing || health.failed('closed'))
 
   return {
     name: (tag, rest) => `latchkey:{${digest(tag)}}${rest === undefined ? '' : `:${digest(rest)}`}`,
     async run(script, keys, values) {
-      if (isClosing || redis.status !== 'ready' || health.isPaused()) return undefined
-      return (await ask(() => redis.eval(script, keys.length, ...keys, ...values))) as number[] | undefined
+      if (!mayAsk()) return undefined
+      const answer = await ask(script, keys, values)
+      // a name may lead to another server by now, while this one keeps its connections
+      if (health.reason() === 'READONLY' && isReady()) redis.disconnect(true)
+      return answer
     },
+    mayAsk,
     async ping() {
       if (isClosing) return { answers: false, reason: 'closed' }
-      if (redis.status !== 'ready') await connected(redis)
-      const question = () => redis.eval(pingScript, 1, `latchkey:{ping}`)
-      const answer = redis.status === 'ready' && (await ask(question))
-      return answer ? { answers: true } : { answers: false, reason: health.reason() }
+      return (await ping()) ? { answers: true } : { answers: false, reason: health.reason() ?? 'timeout' }
     },
     isUp: health.isUp,
     async close() {
@@ -105,11 +122,16 @@ async function optionsOf({ url, password, tls }: RedisConfig) {
     ...(server.protocol === 'rediss:' && {
       tls: { ...(ca && { ca }), ...(tls?.serverName !== undefined && { servername: tls.serverName }) }
     }),
+    // these ask INFO and CLIENT SETINFO, which a user may need no right to
+    enableReadyCheck: false,
+    disableClientInfo: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     commandTimeout: answerMs,
     connectTimeout: patienceMs,
     socketTimeout: patienceMs,
+    // an end does not wait for a server that hangs
+    disconnectTimeout: answerMs,
     retryStrategy: (times: number) => Math.min(2000, 50 * 2 ** Math.min(times, 6))
   }
 }
@@ -134,7 +156,29 @@ function createHealth(log: Log) {
     },
     isUp: () => isUp,
     isPaused: () => failure !== undefined && performance.now() - failure.at < pauseMs,
-    reason: () => failure?.reason ?? 'timeout'
+    reason: () => failure?.reason
+  }
+}
+
+/** @throws {Error} something answers that is no Redis */
+function pairOf(answer: unknown): Pair {
+  const isPair = Array.isArray(answer) && answer.length === 2 && answer.every(Number.isSafeInteger)
+  if (!isPair) throw new Error('NOREDIS')
+  return [answer[0], answer[1]]
+}
+
+/** Whether an error answers a command of this name. */
+const isOf = (error: Error, name: string): boolean =>
+  'command' in error && (error.command as { readonly name?: string } | undefined)?.name === name
+
+/** Whoever asks for it while it is under way shares it. */
+function inOne<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  let running: Promise<Result> | undefined
+  return () => {
+    running ??= work().finally(() => {
+      running = undefined
+    })
+    return running
   }
 }
 
@@ -145,6 +189,7 @@ function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'unknown'
   if (isTimeout(error)) return 'timeout'
   if ('code' in error && typeof error.code === 'string') return error.code
+  if (/^ERR DB index/.test(error.message)) return 'no-such-database'
   return /^[A-Z]{2,}/.exec(error.message)?.[0] ?? 'closed'
 }
 

@@ -35,27 +35,31 @@ return {0, trusted and 1 or 2}
 `
 
 /**
- * The end of a try, with the same keys: \`failed\`, \`forgiven\` or \`released\`. Answers the failures that each counter has now, 0
- * where none was added.
+ * The end of a try, with the same keys: `failed`, `forgiven` or `released`. Told again, it is taken only where the try is still
+ * under way: the first time it may have been heard though nobody knows. Answers the failures that each counter has now, 0 where
+ * none was added.
  */
 export const settleScript = `
 local id, how, window, trustMs, held = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local isAgain = ARGV[6] == '1'
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local counted = {0, 0}
 for nth = 1, held do
-  local counter = KEYS[2 * nth - 1]
-  redis.call('ZREM', KEYS[2 * nth], id)
-  if how == 'failed' then
+  local counter, tries = KEYS[2 * nth - 1], KEYS[2 * nth]
+  local isTaken = not isAgain or redis.call('ZSCORE', tries, id)
+  if isTaken and how == 'failed' then
     local known = redis.call('HMGET', counter, 'failures', 'at', 'trusted')
     local failures = now - tonumber(known[2] or 0) >= window and 0 or tonumber(known[1] or 0)
     counted[nth] = failures + 1
     redis.call('HSET', counter, 'failures', failures + 1, 'at', now)
     redis.call('PEXPIRE', counter, known[3] == '1' and math.max(trustMs, window) or window)
-  elseif how == 'forgiven' and nth == 1 then
+  elseif isTaken and how == 'forgiven' and nth == 1 then
     redis.call('HSET', counter, 'failures', 0, 'at', now, 'trusted', 1)
     redis.call('PEXPIRE', counter, trustMs)
   end
+  -- last: what could not be written down is still a try
+  redis.call('ZREM', tries, id)
 end
 return counted
 `
@@ -69,6 +73,7 @@ return {count, redis.call('PTTL', KEYS[1])}
 
 /** Fails where counters could not be written: a replica, no memory left, a user who may not. */
 export const pingScript = `
+redis.call('TIME')
 redis.call('SET', KEYS[1], 1, 'PX', 1000)
-return {1}
+return {1, 1}
 `

@@ -10,6 +10,11 @@ import { claimScript, settleScript } from './scripts.ts'
 const trustMs = 7 * 86_400_000
 /** A try that nobody ends ends then: longer than any may take. */
 const leaseMs = 60_000
+/** Between the questions of one that waits for others: who tries thousands of times at once does not keep Redis busy. */
+const firstPauseMs = 50
+const longestPauseMs = 500
+/** How long until an end that was not heard is told again. */
+const againMs = 500
 
 interface SharedTools {
   readonly counters: SharedCounters
@@ -30,15 +35,19 @@ export function createSharedLedger(limits: AccountLimits, tools: SharedTools): L
       const keys = keysOf(counters, account, ip)
       const id = randomUUID()
       const patientUntil = now() + costs.maxTurnMs
-      for (;;) {
+      for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(longestPauseMs, pauseMs * 1.6)) {
+        const isAsked = counters.mayAsk()
         const answer = await counters.run(claimScript, keys, [id, ...price])
-        if (answer === undefined) return local.claim(account, ip)
-        const [waitMs = 0, held = 0] = answer
+        if (answer === undefined) {
+          if (isAsked) void tell(counters, keys, [id, 'released', windowMs, trustMs, 2])
+          return local.claim(account, ip)
+        }
+        const [waitMs, held] = answer
         if (waitMs > 0) throw new SlowDown(waitMs / 1000)
         if (held > 0)
           return together(local.follow(account, ip), sharedClaim({ id, account, ip, keys, held }, limits, tools))
         if (now() >= patientUntil) throw new SlowDown(1)
-        await sleep(50 + Math.random() * 50)
+        await sleep(Math.min(pauseMs * (0.8 + Math.random() * 0.4), patientUntil - now()))
       }
     }
   }
@@ -58,15 +67,30 @@ interface Held {
   readonly held: number
 }
 
-/** Whoever asked does not wait for the end of it: until it is counted, it still counts as a try. */
+/**
+ * Tells Redis how a try ended, until it has heard it or the lease is over: else a moment without it would hold up the account for
+ * the rest of the lease. Whoever asked does not wait for it: until it is counted, it still counts as a try.
+ */
+async function tell(
+  counters: SharedCounters,
+  keys: readonly string[],
+  end: readonly [id: string, how: string, windowMs: number, trustMs: number, held: number]
+): Promise<readonly [number, number]> {
+  for (let again = 0, waitedMs = 0; waitedMs < leaseMs; again = 1, waitedMs += againMs) {
+    const counted = await counters.run(settleScript, keys, [...end, again])
+    if (counted) return counted
+    await sleep(againMs, undefined, { ref: false })
+  }
+  return [0, 0]
+}
+
 function sharedClaim(
   { id, account, ip, keys, held }: Held,
   limits: AccountLimits,
   { counters, onLocked = () => {}, now = Date.now }: SharedTools
 ): Claim {
   const settle = async (how: 'failed' | 'forgiven' | 'released'): Promise<void> => {
-    const counted = await counters.run(settleScript, keys, [id, how, limits.windowMs, trustMs, held])
-    const [own, all] = counted ?? []
+    const [own, all] = await tell(counters, keys, [id, how, limits.windowMs, trustMs, held])
     const told = [
       { ip, failures: own, limit: limits.failures },
       { ip: null, failures: all, limit: limits.totalFailures }

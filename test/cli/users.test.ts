@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { temporaryFolder } from '../latchkey.ts'
@@ -145,6 +147,22 @@ t.test('check and migrate', async (t) => {
   })
   const lonelyAsJson = await run(['check', '--json'])
   matchLists(t, JSON.parse(lonelyAsJson.stdout), { redis: { answers: false, error: 'ECONNREFUSED' } })
+  const asked = { redis: 0, directory: 0 }
+  const hanging = async (which: keyof typeof asked): Promise<number> => {
+    const server = createServer(() => asked[which]++).listen(0, '127.0.0.1')
+    t.teardown(() => server.close())
+    await once(server, 'listening')
+    return (server.address() as AddressInfo).port
+  }
+  await writeFile(
+    join(folder, 'latchkey.yaml'),
+    `limits: { redis: { url: "redis://127.0.0.1:${await hanging('redis')}" } }\n` +
+      `backends: [{ id: corp, type: ldap, servers: ["ldap://127.0.0.1:${await hanging('directory')}"], insecure: true, timeout: 500ms, users: [{ base: "dc=x", filter: "(uid={username})" }] }]\n`
+  )
+  await run(['explain', 'nobody'])
+  t.ok(asked.directory > 0)
+  t.equal(asked.redis, 0, 'whoever counts nothing does not connect')
+
   t.notMatch([lonely, lonelyAsJson].map(({ stdout, stderr }) => stdout + stderr).join(), /a%20password|a password/)
 
   await writeFile(

@@ -593,6 +593,18 @@ const table: ReadonlyArray<[yaml: string, mistake: string]> = [
   [redis('http://localhost'), 'limits.redis.url: expected redis://[USER@]HOST[:PORT][/NUMBER] or rediss://…'],
   [redis('redis://localhost/users'), 'limits.redis.url: expected redis://[USER@]HOST[:PORT][/NUMBER] or rediss://…'],
   [redis('redis://localhost/1?db=2'), 'limits.redis.url: expected redis://[USER@]HOST[:PORT][/NUMBER] or rediss://…'],
+  [
+    redis('redis://:50%zz@localhost'),
+    'limits.redis.url: holds a % that begins no escape: write %25 for the sign itself'
+  ],
+  [
+    `secret: ${secret}\ndatabase: { url: "mysql://u:50%zz@h/db" }`,
+    'database.url: holds a % that begins no escape: write %25 for the sign itself'
+  ],
+  [
+    `${resetUrl}mail: { url: "smtps://u:50%zz@x", from: a@example.com }`,
+    'mail.url: holds a % that begins no escape: write %25 for the sign itself'
+  ],
   [redis('rediss://x.example.com', 'insecure: true'), 'limits.redis.insecure: contradicts rediss://'],
   [redis('redis://localhost', 'tls: {}'), 'limits.redis.tls: is for rediss:// only'],
   [redis('redis://u:secret@localhost', 'password: other'), 'limits.redis.password: stands in the URL already'],

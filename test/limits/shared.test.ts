@@ -3,67 +3,21 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { array, asyncProperty, assert as check, constantFrom, record } from 'fast-check'
 import { Redis } from 'ioredis'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { backendDefinitions } from '../../src/backends/index.ts'
 import { readConfig } from '../../src/config/read-config.ts'
-import { type AccountLimits, createLimits, type Lock } from '../../src/limits/account-limits.ts'
+import { createLimits, type Lock } from '../../src/limits/account-limits.ts'
 import { createInProcessLedger } from '../../src/limits/in-process.ts'
 import { createRates } from '../../src/limits/rates.ts'
-import { openSharedCounters, type RedisConfig, type SharedCounters } from '../../src/limits/redis.ts'
-import { createSharedLedger } from '../../src/limits/shared.ts'
+import type { RedisConfig } from '../../src/limits/redis.ts'
 import { openTestLatchkey, type TestLatchkey, temporaryFolder } from '../latchkey.ts'
 import { createCertificates } from '../servers/certificates.ts'
 import { needs } from '../servers/needs.ts'
 import { startRedis } from '../servers/redis.ts'
+import { comesBack, openCounters, type Replica, replicaOf, secret, told, tryOf } from './replicas.ts'
 
 const skip = needs('redis-server')
-const secret = 'a secret of the service, long enough'
 const slow = { code: 'slow_down', statusCode: 429 }
-
-interface Line {
-  readonly level: 'info' | 'warn'
-  readonly event: string
-  readonly reason?: string
-}
-
-/** Counters of one replica, which are ready where Redis is there. */
-async function openCounters(t: Test, config: RedisConfig) {
-  const lines: Line[] = []
-  const log = {
-    debug() {},
-    info: (fields: object) => void lines.push({ level: 'info', ...(fields as Omit<Line, 'level'>) }),
-    warn: (fields: object) => void lines.push({ level: 'warn', ...(fields as Omit<Line, 'level'>) }),
-    error() {}
-  }
-  const counters = await openSharedCounters(config, { secret, log })
-  t.teardown(() => counters.close())
-  await counters.ping()
-  return { counters, lines }
-}
-
-const replicaOf = (limits: AccountLimits, counters: SharedCounters, locks: Lock[] = []) => {
-  const onLocked = (lock: Lock): void => void locks.push(lock)
-  const local = createInProcessLedger(limits, { onLocked })
-  return createLimits(createSharedLedger(limits, { counters, local, onLocked }))
-}
-
-type Replica = ReturnType<typeof replicaOf>
-
-const tryOf = async (replica: Replica, ip: string, account: string, how: 'failed' | 'succeeded' | 'released') => {
-  const attempt = replica.begin(ip)
-  await attempt.claim(account)
-  attempt[how]()
-}
-
-/** Waits until Redis has what was told without waiting: it answers one connection's questions in turn. */
-const told = (...all: readonly SharedCounters[]) => Promise.all(all.map((counters) => counters.ping()))
-
-const comesBack = async (counters: SharedCounters): Promise<void> => {
-  for (let tries = 0; !(await counters.ping()).answers; tries++) {
-    if (tries > 100) throw new Error('it stays away')
-    await sleep(50)
-  }
-}
 
 const limits = { failures: 3, totalFailures: 5, windowMs: 60_000 }
 
@@ -199,6 +153,19 @@ t.test('it refuses whom one process would refuse', { skip }, async (t) => {
     { numRuns: 60 }
   )
   await t.resolves(agrees)
+})
+
+t.test('whoever waits for others asks seldom', { skip }, async (t) => {
+  const { url } = await startRedis(t)
+  const { counters } = await openCounters(t, { url })
+  const replica = replicaOf(limits, counters)
+  for (let n = 0; n < 3; n++) await replica.begin('192.0.2.1').claim('corp:1')
+  const client = new Redis(url)
+  t.teardown(() => client.disconnect())
+  await client.config('RESETSTAT')
+  await t.rejects(replica.begin('192.0.2.1').claim('corp:1'), { ...slow, retryAfterSeconds: 1 })
+  const asked = Number(/cmdstat_eval:calls=(\d+)/.exec(await client.info('commandstats'))?.[1])
+  t.ok(asked > 5 && asked <= 15, `${asked} times`)
 })
 
 t.test('rates are counted together', { skip }, async (t) => {
