@@ -20,6 +20,8 @@ interface Place {
   readonly account: string
   /** Null: of all addresses together. */
   readonly ip: string | null
+  /** Failures from which on it waits. */
+  readonly limit: number
 }
 
 /** Failures in the memory of this process. */
@@ -36,59 +38,21 @@ export function createInProcessLedger(
     onLocked = () => {}
   }: { readonly now?: () => number; readonly onLocked?: (lock: Lock) => void } = {}
 ): InProcessLedger {
-  const counters = new Map<string, Counter>()
-  const limitOf = ({ ip }: Place): number => (ip === null ? limits.totalFailures : limits.failures)
-
-  const counterOf = (key: string): Counter => {
-    const known = counters.get(key)
-    if (known) counters.delete(key)
-    const counter = known ?? { failures: 0, lastFailureAt: 0, pending: 0, trusted: false, waiting: [] }
-    if (counter.failures > 0 && now() - counter.lastFailureAt >= limits.windowMs) counter.failures = 0
-    counters.set(key, counter)
-    if (counters.size > maxCounters) forgetOldest(counters)
-    return counter
-  }
-
-  const take = async (place: Place): Promise<Counter> => {
-    const limit = limitOf(place)
-    const patientUntil = now() + costs.maxTurnMs
-    for (;;) {
-      const counter = counterOf(place.key)
-      const waitMs = waitOf(counter, limit, limits.windowMs, now())
-      if (waitMs > 0) throw new SlowDown(waitMs / 1000)
-      if (counter.pending < Math.max(1, limit - counter.failures) * (counter.trusted ? costs.trustedShare : 1)) {
-        counter.pending++
-        return counter
-      }
-      if (now() >= patientUntil) throw new SlowDown(1)
-      await turnAt(counter, patientUntil - now())
-    }
-  }
-
-  const give = ({ key }: Place, settle: (counter: Counter) => void): void => {
-    const counter = counters.get(key)
-    if (!counter) return
-    counter.pending = Math.max(0, counter.pending - 1)
-    settle(counter)
-    for (const wake of counter.waiting.splice(0)) wake()
-    if (counter.pending === 0 && counter.failures === 0 && !counter.trusted) counters.delete(key)
-  }
+  const counters = createCounters(limits, now)
 
   const count = (counter: Counter): void => {
     counter.failures++
     counter.lastFailureAt = now()
   }
-
-  const tell = (counter: Counter, place: Place): void => {
+  const countAndTell = (counter: Counter, { account, ip, limit }: Place): void => {
+    count(counter)
     const { failures } = counter
-    const { account, ip } = place
-    if (failures !== limitOf(place)) return
-    onLocked({ account, ip, failures, until: now() + waitOf(counter, failures, limits.windowMs, now()) })
+    if (failures === limit)
+      onLocked({ account, ip, failures, until: now() + waitOf(counter, limit, limits.windowMs, now()) })
   }
-
   const claimOf = (places: readonly Place[], onFailure: (counter: Counter, place: Place) => void): Claim => {
     const settle = (how: (counter: Counter, place: Place) => void): void => {
-      for (const place of places) give(place, (counter) => how(counter, place))
+      for (const place of places) counters.give(place, how)
     }
     return {
       failed: () => settle(onFailure),
@@ -99,33 +63,77 @@ export function createInProcessLedger(
 
   return {
     async claim(account, ip) {
-      const [own, all] = placesOf(account, ip)
-      const onFailure = (counter: Counter, place: Place): void => {
-        count(counter)
-        tell(counter, place)
-      }
-      const { trusted } = await take(own)
-      if (trusted) return claimOf([own], onFailure)
+      const [own, all] = placesOf(account, ip, limits)
+      const { trusted } = await counters.take(own)
+      if (trusted) return claimOf([own], countAndTell)
       try {
-        await take(all)
+        await counters.take(all)
       } catch (error) {
-        give(own, () => {})
+        counters.give(own, () => {})
         throw error
       }
-      return claimOf([own, all], onFailure)
+      return claimOf([own, all], countAndTell)
     },
     follow(account, ip) {
-      const [own, all] = placesOf(account, ip)
-      const places = counterOf(own.key).trusted ? [own] : [own, all]
-      for (const { key } of places) counterOf(key).pending++
+      const [own, all] = placesOf(account, ip, limits)
+      const places = counters.enter(own).trusted ? [own] : [own, all]
+      if (places.length > 1) counters.enter(all)
       return claimOf(places, count)
     }
   }
 }
 
-const placesOf = (account: string, ip: string): readonly [Place, Place] => [
-  { key: `${ip} ${account}`, account, ip },
-  { key: `* ${account}`, account, ip: null }
+/** Who is at work at which account, and with what success. */
+function createCounters({ windowMs }: AccountLimits, now: () => number) {
+  const counters = new Map<string, Counter>()
+
+  const counterOf = (key: string): Counter => {
+    const known = counters.get(key)
+    if (known) counters.delete(key)
+    const counter = known ?? { failures: 0, lastFailureAt: 0, pending: 0, trusted: false, waiting: [] }
+    if (counter.failures > 0 && now() - counter.lastFailureAt >= windowMs) counter.failures = 0
+    counters.set(key, counter)
+    if (counters.size > maxCounters) forgetOldest(counters)
+    return counter
+  }
+  const enter = ({ key }: Place): Counter => {
+    const counter = counterOf(key)
+    counter.pending++
+    return counter
+  }
+
+  return {
+    /** Lets a try through, whatever stands against it. */
+    enter,
+    /** Lets a try through when it is its turn. @throws {SlowDown} */
+    async take(place: Place): Promise<Counter> {
+      const { key, limit } = place
+      const patientUntil = now() + costs.maxTurnMs
+      for (;;) {
+        const counter = counterOf(key)
+        const waitMs = waitOf(counter, limit, windowMs, now())
+        if (waitMs > 0) throw new SlowDown(waitMs / 1000)
+        const room = Math.max(1, limit - counter.failures) * (counter.trusted ? costs.trustedShare : 1)
+        if (counter.pending < room) return enter(place)
+        if (now() >= patientUntil) throw new SlowDown(1)
+        await turnAt(counter, patientUntil - now())
+      }
+    },
+    /** Ends a try. */
+    give(place: Place, settle: (counter: Counter, place: Place) => void): void {
+      const counter = counters.get(place.key)
+      if (!counter) return
+      counter.pending = Math.max(0, counter.pending - 1)
+      settle(counter, place)
+      for (const wake of counter.waiting.splice(0)) wake()
+      if (counter.pending === 0 && counter.failures === 0 && !counter.trusted) counters.delete(place.key)
+    }
+  }
+}
+
+const placesOf = (account: string, ip: string, limits: AccountLimits): readonly [Place, Place] => [
+  { key: `${ip} ${account}`, account, ip, limit: limits.failures },
+  { key: `* ${account}`, account, ip: null, limit: limits.totalFailures }
 ]
 
 const forgive = (counter: Counter): void => {

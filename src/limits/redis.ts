@@ -2,6 +2,7 @@ import { createHmac, hkdfSync } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import type { Redis } from 'ioredis'
 import type { Log } from '../auth/ports.ts'
+import { createHealth, reasonOf } from './redis-health.ts'
 import { pingScript } from './scripts.ts'
 
 /** Where replicas share counters. */
@@ -34,8 +35,6 @@ type Pair = readonly [number, number]
 
 /** A login's share of time for one question. */
 const answerMs = 500
-/** After a failure nobody asks for so long. */
-const pauseMs = 2000
 const patienceMs = 2000
 
 /**
@@ -47,6 +46,7 @@ export async function openSharedCounters(
   config: RedisConfig,
   { secret, log }: { readonly secret: string; readonly log: Log }
 ): Promise<SharedCounters> {
+  // 5 MiB, for those alone who have a Redis
   const { Redis } = await import('ioredis')
   const redis = new Redis(await optionsOf(config))
   const nameKey = Buffer.from(hkdfSync('sha256', secret, '', 'latchkey limits', 32))
@@ -111,14 +111,14 @@ async function optionsOf({ url, password, tls }: RedisConfig) {
   const server = new URL(url)
   const ca = tls?.ca === undefined ? undefined : await readFile(tls.ca)
   const username = decodeURIComponent(server.username)
-  const secret = password ?? decodeURIComponent(server.password)
+  const presented = password ?? decodeURIComponent(server.password)
   return {
     connectionName: 'latchkey',
     host: server.hostname.replace(/^\[|\]$/g, ''),
     port: Number(server.port || 6379),
     db: Number(server.pathname.slice(1)),
     ...(username !== '' && { username }),
-    ...(secret !== '' && { password: secret }),
+    ...(presented !== '' && { password: presented }),
     ...(server.protocol === 'rediss:' && {
       tls: { ...(ca && { ca }), ...(tls?.serverName !== undefined && { servername: tls.serverName }) }
     }),
@@ -133,30 +133,6 @@ async function optionsOf({ url, password, tls }: RedisConfig) {
     // an end does not wait for a server that hangs
     disconnectTimeout: answerMs,
     retryStrategy: (times: number) => Math.min(2000, 50 * 2 ** Math.min(times, 6))
-  }
-}
-
-/** Remembers whether Redis answers, and tells the log when that changes. */
-function createHealth(log: Log) {
-  let failure: { readonly reason: string; readonly at: number } | undefined
-  let isUp = false
-  return {
-    succeeded() {
-      if (failure) log.info({ event: 'limits_shared' }, 'limits are counted over all replicas again')
-      failure = undefined
-      isUp = true
-    },
-    failed(reason: string) {
-      if (failure === undefined) {
-        const fields = { event: 'limits_not_shared', reason }
-        log.warn(fields, 'Redis does not answer: limits are counted in this process alone')
-      }
-      failure = { reason: failure && reason === 'closed' ? failure.reason : reason, at: performance.now() }
-      isUp = false
-    },
-    isUp: () => isUp,
-    isPaused: () => failure !== undefined && performance.now() - failure.at < pauseMs,
-    reason: () => failure?.reason
   }
 }
 
@@ -180,17 +156,6 @@ function inOne<Result>(work: () => Promise<Result>): () => Promise<Result> {
     })
     return running
   }
-}
-
-const isTimeout = (error: unknown): boolean => error instanceof Error && error.message === 'Command timed out'
-
-/** A class, never Redis's own text: its errors carry the command along, and a password with it. */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown'
-  if (isTimeout(error)) return 'timeout'
-  if ('code' in error && typeof error.code === 'string') return error.code
-  if (/^ERR DB index/.test(error.message)) return 'no-such-database'
-  return /^[A-Z]{2,}/.exec(error.message)?.[0] ?? 'closed'
 }
 
 /** Waits for what comes of the connection that is being made. */

@@ -95,9 +95,9 @@ function sharedClaim(
       { ip, failures: own, limit: limits.failures },
       { ip: null, failures: all, limit: limits.totalFailures }
     ]
-    for (const { ip, failures, limit } of told) {
+    for (const { failures, limit, ...from } of told) {
       if (failures !== limit) continue
-      onLocked({ account, ip, failures, until: now() + waitAfter(failures, limit, limits.windowMs) })
+      onLocked({ account, ...from, failures, until: now() + waitAfter(failures, limit, limits.windowMs) })
     }
   }
   return {
