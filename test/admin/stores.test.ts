@@ -334,6 +334,31 @@ for (const [name, { skip, url }] of Object.entries(dialects)) {
     t.equal((await store.users.list({ limit: 1000, group: 'all' })).items.length, 1000)
   })
 
+  test('what a backend mirrored that mirrors no more is ended by administrators', async (t, store) => {
+    const [corp, local] = toolsOver(store).chain
+    if (!corp || !local) throw new Error('the chain has two')
+    const chain = [
+      { ...corp, mirrors: false },
+      { ...corp, id: 'other', mirrors: true },
+      { ...local, mirrors: false }
+    ]
+    const tools = toolsOver(store, { chain })
+    const ann = await createUser(atConsole, { email: 'ann@example.com' }, tools)
+    const group = await createGroup(atConsole, { name: 'editors' }, tools)
+    const mirror = async (origin: string) => store.users.mirrorGroups(ann.id, origin, ['editors'], at)
+    const groupsOfAnn = async () => (await store.users.storedPermissions(ann.id)).groups
+    for (const origin of ['corp', 'local (mirrored)']) {
+      await mirror(origin)
+      await patchUser(atConsole, ann.id, { groups: [] }, tools)
+      t.same(await groupsOfAnn(), [], origin)
+      await mirror(origin)
+      t.same((await changeMembers(atConsole, group.id, { remove: [ann.id] }, tools)).removed, [ann.id], origin)
+    }
+    await mirror('other')
+    await changeMembers(atConsole, group.id, { remove: [ann.id] }, tools)
+    t.same(await groupsOfAnn(), ['editors'], 'but not what one mirrors')
+  })
+
   test("the account of our own of somebody who is here is nobody else's, before its first login too", async (t, store) => {
     const tools = toolsOver(store)
     const ann = await createUser(atConsole, { email: 'ann@example.com' }, tools)
