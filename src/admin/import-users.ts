@@ -1,6 +1,8 @@
-import type { AdministrationTransaction, ImportedUser } from '../auth/administration-store.ts'
+import type { AdministeredImports, AdministrationTransaction, ImportedUser } from '../auth/administration-store.ts'
+import { localType } from '../auth/attributes.ts'
 import { inParallel } from '../auth/in-parallel.ts'
 import { InvalidRequest, PasswordRefused } from '../errors.ts'
+import type { IdentityKey } from './identities.ts'
 import { changeAgain, type ImportOptions, type ImportReport, importInBatches, sizeWith } from './import-batches.ts'
 import { type ImportRecord, importedUser } from './import-record.ts'
 import { takenNames } from './login-names.ts'
@@ -43,7 +45,7 @@ export const importUsers = (
       async write(read, refuse) {
         const batch = await withHashes(read, refuse, tools, options)
         const { wanted, taken, named, present } = await changeAgain(tools, async (tx) => {
-          const sorted = await sort(batch, tx)
+          const sorted = await sort(batch, tx, tools)
           const users = sorted.wanted.map(({ user }) => user)
           if (!options.dryRun && users.length > 0) await tx.imports.create(users, tools.now())
           return sorted
@@ -64,7 +66,7 @@ async function withHashes(
   { dryRun }: ImportOptions
 ): Promise<readonly Entry[]> {
   if (batch.every(({ password }) => password === undefined)) return batch
-  const isNew = new Set((await changeAgain(tools, (tx) => sort(batch, tx))).wanted)
+  const isNew = new Set((await changeAgain(tools, (tx) => sort(batch, tx, tools))).wanted)
   const ready = await inParallel(batch, async (entry) => {
     const { line, user, password } = entry
     if (password === undefined || !isNew.has(entry)) return entry
@@ -81,14 +83,16 @@ async function withHashes(
 }
 
 /** Who is new, who is there, and whose identity somebody else has. */
-async function sort(batch: readonly Entry[], { imports }: AdministrationTransaction) {
+async function sort(batch: readonly Entry[], { imports }: AdministrationTransaction, { chain }: AdminTools) {
   const emails = new Set(await imports.takenEmails(batch.map(({ user }) => user.email)))
   const names = await takenNames(
     batch.map(({ user }) => user),
     imports
   )
   const keys = batch.flatMap(({ user }) => user.identities)
-  const known = new Set((await imports.takenIdentities(keys)).map(keyOf))
+  const known = new Set(
+    [...(await imports.takenIdentities(keys)), ...(await ownAccounts(keys, imports, chain))].map(keyOf)
+  )
   const wanted: Entry[] = []
   const taken: Entry[] = []
   const named: Entry[] = []
@@ -107,4 +111,11 @@ async function sort(batch: readonly Entry[], { imports }: AdministrationTransact
   return { wanted, taken, named, present }
 }
 
-const keyOf = ({ backend, subject }: { backend: string; subject: string }): string => `${backend}\u0000${subject}`
+/** Which of these are accounts of our own of users who are here: each is its own user's, before the first login too. */
+async function ownAccounts(keys: readonly IdentityKey[], imports: AdministeredImports, chain: AdminTools['chain']) {
+  const own = chain.find(({ type }) => type === localType)?.id
+  const ids = keys.filter(({ backend }) => backend === own).map(({ subject }) => subject)
+  return own === undefined ? [] : (await imports.takenIds(ids)).map((subject) => ({ backend: own, subject }))
+}
+
+const keyOf = ({ backend, subject }: IdentityKey): string => `${backend}\u0000${subject}`

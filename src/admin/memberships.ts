@@ -59,8 +59,9 @@ export async function leaveGroups(
   for (const { id } of await groupsNamed(names, tx)) await tx.groups.removeMembers(id, [userId], staying, tools.now())
 }
 
-/** What backends mirror stays, as it would be back with the next login; what one mirrored that is gone would stay for ever. */
-export const mirroredOrigins = ({ chain }: Pick<AdminTools, 'chain'>): readonly string[] => chain.map(originOf)
+/** What backends mirror stays, as it would be back with the next login; what one mirrored that is gone, or mirrors no more, would stay for ever. */
+export const mirroredOrigins = ({ chain }: Pick<AdminTools, 'chain'>): readonly string[] =>
+  chain.filter(({ mirrors }) => mirrors !== false).map(originOf)
 
 async function groupsNamed(names: readonly string[], tx: AdministrationTransaction): Promise<readonly Group[]> {
   const found = await tx.groups.byNames(names)

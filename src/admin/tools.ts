@@ -14,7 +14,7 @@ export interface AdminTools {
   readonly administration: Administration
   readonly users: Pick<UserStore, 'byId'>
   /** The backends in the order of the chain: whose word goes before whose. */
-  readonly chain: ReadonlyArray<Pick<LinkPolicy, 'id' | 'type' | 'updateAttributes'>>
+  readonly chain: ReadonlyArray<Pick<LinkPolicy, 'id' | 'type' | 'updateAttributes' | 'mirrors'>>
   /** `users.attributes` of the configuration. */
   readonly attributes: Readonly<Record<string, AdminAttribute>>
   readonly passwordPolicy: PasswordPolicy

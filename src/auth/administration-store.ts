@@ -103,6 +103,8 @@ export interface ImportedUser extends Omit<CreatedUser, 'at'> {
 
 /** Many users at once within an administration's transaction. */
 export interface AdministeredImports {
+  /** Which of these are ids of users. */
+  takenIds(ids: readonly string[]): Promise<readonly string[]>
   /** Which of these somebody has. */
   takenEmails(emails: readonly string[]): Promise<readonly string[]>
   takenIdentities(

@@ -43,6 +43,8 @@ export interface BackendDefinition<Options extends TSchema = TSchema> {
    * or those in `email.domains` that the source also calls verified.
    */
   readonly vouches?: 'always' | 'by-domain' | 'by-domain-if-verified'
+  /** Whether identities have `mirroredGroups`, for the service's own types. Absent, as in all of one's own: they may. */
+  readonly mirrors?: (options: Static<Options>) => boolean
   /** Contradictions and dangers that no schema can say; found at start, reported with all others. */
   readonly mistakes?: (options: Static<Options>) => readonly OptionMistake[]
   readonly open: (id: string, options: Static<Options>, tools: BackendTools) => Backend

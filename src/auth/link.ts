@@ -26,6 +26,8 @@ export interface LinkPolicy {
   /** Patterns of permissions that it vetoes for everyone whom it knows. */
   readonly veto: readonly string[]
   readonly permissionsOnUnavailable: 'fail' | 'skip'
+  /** Whether it keeps its people in local groups; absent: it may. */
+  readonly mirrors?: boolean
   readonly vouches: 'always' | 'by-domain' | 'by-domain-if-verified'
 }
 

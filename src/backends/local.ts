@@ -7,6 +7,7 @@ import Type from '../schema/type.ts'
 
 /** The service's own users: they log in by their e-mail, in any spelling that normalises to it, or by a login name. */
 export const localBackend = defineBackend({
+  mirrors: () => false,
   vouches: 'always',
   options: Type.Object(
     { allowInactive: Type.Optional(Type.Boolean({ default: false, description: 'Lets inactive users in' })) },

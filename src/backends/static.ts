@@ -49,6 +49,7 @@ type StaticUser = Static<typeof StaticUser>
 
 /** Users that stand in the configuration itself. */
 export const staticBackend = defineBackend({
+  mirrors: () => false,
   vouches: 'always',
   options: Type.Object({ users: Type.Array(StaticUser, { minItems: 1, description: 'The users.' }) }),
   mistakes: ({ users }) => {

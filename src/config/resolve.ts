@@ -88,6 +88,7 @@ function backendOf(options: CommonOptions, loginTimeout: string, { definitions }
   const timeoutMs = options.timeout
     ? milliseconds(options.timeout)
     : Math.min(usualBackendMs, milliseconds(loginTimeout))
+  const own = ownOptions(definition, options)
   const policy: LinkPolicy = {
     ...{
       id,
@@ -103,9 +104,10 @@ function backendOf(options: CommonOptions, loginTimeout: string, { definitions }
     },
     ...('attributes' in sharedWith(definition) && { attributes: options.attributes }),
     email: emailOf(options.email),
+    ...(definition.mirrors && { mirrors: definition.mirrors(own) }),
     vouches: definition.vouches ?? 'by-domain'
   }
-  return { policy, definition, options: ownOptions(definition, options) }
+  return { policy, definition, options: own }
 }
 
 function emailOf({ domains, ...rest }: CommonOptions['email']): LinkPolicy['email'] {

@@ -52,10 +52,13 @@ export const administeredImports = (db: Database, queries: Queries, told: Told):
     await insertMany(queries, userObjectGrants, onObjects)
   }
 
-  const values = async (column: typeof users.email | typeof loginNames.name, among: readonly string[]) =>
-    (await findMany(queries, { columns: [column], among })).map(([value = '']) => value)
+  const values = async (
+    column: typeof users.id | typeof users.email | typeof loginNames.name,
+    among: readonly string[]
+  ) => (await findMany(queries, { columns: [column], among })).map(([value = '']) => value)
 
   return {
+    takenIds: (ids) => values(users.id, ids),
     takenEmails: (emails) => values(users.email, emails),
     takenLoginNames: (names) => values(loginNames.name, names),
     async takenIdentities(keys) {

@@ -41,9 +41,15 @@ export const newUserRow = <Given extends Pick<NewUser, 'attributes' | 'ownAttrib
   updatedAt: at
 })
 
+/** By backend and subject: the databases tell them each in an order of its own. */
+const inOrder = (a: UserIdentity, b: UserIdentity): number => {
+  const [first, second] = a.backend === b.backend ? [a.subject, b.subject] : [a.backend, b.backend]
+  return first < second ? -1 : 1
+}
+
 /** The user of a row and of that user's identities. */
 export const toUser = (row: UserRow, rows: readonly IdentityRow[]): User => {
-  const identities = rows.map(toIdentity)
+  const identities = rows.map(toIdentity).sort(inOrder)
   return {
     id: row.id,
     email: row.email,

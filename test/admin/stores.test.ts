@@ -335,6 +335,51 @@ for (const [name, { skip, url }] of Object.entries(dialects)) {
     t.equal((await store.users.list({ limit: 1000, group: 'all' })).items.length, 1000)
   })
 
+  test('what a backend mirrored that mirrors no more is ended by administrators', async (t, store) => {
+    const [corp, local] = toolsOver(store).chain
+    if (!corp || !local) throw new Error('the chain has two')
+    const chain = [
+      { ...corp, mirrors: false },
+      { ...corp, id: 'other', mirrors: true },
+      { ...local, mirrors: false }
+    ]
+    const tools = toolsOver(store, { chain })
+    const ann = await createUser(atConsole, { email: 'ann@example.com' }, tools)
+    const group = await createGroup(atConsole, { name: 'editors' }, tools)
+    const mirror = async (origin: string) => store.users.mirrorGroups(ann.id, origin, ['editors'], at)
+    const groupsOfAnn = async () => (await store.users.storedPermissions(ann.id)).groups
+    for (const origin of ['corp', 'local (mirrored)']) {
+      await mirror(origin)
+      await patchUser(atConsole, ann.id, { groups: [] }, tools)
+      t.same(await groupsOfAnn(), [], origin)
+      await mirror(origin)
+      t.same((await changeMembers(atConsole, group.id, { remove: [ann.id] }, tools)).removed, [ann.id], origin)
+    }
+    await mirror('other')
+    await changeMembers(atConsole, group.id, { remove: [ann.id] }, tools)
+    t.same(await groupsOfAnn(), ['editors'], 'but not what one mirrors')
+  })
+
+  test("the account of our own of somebody who is here is nobody else's, before its first login too", async (t, store) => {
+    const tools = toolsOver(store)
+    const ann = await createUser(atConsole, { email: 'ann@example.com' }, tools)
+    async function* records(): AsyncGenerator<ImportRecord> {
+      const seen = {
+        ann: { backend: 'local', subject: ann.id },
+        bob: { backend: 'local', subject: 'of another place' }
+      }
+      yield { line: 1, fields: { email: 'ann.before@example.com', identities: [seen.ann] } }
+      yield { line: 2, fields: { email: 'bob@example.com', identities: [seen.bob] } }
+      yield { line: 3, fields: { email: 'carl@example.com', identities: [{ backend: 'corp', subject: ann.id }] } }
+    }
+    const refused: string[] = []
+    const options = { dryRun: false, isUsableHash: () => true, onProgress() {} }
+    const onRefused = (line: number, reason: string) => void refused.push(`${line}: ${reason}`)
+    await importUsers(records(), tools, { ...options, onRefused })
+    t.same(refused, ['1: somebody else has this identity'])
+    t.same(await emails(store), ['ann', 'bob', 'carl'])
+  })
+
   test('what one record has very much of fills a batch, too: memory has a bound', async (t, store) => {
     const tools = toolsOver(store)
     const objectGrants = Array.from({ length: 10_000 }, (_, n) => ({

@@ -37,6 +37,28 @@ t.test('without a file: SQLite, one local backend, the public client, loopback o
   t.equal(config.file, undefined)
 })
 
+t.test('it is known which backends mirror groups', async (t) => {
+  const ldap =
+    'type: ldap, servers: ["ldaps://x.org"], bind: { dn: "cn=x", password: y }, users: [{ base: "dc=x", filter: "(uid={username})" }]'
+  const groups = (mirror: string) => `{ id: a, ${ldap}, groups: { base: "dc=x"${mirror} } }`
+  const proxy = (more: string) => `{ id: a, type: proxy, from: ["127.0.0.1"], headers: { username: X-User${more} } }`
+  const cases = [
+    [groups(''), false],
+    [groups(', mirror: false'), false],
+    [groups(', mirror: true'), true],
+    [groups(', mirror: [editors]'), true],
+    [groups(', mirror: { except: [editors] }'), true],
+    [`{ id: a, ${ldap} }`, false],
+    [proxy(''), false],
+    [proxy(', groups: X-Groups'), true],
+    ['{ id: a, type: http, url: "http://127.0.0.1:1/x" }', false],
+    ['{ id: a, type: static, users: [{ username: u, email: u@x.org, password: some words of length }] }', false],
+    ['{ id: local, type: local }', false]
+  ] as const
+  for (const [backend, mirrors] of cases)
+    t.equal((await read(t, `backends: [${backend}]`)).backends[0]?.policy.mirrors, mirrors, backend)
+})
+
 t.test('the environment wins, also where no file is', async (t) => {
   const env = {
     LATCHKEY_ISSUER: 'https://auth.example.com',

@@ -96,6 +96,24 @@ export const conformance = (t: Test, world: (t: Test) => Promise<World>): void =
     t.match(await users.byId(first.id), { isSuperuser: false })
   })
 
+  test('identities come in one order, whenever they were linked', async (t, { store }) => {
+    const { id } = await created(store.users.create(newUser('many@example.com'), identity('site', '9')))
+    for (const [backend, subject] of [
+      ['corp', '2'],
+      ['site', '1'],
+      ['corp', '10']
+    ] as const)
+      t.equal(await store.users.link(id, identity(backend, subject)), 'linked')
+    const inOrder = ['corp 10', 'corp 2', 'site 1', 'site 9']
+    const listed = (await store.users.list({ limit: 1 })).items[0]
+    const read = await store.administration.change(({ users }) => users.byId(id))
+    for (const user of [await store.users.byId(id), await store.users.byIdentity('site', '9'), listed, read])
+      t.same(
+        user?.identities.map(({ backend, subject }) => `${backend} ${subject}`),
+        inOrder
+      )
+  })
+
   test('of 50 creations at once by two processes one wins, and nobody sees an error', async (t, { store, url }) => {
     const processes = await Promise.all(
       ['corp', 'site'].map((backend) => startProcess(url, 'race@example.com', backend, '25'))

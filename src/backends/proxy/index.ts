@@ -13,6 +13,7 @@ import { headerWords, type Refusal, refusalWords } from './words.ts'
  * address of its socket, by a secret header, or by both where both are configured.
  */
 export const proxyBackend = defineBackend({
+  mirrors: ({ headers }) => headers.groups !== undefined,
   options: ProxyOptions,
   mistakes: proxyMistakes,
   open(id, options) {

@@ -3,4 +3,9 @@ import { openSql } from './open.ts'
 import { SqlOptions, sqlMistakes } from './options.ts'
 
 /** Somebody else's table, which is only read. */
-export const sqlBackend = defineBackend({ options: SqlOptions, mistakes: sqlMistakes, open: openSql })
+export const sqlBackend = defineBackend({
+  mirrors: () => false,
+  options: SqlOptions,
+  mistakes: sqlMistakes,
+  open: openSql
+})
