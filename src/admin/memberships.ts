@@ -59,7 +59,10 @@ export async function leaveGroups(
   for (const { id } of await groupsNamed(names, tx)) await tx.groups.removeMembers(id, [userId], staying, tools.now())
 }
 
-/** What backends mirror stays, as it would be back with the next login; what one mirrored that is gone, or mirrors no more, would stay for ever. */
+/**
+ * What backends mirror stays, as it would be back with the next login; what one mirrored that is gone, or mirrors no more,
+ * would stay for ever.
+ */
 export const mirroredOrigins = ({ chain }: Pick<AdminTools, 'chain'>): readonly string[] =>
   chain.filter(({ mirrors }) => mirrors !== false).map(originOf)
 

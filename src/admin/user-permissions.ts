@@ -1,4 +1,4 @@
-import type { Origin, Permissions } from '../auth/permissions.ts'
+import type { Origin, Permissions } from '../auth/permission-decision.ts'
 
 /** A permission that somebody holds, and where it comes from. */
 export interface HeldPermission {

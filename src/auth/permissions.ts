@@ -2,34 +2,10 @@ import { BackendUnavailable, TemporarilyUnavailable } from '../errors.ts'
 import type { Grant, Identity, PermissionAnswer, PermissionObject, PermissionRequest } from './backend.ts'
 import type { Chain, Link } from './link.ts'
 import { groupName } from './names.ts'
-import { matchesPattern } from './pattern.ts'
+import { both, byBackend, decide, type Permissions, type Source } from './permission-decision.ts'
 import { ask, type RequestContext } from './question.ts'
 import { traced } from './tracing.ts'
 import type { PermissionStore, User, UserStore } from './user-store.ts'
-
-/** Where a permission comes from, or what vetoes it. */
-export interface Origin {
-  /** A backend's id; `stored` for our own tables, `superuser`, or `configuration` for the anonymous user. */
-  readonly source: string
-  readonly because: string
-}
-
-/** How it was decided on one permission. */
-export interface PermissionDecision {
-  readonly granted: boolean
-  /** All that grant it; where it is vetoed, the veto comes last. */
-  readonly origins: readonly Origin[]
-}
-
-/** Somebody's permissions over all sources. */
-export interface Permissions {
-  /** The names that are held, sorted by code unit. */
-  readonly names: readonly string[]
-  /** Every permission that any source spoke of. */
-  readonly decisions: ReadonlyMap<string, PermissionDecision>
-  /** Names of groups, sorted. */
-  readonly groups: readonly string[]
-}
 
 /** What the gathering needs beside the backends. */
 export interface PermissionTools {
@@ -47,11 +23,6 @@ export interface PermissionOptions {
   readonly object?: PermissionObject
   /** No backend is passed over, whatever `permissionsOnUnavailable` says: somebody is to be kept from what others hold. */
   readonly isComplete?: boolean
-}
-
-interface Source {
-  readonly name: string
-  readonly answer: PermissionAnswer
 }
 
 /**
@@ -176,26 +147,6 @@ function askForPermissions(
   )
 }
 
-/** Within one backend a veto wins, whichever of the two answers has it. */
-const both = (generally: PermissionAnswer, there: PermissionAnswer): PermissionAnswer => ({
-  ...generally,
-  grants: unequal([...generally.grants, ...there.grants]),
-  vetoes: unequal([...(generally.vetoes ?? []), ...(there.vetoes ?? [])]),
-  groups: [...new Set([...(generally.groups ?? []), ...(there.groups ?? [])])],
-  localGroups: [...new Set([...(generally.localGroups ?? []), ...(there.localGroups ?? [])])]
-})
-
-/** Several accounts at one backend are one source, in which a veto of either wins. */
-const byBackend = (sources: readonly Source[]): Source[] =>
-  [...Map.groupBy(sources, ({ name }) => name)].map(([name, same]) => ({
-    name,
-    answer: same.map(({ answer }) => answer).reduce(both)
-  }))
-
-const unequal = (grants: readonly Grant[]): Grant[] => [
-  ...new Map(grants.map((grant) => [`${grant.permission}\n${grant.origin}`, grant])).values()
-]
-
 async function ownSource(
   user: User | null,
   { users, anonymous }: PermissionTools,
@@ -206,25 +157,4 @@ async function ownSource(
     return { name: 'configuration', answer: { grants } }
   }
   return { name: 'stored', answer: await users.storedPermissions(user.id, object) }
-}
-
-function decide(sources: readonly Source[]): Permissions {
-  const decisions = new Map<string, { granted: boolean; origins: Origin[] }>()
-  const vetoes: Array<{ source: string; veto: Grant }> = []
-  const groups = new Set<string>()
-  for (const { name, answer } of sources) {
-    for (const group of answer.groups ?? []) groups.add(group)
-    for (const veto of answer.vetoes ?? []) vetoes.push({ source: name, veto })
-    for (const { permission, origin } of answer.grants) {
-      const known = decisions.get(permission)
-      if (known?.granted) known.origins.push({ source: name, because: origin })
-      if (known) continue
-      const veto = vetoes.find((entry) => matchesPattern(entry.veto.permission, permission))
-      const because = { source: name, because: origin }
-      const origins = veto ? [because, { source: veto.source, because: veto.veto.origin }] : [because]
-      decisions.set(permission, { granted: veto === undefined, origins })
-    }
-  }
-  const names = [...decisions].filter(([, { granted }]) => granted).map(([name]) => name)
-  return { names: names.sort(), decisions, groups: [...groups].sort() }
 }
