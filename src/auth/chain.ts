@@ -6,9 +6,9 @@ import {
   InvalidRequest,
   TemporarilyUnavailable
 } from '../errors.ts'
+import { askingOf, type LoginState, noteFirst } from './asking.ts'
 import type {
   AuthenticateContext,
-  BackendContext,
   Credentials,
   DeniedReason,
   Identity,
@@ -18,9 +18,9 @@ import type {
   Verdict
 } from './backend.ts'
 import type { Chain, Link } from './link.ts'
-import type { Attempt, Limits, LoginMetrics, Passwords } from './ports.ts'
+import type { Limits, LoginMetrics, Passwords } from './ports.ts'
 import { ask, type RequestContext } from './question.ts'
-import { type Span, traced } from './tracing.ts'
+import { traced } from './tracing.ts'
 
 /** What the chain needs beside its backends. */
 export interface ChainTools {
@@ -72,15 +72,6 @@ export function chosenFrom(chain: Chain, backend: string | undefined): Chain {
   return chosen
 }
 
-interface LoginState {
-  readonly attempt: Attempt
-  /** Accounts that were found and did not open: these were guesses, whatever another backend's outage was. */
-  readonly guessed: Set<string>
-  /** Backend and subject of every account that was found: for the log, which never has the name that was typed. */
-  readonly found: string[]
-  hashed: boolean
-}
-
 function beginLogin(request: RequestContext, tools: ChainTools): LoginState {
   return { attempt: tools.limits.begin(request.ip), guessed: new Set(), found: [], hashed: false }
 }
@@ -121,11 +112,6 @@ async function askInOrder(
   }
   if (unavailable.length > 0 && !toBeChanged) throw new TemporarilyUnavailable(cause)
   throw new InvalidGrant(cause, { ...toBeChanged, reason: reasonOf(Object.values(outcomes)) })
-}
-
-/** The account that was tried first is the one that a refusal is about. */
-function noteFirst({ trail }: RequestContext, link: Link, subject: string): void {
-  if (trail && trail.subject === undefined) Object.assign(trail, { backend: link.id, subject })
 }
 
 /** Why nobody accepted, in the words of the last verdict that has any. */
@@ -173,45 +159,6 @@ async function verdictOf(
   } finally {
     tools.metrics.backendAnswered(link.id, outcome, (performance.now() - began) / 1000)
   }
-}
-
-/** What goes along with the question to a backend, and what it does meanwhile. */
-interface Asking {
-  extend(context: BackendContext, span: Span | undefined): AuthenticateContext
-  /** The accounts that it found. */
-  readonly found: readonly string[]
-  /** Whether it waits for something of ours: a turn at an account, a hash. */
-  isWaiting(): boolean
-}
-
-function askingOf(link: Link, request: RequestContext, tools: ChainTools, login: LoginState): Asking {
-  const found: string[] = []
-  let waiting = 0
-  const ours = <Answer>(work: Promise<Answer>): Promise<Answer> => {
-    waiting++
-    return work.finally(() => waiting--)
-  }
-  const extend: Asking['extend'] = (context, span) => ({
-    ...context,
-    async found(subject) {
-      const account = `${link.id}:${subject}`
-      await ours(login.attempt.claim(account))
-      found.push(account)
-      login.found.push(account)
-      noteFirst(request, link, subject)
-    },
-    verifyPassword(hash, password, { weak } = {}) {
-      login.hashed = true
-      const onUnusable = (reason: string) => {
-        const fields = { event: 'hash_unusable', backend: link.id, account: found.at(-1), reason }
-        request.log.warn(fields, 'password hash unusable')
-      }
-      // after its share of the time the login is refused, whatever the hash says
-      const isGone = () => context.signal.aborted || request.isGone?.() === true
-      return ours(tools.passwords.verify(hash, password, { isGone, weak, onUnusable, span }))
-    }
-  })
-  return { extend, found, isWaiting: () => waiting > 0 }
 }
 
 function settle({ attempt, guessed }: LoginState, error: unknown): void {
